@@ -3,10 +3,10 @@ who uses the CPU at 100 users.
 
     python benchmarks/bench_gateway.py [--rounds 5] [--seconds 4] [--only rate|memory|cpu] [--requests 1000000]
 
-rate: our generator and plain Locust with FastHttpUser and the same two lines of task take turns against one server that answers a
-fixed text at once; requests by CPU second of the process that sends (asked: at least 0.9 of Locust's). memory: of the runner, fed
-with the rows of so many requests as fast as it takes them (asked: at most 1.2 times that after 100,000). cpu: runner and generator
-against the service at 100 users (asked: at most 1).
+rate: our generator and plain Locust with FastHttpUser and the same two lines of task take turns against one server that answers
+with a fixed text at once; requests by CPU second of the process that sends (asked: at least 0.9 of Locust's). memory: of the
+runner, fed with rows of requests as fast as it takes them (asked: at most 1.2 times that after 100,000). cpu: runner and
+generator against the bundled gateway at 100 users (asked: at most 1).
 """
 
 import argparse
@@ -180,8 +180,7 @@ def memory(folder: Path, requests: int) -> None:
     per_s = 1_000
     plan = plan_of(folder, f"arrivals: {{rate: {per_s}/s, process: constant}}", f"{requests // per_s}s")
     division, merged = Division(plan, 1), Merged(plan, [0])
-    identity = identify(plan.scenario, "", plan.seed, make_target("simulation"), abort=False)
-    judge = Judge.of(plan.scenario, plan.vocabulary, identity)
+    judge = judge_of(plan)
     process, first, began = psutil.Process(), 0, time.monotonic()
     for second in range(requests // per_s):
         number = np.arange(second * per_s, (second + 1) * per_s) << 1
@@ -201,39 +200,82 @@ def memory(folder: Path, requests: int) -> None:
     last = process.memory_info().rss
     took = time.monotonic() - began
     print(
-        f"after {requests:,} requests: {last / 1e6:,.0f} MB, {last / first:.2f} times as much (asked: at most 1.2); {requests / took:,.0f} requests/s read and judged"
+        f"after {requests:,} requests: {last / 1e6:,.0f} MB, {last / first:.2f} times as much (asked: at most 1.2); "
+        f"{requests / took:,.0f} requests/s read and judged"
     )
 
 
+GATEWAY = """
+version: 1
+name: bench
+system: gateway
+duration: {duration}
+drain: 1s
+http:
+  headers: {{Authorization: "Bearer {{token}}"}}
+  login:
+    for_each: tenant
+    request: {{method: POST, path: /token, json: {{tenant: "{{tenant}}", secret: "secret-{{tenant}}"}}}}
+    save: {{token: $.token}}
+workload:
+  users: {{count: 100, think: {{distribution: exponential, mean: 1s}}}}
+  tenants: [{{name: A, share: 60%}}, {{name: B, share: 40%}}]
+  kinds:
+    - name: allowed
+      share: 70%
+      request: {{method: POST, path: /execute, json: {{tool: search, args: {{q: "{{number}}"}}}}}}
+    - name: denied
+      share: 10%
+      request: {{method: POST, path: /execute, json: {{tool: drop_table, args: {{}}}}}}
+      expect: {{status: 403}}
+    - {{name: reads, share: 20%, request: {{path: "/executions?limit=10"}}}}
+slos: [success_rate >= 99%, latency_p95 <= 1s]
+telemetry: {{sample_interval: 1s, max_lag: 10s}}
+"""
+
+
 def cpu(folder: Path, seconds: float) -> None:
-    """Runner and generator against a Starlette service, 100 users that think for a second."""
+    """Runner and generator against the bundled gateway on SQLite, 100 users that think for a second."""
     port = free_port()
-    app = "from starlette.applications import Starlette\nfrom starlette.responses import JSONResponse\nfrom starlette.routing import Route\nasync def hello(request): return JSONResponse({'a': 1})\napp = Starlette(routes=[Route('/hello', hello)])\n"
-    (folder / "bench_app.py").write_text(app)
-    server_command = [sys.executable, "-m", "uvicorn", "--app-dir", str(folder), "bench_app:app", "--port", str(port)]
-    server_command += ["--log-level", "warning", "--no-access-log"]
-    users = "users: {count: 100, think: {distribution: exponential, mean: 1s}}"
-    plan = plan_of(folder, users, f"{seconds + 3:g}s")
-    order = make_order(plan, {"hello": gateway_of(plan.scenario).exchanges[0]}, url=f"http://127.0.0.1:{port}")
-    identity = identify(plan.scenario, "", plan.seed, make_target("simulation"), abort=False)
-    judge = Judge.of(plan.scenario, plan.vocabulary, identity)
-    with serving(server_command, port) as server, Generator(plan, order, log=folder / "log") as generator:
+    command = [sys.executable, "-m", "soak.systems.gateway", "serve", "--dir", str(folder), "--port", str(port)]
+    path = folder / "gateway.yaml"
+    path.write_text(GATEWAY.format(duration=f"{seconds + 5:g}s"))
+    plan = Plan(load(path).scenario)
+    names = [kind.name for kind in plan.scenario.workload.kinds]
+    exchanges = dict(zip(names, gateway_of(plan.scenario).exchanges, strict=True))
+    order = make_order(plan, exchanges, url=f"http://127.0.0.1:{port}")
+    judge = judge_of(plan)
+    with serving(command, port) as server, Generator(plan, order, log=folder / "log") as generator:
         generator.prepare()
-        service, sender, runner = psutil.Process(server.pid), psutil.Process(generator.pids["load0"]), psutil.Process()
+        parent = psutil.Process(server.pid)
+        service = [parent, *parent.children(recursive=True)]
+        sender, runner = psutil.Process(generator.pids["load0"]), psutil.Process()
         generator.start(time.monotonic())
-        time.sleep(1)
-        before = [_cpu(each) for each in (service, sender, runner)]
+        time.sleep(3)
+        generator.take()
+        before = [sum(map(_cpu, each)) for each in (service, [sender], [runner])]
         began, offered = time.monotonic(), plan.offered
         while time.monotonic() < began + seconds:
             time.sleep(1)
             for _ in judge.observe(generator.take()):
                 pass
-        used = [_cpu(each) - then for each, then in zip((service, sender, runner), before, strict=True)]
+        took = time.monotonic() - began
+        used = [sum(map(_cpu, each)) - then for each, then in zip((service, [sender], [runner]), before, strict=True)]
         requests = plan.offered - offered
+        for each in service[1:]:
+            each.terminate()
+        if failed := generator.details():
+            print(f"some requests fail: {failed[0]}")
     print(
-        f"{requests / seconds:,.0f} requests/s: service {used[0] / seconds:.1%} of a core, generator {used[1] / seconds:.1%}, runner {used[2] / seconds:.1%}; "
-        f"ratio {(used[1] + used[2]) / used[0]:.2f} (asked: at most 1)"
+        f"{requests / took:,.0f} requests/s: service {used[0] / took:.1%} of a core, generator {used[1] / took:.1%}, "
+        f"runner {used[2] / took:.1%}; ratio {(used[1] + used[2]) / used[0]:.2f} (asked: at most 1)"
     )
+
+
+def judge_of(plan: Plan) -> Judge:
+    """A judge of its events."""
+    identity = identify(plan.scenario, "", plan.seed, make_target("simulation"), abort=False)
+    return Judge.of(plan.scenario, plan.vocabulary, identity)
 
 
 def main() -> None:

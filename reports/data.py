@@ -81,6 +81,8 @@ class RunData:
     metrics: Metrics
     processes: dict[str, ProcessSamples]
     """By process name; empty for a simulation."""
+    directory: Path = Path()
+    """Where they are."""
 
     def aborts_of(self, sli: str) -> list[AbortResult]:
         """The abort conditions that watch an SLI by itself, in the order of the scenario."""
@@ -117,6 +119,7 @@ def read_run(directory: Path) -> RunData:
         checkpoints=_decode(directory / "checkpoints.json", Checkpoints),
         metrics=metrics,
         processes=read_processes(directory / TABLE) or read_processes(directory / "system" / TABLE),
+        directory=directory,
     )
 
 

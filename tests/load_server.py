@@ -62,6 +62,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         if status in {301, 302}:
             self.send_header("Location", "http://elsewhere.example/")
+        if self.path == "/cookie":
+            self.send_header("Set-Cookie", f"visit={len(self.asked.headers)}; Path=/")
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -1,8 +1,22 @@
 """The system `gateway` in reports."""
 
-from soak.reports.plots.canvas import BLUE, GREEN, PURPLE, RED
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from markupsafe import Markup
+
+from soak.reports.data import RunData
+from soak.reports.gateway.data import comparison_of
+from soak.reports.gateway.plots import tenants_latency, tenants_throughput
+from soak.reports.gateway.tenants import fairness, notes, rows
+from soak.reports.plots.canvas import BLUE, GREEN, ORANGE, PURPLE, RED
 from soak.reports.plots.panels import Line, Over, Panel
-from soak.reports.room import Room
+from soak.reports.room import Inline, Room
+from soak.reports.summary import render_template
+
+_HERE = Path(__file__).parent
+_LATENCY, _THROUGHPUT = "tenants_latency.svg", "tenants_throughput.svg"
 
 _PANELS = (
     Panel(
@@ -20,5 +34,47 @@ _PANELS = (
         ),
     ),
 )
+_LOAD = (
+    Panel("CPU of the load generator", "cores, peak", (Line("busiest process", ORANGE, ("load_cpu",), Over.PEAK),)),
+    Panel("Lag of the load generator", "seconds, peak", (Line("latest request", RED, ("load_lag_s",), Over.PEAK),)),
+)
 
-ROOM = Room(panels=_PANELS)
+
+def _load(run: RunData) -> Sequence[Panel]:
+    """How busy and how late what made the load was; nothing of a simulation."""
+    return [panel for panel in _LOAD if np.nansum(run.metrics.get(panel.lines[0].columns[0])) > 0]
+
+
+def _summary(run: RunData) -> str:
+    report = comparison_of(run)
+    if report is None or not report.phases:
+        return ""
+    return render_template(
+        _HERE / "tenants.md.j2", run, rows=rows(report), notes=notes(report), fairness=fairness(report)
+    )
+
+
+def _page(run: RunData, inline: Inline) -> Markup:
+    report = comparison_of(run)
+    if report is None:
+        return Markup()
+    text = render_template(
+        _HERE / "tenants.html.j2",
+        run,
+        escaped=True,
+        rows=rows(report),
+        notes=notes(report),
+        fairness=fairness(report),
+        latency=inline(_LATENCY),
+        throughput=inline(_THROUGHPUT),
+    )
+    return Markup(text)
+
+
+ROOM = Room(
+    plots={_LATENCY: tenants_latency, _THROUGHPUT: tenants_throughput},
+    panels=_PANELS,
+    panels_of=_load,
+    summary=_summary,
+    page=_page,
+)

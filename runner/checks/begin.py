@@ -65,4 +65,4 @@ def _unknown(step: Step, scenario: Scenario, target: Target) -> Iterator[str]:
         there = f"it has {', '.join(ports)}" if ports else "it has no target file with ports"
         yield f"{what}: {{{name}}} stands for nothing with target {target.name} ({there})"
     if not url and (URL in named or (isinstance(action, Http) and action.path)):
-        yield f"{what}: where the service is is not known with target {target.name} (write http: {{url: …}}, or a whole url)"
+        yield f"{what}: the URL of target {target.name} is not known (write http: {{url: …}}, or a whole url)"

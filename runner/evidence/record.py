@@ -24,6 +24,7 @@ from soak.runner.evidence.manifest import finish_manifest, start_manifest
 from soak.runner.evidence.metrics import MetricsWriter
 from soak.runner.evidence.scenario_copy import store_scenario
 from soak.runner.evidence.stream import StreamWriter
+from soak.runner.judge.account import Account, Beside
 from soak.runner.judge.checks.document import checks_document
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.samples import Facts
@@ -110,8 +111,7 @@ class Recording:
         self._metrics.finish(judge.until_s)
         self._stream.close()
         where = beside(self.directory, self._manifest, judge)
-        documents = {name: to_json(document) for name, document in self._account.documents(where).items()}
-        for name, content in {**verdict_files(verdict, judge), **documents}.items():
+        for name, content in {**verdict_files(verdict, judge), **files_of(self._account, where)}.items():
             self.directory.write(name, content)
         wall_s = time.monotonic() - self.began
         manifest = finish_manifest(
@@ -149,6 +149,11 @@ def verdict_files(verdict: Verdict, judge: Judge) -> dict[str, bytes]:
         ALERTS: to_json(Alerts(SCHEMA_VERSION, verdict.scenario, verdict.alerts)),
         CHECKPOINTS: to_json(checkpoints),
     }
+
+
+def files_of(account: Account, where: Beside) -> dict[str, bytes]:
+    """The files that a system adds to the evidence."""
+    return {**{name: to_json(each) for name, each in account.documents(where).items()}, **account.texts(where)}
 
 
 def to_json(value: Any) -> bytes:

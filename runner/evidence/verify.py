@@ -13,7 +13,7 @@ from soak.runner.evidence.documents import account_of, beside
 from soak.runner.evidence.manifest import read_manifest, reproduce
 from soak.runner.evidence.metrics import MetricsWriter
 from soak.runner.evidence.origin import KINDS, Origin, other_release
-from soak.runner.evidence.record import to_json, verdict_files
+from soak.runner.evidence.record import files_of, to_json, verdict_files
 from soak.runner.evidence.stream import StreamReader
 from soak.runner.judge.account import Account
 from soak.runner.judge.decide import decide
@@ -137,8 +137,7 @@ def _of_system(
         where = beside(directory, read_manifest(directory), judge)
     except EvidenceError:
         return {}, {}
-    documents = account.documents(where)
-    return account.manifest(where), {name: to_json(document) for name, document in documents.items()}
+    return account.manifest(where), files_of(account, where)
 
 
 def _known_of_manifest(identity: Identity, verdict: Verdict, events: int, added: Mapping[str, object]) -> bytes:
@@ -164,6 +163,8 @@ def _difference(directory: RunDirectory, name: str, content: bytes, *, earlier: 
         if name == METRICS:
             stored_lines = directory.read(name).splitlines()
             return next(_different_lines(stored_lines, _lines(directory, stored_lines, content)), "")
+        if not name.endswith(".json"):
+            return next(_different_lines(directory.read(name).splitlines(), content.splitlines()), "")
         stored, computed = _stored(directory, name), msgspec.json.decode(content)
     except EvidenceError as error:
         return str(error)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from soak.runner.judge.combined import AnyGuard, Combined
-from soak.runner.judge.compared import target_of, value_of
+from soak.runner.judge.compared import shown
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.objectives import standings
 from soak.runner.judge.samples import Facts
@@ -205,7 +205,7 @@ def _of_objectives(judge: Judge, statuses: Sequence[Status]) -> _Found:
     for place, (objective, status) in enumerate(zip(judge.scenario.objectives, statuses, strict=True)):
         comparison, windows = objective.comparison, judge.windows.get(place)
         if windows is None:
-            value, target = value_of(judge, comparison), target_of(judge, comparison)
+            value, target = shown(judge, comparison)
         else:
             value, target = windows.so_far()[:2]
         labels, suffix = (("objective", comparison.text),), SUFFIXES[objective.unit]

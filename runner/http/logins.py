@@ -66,6 +66,13 @@ class Logins:
         found = self._holders.get(key)
         return self._holders.setdefault(key, Holder(self.lock())) if found is None else found
 
+    def asks(self, holder: Holder) -> bool:
+        """Whether `ready` has anything to do."""
+        return not holder.version or self._is_old(holder)
+
+    def _is_old(self, holder: Holder) -> bool:
+        return self.renew_after_s is not None and self.clock() >= holder.at_s + self.renew_after_s
+
     def ready(self, holder: Holder, ways: Ways) -> Outcome | None:
         """Log in if that was not done, and renew what is old. Returns why there is nothing to send with, or None.
 
@@ -73,7 +80,7 @@ class Logins:
         """
         if not holder.version:
             return self._first(holder, ways)
-        if self.renew_after_s is not None and ways.again and self.clock() >= holder.at_s + self.renew_after_s:
+        if ways.again and self._is_old(holder):
             self._renew_old(holder, ways)
         return None
 

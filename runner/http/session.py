@@ -72,14 +72,13 @@ class Session:
         if not self._who:
             return self._exchange(ready, context, send)
         holder = self._holder(context)
-        ways = self._ways(context, send)
-        if failed := self._logins.ready(holder, ways):
+        if self._logins.asks(holder) and (failed := self._logins.ready(holder, self._ways(context, send))):
             return failed
         context.given, version = holder.saved, holder.version
         outcome = self._exchange(ready, context, send)
-        if outcome.status != UNAUTHORIZED or not outcome.error or not ways.again:
+        if outcome.status != UNAUTHORIZED or not outcome.error or not self._again:
             return outcome
-        if failed := self._logins.refused(holder, version, ways):
+        if failed := self._logins.refused(holder, version, self._ways(context, send)):
             return failed
         context.given = holder.saved
         return self._exchange(ready, context, send)

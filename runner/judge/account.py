@@ -50,3 +50,7 @@ class Account:
     def documents(self, beside: Beside) -> Mapping[str, msgspec.Struct]:
         """JSON files of the run directory, by name."""
         return {}
+
+    def texts(self, beside: Beside) -> Mapping[str, bytes]:
+        """Other files of the run directory, by name: lines of text."""
+        return {}

@@ -64,8 +64,19 @@ class Case:
 
     @property
     def least(self) -> int:
-        """The least number of observations: of windows, one."""
-        return 1 if self.windows is not None else self.objective.min_samples
+        """The least number of observations: of windows, one; of the quantiles of a quotient, one beyond either."""
+        if self.windows is not None:
+            return 1
+        beyond = math.ceil(1 / (1 - self.comparison.sli.q) - 1e-9) if self.comparison.is_quotient else 1
+        return max(beyond, self.objective.min_samples)
+
+    @property
+    def compared_with(self) -> int:
+        """Observations of what the value is compared with; as many as are needed where that is a number."""
+        target = self.comparison.target
+        if not isinstance(target, Reference) or not target.quotient:
+            return self.least
+        return self.judge.folds.fold(self.comparison.sli, self.judge.labels.selected(target.selector)).samples
 
     @property
     def demanded(self) -> float | None:
@@ -82,23 +93,35 @@ class Case:
         own = self.evidence.statement(confidence)
         if self.reference is None:
             return own
-        if own.interval is None:
-            return Statement(None, own.effective, own.longer)
         other = self.reference.statement(confidence)
-        if other.interval is None:
-            return Statement(None, own.effective, max(own.longer, other.longer))
+        if own.interval is None or other.interval is None:
+            longer = own.longer if own.interval is None else max(own.longer, other.longer)
+            wide = own.interval or own.cautious, other.interval or other.cautious
+            cautious = self._relative(wide[0], wide[1]) if wide[0] and wide[1] else None
+            return Statement(None, own.effective, longer, cautious)
+        interval = self._relative(own.interval, other.interval)
+        return Statement(interval, own.effective, max(own.longer, other.longer))
+
+    def _relative(self, own: Interval, other: Interval) -> Interval:
+        """The interval of the value as if what it is relative to were known, from those of both."""
         factor = self.comparison.target
         assert isinstance(factor, Reference)
+        if not factor.factor:
+            return -math.inf, math.inf
         known = self.target / factor.factor
-        interval = ratio_interval(self.value, own.interval, known, other.interval)
+        interval = ratio_interval(self.value, own, known, other)
         if self.comparison.sli.aggregate is Aggregate.RATIO and math.isfinite(interval[1]):
             interval = interval[0], min(1.0, interval[1])
-        return Statement(interval, own.effective, max(own.longer, other.longer))
+        return interval
 
     @property
     def observed(self) -> bool:
         """Whether enough was observed to compare the value at all."""
-        return self.fold.samples >= self.least and not math.isnan(self.value) and not math.isnan(self.target)
+        return (
+            min(self.fold.samples, self.compared_with) >= self.least
+            and not math.isnan(self.value)
+            and not math.isnan(self.target)
+        )
 
     def excluded(self, confidence: float) -> bool:
         """Whether no value in the interval at this level meets the target."""

@@ -30,6 +30,15 @@ def target_of(judge: Judge, comparison: Comparison) -> float:
     return value if math.isclose(value, target, rel_tol=_NOISE) else target
 
 
+def shown(judge: Judge, comparison: Comparison) -> tuple[float, float]:
+    """Value and target as they are said: of a quotient, the quotient and its factor. NaN while unknown."""
+    value, target = value_of(judge, comparison), target_of(judge, comparison)
+    if not isinstance(comparison.target, Reference) or not comparison.target.quotient:
+        return value, target
+    other = _selected(judge, comparison.sli, comparison.target.selector)
+    return value / other if other > 0 else math.nan, comparison.target.factor
+
+
 def _selected(judge: Judge, sli: Sli, selector: Selector) -> float:
     value = judge.sli_value(sli, judge.labels.selected(selector))
     if sli.aggregate is not Aggregate.RATE:

@@ -36,12 +36,9 @@ from soak.schemas.evidence.verdict import (
     Verdict,
 )
 from soak.schemas.language.expression import Unit
-from soak.schemas.stream.identity import Identity
+from soak.schemas.stream.identity import LEAST_LAG_REAL_S, Identity
 from soak.schemas.stream.states import TaskState
 from soak.schemas.units import show_duration, show_ratio
-
-LEAST_LAG_REAL_S = 0.05
-"""Submissions at most this late, in real time, count as on time."""
 
 _LAG_QUANTILE = "submission_lag_p99"
 
@@ -59,13 +56,13 @@ def decide(judge: Judge, identity: Identity, end: End, *, with_findings: bool = 
         verdict,
         attribution=attribute(judge),
         explanation=explain(judge, verdict.objectives[: len(judge.scenario.objectives)], verdict.laws),
-        tails=list(tails(judge, _lateness(judge, identity))),
+        tails=list(tails(judge, _held_back(judge, identity))),
         change_points=change_points(judge),
     )
 
 
 def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
-    asked, laws, alerts = judge_objectives(judge, _lateness(judge, identity)), judge_laws(judge), _alerts(judge)
+    asked, laws, alerts = judge_objectives(judge, _held_back(judge, identity)), judge_laws(judge), _alerts(judge)
     unfinished, faults = judge.lifecycle.unfinished(), judge.faults.results(judge.until_s)
     reasons = _reasons(judge, identity, end, objectives := [*asked, *judge_checks(judge, end)], laws, alerts, faults)
     return Verdict(
@@ -287,6 +284,8 @@ def _telemetry_doubts(judge: Judge, identity: Identity, end: End) -> Iterator[Re
         )
     if late := _lateness(judge, identity):
         yield _doubt(ReasonKind.LATENESS, f"{late} (run it slower, or raise telemetry.max_lag)")
+    for doubt in judge.lifecycle.tracker.load_doubts():
+        yield _doubt(ReasonKind.LATENESS, doubt)
     tasks = judge.scenario.workload.tasks
     if end is End.COMPLETED and tasks is not None and judge.planned is not None and judge.planned < tasks:
         yield _doubt(
@@ -296,6 +295,11 @@ def _telemetry_doubts(judge: Judge, identity: Identity, end: End) -> Iterator[Re
     offered = judge.offered
     if end.orderly and judge.planned is not None and offered < judge.planned and not telemetry.lost_events:
         yield _doubt(ReasonKind.OFFERED, f"the load generator offered {offered} of {judge.planned} planned submissions")
+
+
+def _held_back(judge: Judge, identity: Identity) -> str:
+    """Why times say less of the system than of the load generator; empty if they do not."""
+    return _lateness(judge, identity) or next(judge.lifecycle.tracker.load_doubts(), "").partition(" (")[0]
 
 
 def _lateness(judge: Judge, identity: Identity) -> str:

@@ -7,11 +7,13 @@ from typing import Protocol
 import numpy as np
 
 from soak.runner.judge.course import Course
+from soak.runner.judge.fairness import Evenness
 from soak.runner.judge.growth import Growth
 from soak.runner.judge.histogram import Histogram, rank
+from soak.runner.judge.labels import LabelNumbers
 from soak.runner.judge.samples import Facts, Samples, Stretch
+from soak.schemas.language.model import Scenario
 from soak.schemas.language.slis import Aggregate, Sli
-from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import TICKS_PER_S
 
 
@@ -162,24 +164,33 @@ _FOLDS: dict[Aggregate, type[Tally | Sketch | Level | Longest]] = {
     Aggregate.GAUGE: Level,
     Aggregate.LONGEST: Longest,
 }
+_KINDS: dict[Aggregate, type[Fold]] = {**_FOLDS, Aggregate.GROWTH: Growth, Aggregate.EVENNESS: Evenness}
+UNRECORDED = frozenset({Aggregate.LONGEST, Aggregate.EVENNESS})
+"""Aggregates of what has no course: see `Course`."""
 
 
 class Folds:
     """The folds that a scenario's SLIs and objectives need, each (series, labels, kind of aggregate) once."""
 
-    def __init__(self, warmup_s: float, fault_windows: tuple[Window, ...]) -> None:
-        self._warmup_s = warmup_s
-        self._fault_windows = fault_windows
+    def __init__(self, scenario: Scenario, labels: LabelNumbers) -> None:
+        self._scenario, self._labels = scenario, labels
+        self._warmup_s = scenario.warmup_s
         self._folds: dict[tuple[str, frozenset[int] | None, type[Fold]], Fold] = {}
         self._courses: dict[tuple[str, frozenset[int] | None], Course] = {}
 
     def fold(self, sli: Sli, labels: frozenset[int] | None = None) -> Fold:
         """The fold behind `sli` for these label numbers (None: all)."""
-        kind: type[Fold] = Growth if sli.aggregate is Aggregate.GROWTH else _FOLDS[sli.aggregate]
-        key = (sli.series, labels, kind)
+        key = (sli.series, labels, _KINDS[sli.aggregate])
         if key not in self._folds:
-            self._folds[key] = Growth(self._fault_windows) if kind is Growth else kind()
+            self._folds[key] = self._made(sli.aggregate, labels)
         return self._folds[key]
+
+    def _made(self, aggregate: Aggregate, labels: frozenset[int] | None) -> Fold:
+        if aggregate is Aggregate.EVENNESS:
+            return Evenness(self._scenario, self._labels, labels)
+        if aggregate is Aggregate.GROWTH:
+            return Growth(tuple(window for fault in self._scenario.faults for window in fault.windows))
+        return _FOLDS[aggregate]()
 
     def record(self, sli: Sli, labels: frozenset[int] | None) -> None:
         """Keep the course of the series of `sli`; call it before anything is observed."""

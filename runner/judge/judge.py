@@ -21,7 +21,7 @@ from soak.runner.judge.course import Course
 from soak.runner.judge.deciding.deciding import Deciding
 from soak.runner.judge.explanation.records import Records
 from soak.runner.judge.faults import FaultCounts
-from soak.runner.judge.folds import Folds, Sketch
+from soak.runner.judge.folds import UNRECORDED, Folds, Sketch
 from soak.runner.judge.labels import LabelNumbers
 from soak.runner.judge.lifecycle import Lifecycle
 from soak.runner.judge.own import OwnSeries
@@ -72,8 +72,7 @@ class Judge:
         self.scenario, self.vocabulary = scenario, vocabulary
         self.aborting = abort and any(condition.stops for condition in scenario.aborts)
         self.labels = LabelNumbers(scenario)
-        windows = tuple(window for fault in scenario.faults for window in fault.windows)
-        self.folds, self.windows = Folds(scenario.warmup_s, windows), windows_of(scenario, self.labels)
+        self.folds, self.windows = Folds(scenario, self.labels), windows_of(scenario, self.labels)
         self.tails = Tails(scenario, self.labels)
         self.schedule = schedule_of(scenario)
         self.faults = FaultCounts(scenario, vocabulary)
@@ -126,7 +125,7 @@ class Judge:
             target = comparison.target
             labels = self.labels.selected(comparison.selector)
             fold = self.folds.fold(comparison.sli, labels)
-            if comparison.sli.aggregate is not Aggregate.LONGEST:
+            if comparison.sli.aggregate not in UNRECORDED:
                 self.folds.record(comparison.sli, labels)
             if isinstance(target, Reference):
                 other = self.folds.fold(comparison.sli, self.labels.selected(target.selector))
@@ -270,6 +269,8 @@ class Judge:
             uncounted, lost = self.lifecycle.uncounted_tasks(), self.lifecycle.tracker.lost(self.lifecycle)
             # Tasks missing from the census may be those never started again.
             return math.nan if uncounted is None and not lost else float(max(uncounted or 0, lost, key=abs))
+        if sli.over:
+            return math.nan  # It is of two phases, and of the run there is none.
         return self.folds.fold(sli, labels).value(sli, self.until_s - self.scenario.warmup_s)
 
     def slis(self) -> dict[str, float | None]:

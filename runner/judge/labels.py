@@ -34,6 +34,12 @@ class LabelNumbers:
         """The number of a task of which neither label nor phase is known."""
         return (len(self._labels) + 1) * (len(self._phases) + 1) - 1
 
+    def tenants(self, scenario: Scenario) -> Ints:
+        """By number: the place of its tenant among those of the scenario; -1 for none."""
+        places = {tenant.name: place for place, tenant in enumerate(scenario.workload.tenants)}
+        labels = [places.get(label.get("tenant", ""), -1) for label in (*self._labels, {})]
+        return np.repeat(np.array(labels), self.phases)
+
     def part(self, **labels: str) -> int:
         """The label, as `of` takes it, of the part of the system with these labels. Raises KeyError where there is none."""
         return self._parts[tuple(sorted(labels.items()))]

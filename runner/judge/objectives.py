@@ -12,10 +12,12 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 
+import msgspec
+
 from soak.runner.judge.about import about
 from soak.runner.judge.alerts import number_or_none
 from soak.runner.judge.case import TOO_LONG, Case, advice, dependent, not_for_all
-from soak.runner.judge.compared import margin
+from soak.runner.judge.compared import margin, shown
 from soak.runner.judge.confidence import DEFAULT_CONFIDENCE, Interval, Statement
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.unfinished import open_observations
@@ -125,7 +127,24 @@ def _result(case: Case, late: str) -> ObjectiveResult:
         family=case.family,
         excluded=_excluded_rate(case),
     )
+    if comparison.is_quotient:
+        return _divided(case, result, interval)
     return result if case.windows is None else judge_share(case.judge, case.windows, result)
+
+
+def _divided(case: Case, result: ObjectiveResult, interval: Interval | None) -> ObjectiveResult:
+    """`result`, in the unit of the values that a quotient is of, as that of the quotient."""
+    value, factor = shown(case.judge, case.comparison)
+    other = case.target / factor if factor else math.nan
+    bounds = tuple(number_or_none(each / other) for each in interval) if interval and other > 0 else None
+    return msgspec.structs.replace(
+        result,
+        value=number_or_none(value),
+        target=factor,
+        unit=case.objective.unit.value,
+        margin=number_or_none(margin(case.op, value, factor)),
+        interval=(bounds[0], bounds[1]) if bounds else None,
+    )
 
 
 def _margin(op: Op, value: float, target: float, interval: Interval | None) -> float | None:
@@ -140,6 +159,9 @@ def _status(case: Case, statement: Statement) -> tuple[Status, str, bool]:
     samples, least = case.fold.samples, case.least
     if samples < least or math.isnan(case.value):
         return Status.INCONCLUSIVE, f"{samples} of at least {least} observations", False
+    if case.compared_with < least:
+        what = f"{case.compared_with} of at least {least} observations in what it is compared with"
+        return Status.INCONCLUSIVE, what, False
     if math.isnan(case.target):
         return Status.INCONCLUSIVE, "nothing was observed for the labels it is compared with", False
     if case.op is Op.ABOUT:

@@ -156,6 +156,10 @@ class Tracker:
         """Why it had not recovered from a fault that was injected then or later; empty where its tasks tell."""
         return ""
 
+    def load_doubts(self) -> Iterator[str]:
+        """Why times say less of the system than of what made its load, each with a remedy: then no objective on them is FAIL."""
+        yield from ()
+
     def gain(self) -> Gain | None:
         """What policies gained; None where there are none."""
         return None

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from soak.runner.judge.compared import target_of
+from soak.runner.judge.compared import shown
 from soak.runner.judge.judge import Judge
 from soak.schemas.evidence.verdict import ObjectiveResult, Status
 from soak.schemas.language.conditions import Objective
@@ -22,7 +22,7 @@ def _with_warning(judge: Judge, objective: Objective, result: ObjectiveResult) -
     level = objective.warn
     if level is None:
         return result
-    target, unit = target_of(judge, level), Unit(result.unit)
+    target, unit = shown(judge, level)[1], Unit(result.unit)
     if math.isnan(target):
         return result
     if result.status is not Status.PASS or result.value is None or level.op.holds(result.value, target):

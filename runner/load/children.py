@@ -67,10 +67,17 @@ class Children:
                 raise (UsageError if message["usage"] else SoakError)(message["words"])
         return found
 
-    def refuse_end(self) -> None:
-        """Raise SoakError if the first process has ended by itself."""
-        if self._speaker and self._speaker.closed and self._processes:
-            raise SoakError(f"the load generator ended by itself (see {self.log})")
+    def refuse_end(self, *, of_any: bool = False) -> None:
+        """Raise SoakError if the first process, or any of them, has ended by itself."""
+        ended = [name for name, process in self._processes.items() if process.poll() is not None]
+        if (self._processes and self._speaker and self._speaker.closed) or (of_any and ended):
+            raise SoakError(f"the load generator {' '.join(ended)} ended by itself (see {self.log})")
+
+    def kill(self, worker: int) -> None:
+        """Kill a worker of this machine, as one that cannot be trusted to stop."""
+        for name, number in self._number.items():
+            if number == worker and name in self._processes:
+                self._processes[name].kill()
 
     def ended(self) -> list[int]:
         """The numbers of workers on this machine whose process has ended."""

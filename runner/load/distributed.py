@@ -20,7 +20,7 @@ from soak.schemas.errors import SoakError, UsageError, failure_words
 _TYPE = "soak"
 _LOOK_S = 0.5
 _LAST_WORDS_S = 0.3
-_CLOCK_READINGS, _CLOCK_AGAIN_S = 8, 30.0
+_CLOCK_READINGS, _CLOCK_PAUSE_S, _CLOCK_AGAIN_S = 8, 0.02, 30.0
 
 # A worker hears nothing from its master for so long: it is gone. Locust's own defaults are for people who watch.
 runners.MASTER_HEARTBEAT_TIMEOUT = 5
@@ -61,7 +61,8 @@ class Master(Role):
         if message["is"] == "hello":
             self._welcome(node, message)
         elif message["is"] == "clock":
-            self._runner.send_message(_TYPE, {**message, "at": time.monotonic()}, node)
+            answer = {**message, "at": time.monotonic(), "machine": here()["machine"]}
+            self._runner.send_message(_TYPE, answer, node)
         elif node in self._nodes and (number := self._nodes.index(node)) not in self._lost:
             self.line.say({**message, "worker": number})
 
@@ -114,7 +115,7 @@ class Worker(Role):
         self._apart_s = 0.0
         """How far the master's clock is ahead of this machine's."""
         self._quickest_s = float("inf")
-        self._epoch: Message | None = None
+        self._epoch_s = math.inf
 
     def begin(self) -> None:
         """Report to the master. Raises UsageError where it cannot be reached."""
@@ -128,7 +129,7 @@ class Worker(Role):
         self._working = Working(self.environment, self._tell, self.line)
         self._runner.register_message(_TYPE, self._from_master)
         self._tell({"is": "hello", "name": self._name, "software": software(), **here()})
-        self._ask_for_time()
+        gevent.spawn(self._ask_for_time)
         gevent.spawn(self._end_with_master)
 
     def _tell(self, message: Message) -> None:
@@ -152,7 +153,8 @@ class Worker(Role):
         if kind == "clock":
             self._read_time(message)
         elif kind == "start":
-            self._working.hear({**message, "epoch": message["epoch"] - self._apart_s})
+            self._epoch_s = message["epoch"]
+            self._working.hear({**message, "epoch": self._epoch_s - self._apart_s})
         else:
             self._working.hear(message)
         if kind == "stop":
@@ -165,11 +167,19 @@ class Worker(Role):
     # The clocks of two machines: the offset is that of the quickest of several answers, exact to half of its time.
 
     def _ask_for_time(self) -> None:
-        for _ in range(_CLOCK_READINGS):
-            self._tell({"is": "clock", "asked": time.monotonic()})
+        """Again and again: clocks drift apart by some microseconds each second."""
+        while True:
+            self._quickest_s = float("inf")
+            for _ in range(_CLOCK_READINGS):
+                self._tell({"is": "clock", "asked": time.monotonic()})
+                gevent.sleep(_CLOCK_PAUSE_S)
+            gevent.sleep(_CLOCK_AGAIN_S)
 
     def _read_time(self, message: Message) -> None:
         now_s = time.monotonic()
         took_s = now_s - message["asked"]
-        if took_s < self._quickest_s:
+        if message["machine"] == here()["machine"]:
+            self._apart_s = 0.0
+        elif took_s < self._quickest_s:
             self._quickest_s, self._apart_s = took_s, message["at"] - (now_s - took_s / 2)
+            self._working.set_epoch(self._epoch_s - self._apart_s)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from soak.runner.console import remark
 from soak.runner.load.children import Children
 from soak.runner.load.division import Division
 from soak.runner.load.events import Merged
@@ -20,6 +21,8 @@ _ANSWER_REAL_S = 60.0
 _TAKE_OVER_REAL_S = 0.5
 """How long after a process was found lost the others go on with its work: they must have been told by then."""
 _LAST_WORDS_REAL_S = 2.0
+_SILENT_REAL_S = 15.0
+"""A process that tells nothing for so long is lost: it is stopped, or cut off."""
 
 
 class Detail(NamedTuple):
@@ -54,6 +57,7 @@ class Generator:
         self._notes: list[tuple[float, Kind, int]] = []
         self._epoch_s, self._ends_s = 0.0, plan.ends_s
         self._details: list[Detail] = []
+        self._heard_s: dict[int, float] = {}
 
     def __enter__(self) -> "Generator":
         return self
@@ -96,6 +100,8 @@ class Generator:
                 self._children.start(
                     f"load{index}", ["worker", "127.0.0.1", str(listening["port"]), f"load{index}", "60"]
                 )
+        else:
+            remark(f"waiting for {options.expect} load workers (`soak locust-worker --master HOST:{listening['port']}`)")
         until_s = time.monotonic() + options.patience_s
         joined: list[Message] = []
         while len(joined) < options.workers:
@@ -110,7 +116,7 @@ class Generator:
     def _await(self, kind: str, until_s: float, what: str) -> list[Message]:
         while (left_s := until_s - time.monotonic()) > 0:
             found = [each for each in self._children.read(min(left_s, 0.2)) if each["is"] == kind]
-            self._children.refuse_end()
+            self._children.refuse_end(of_any=True)
             self._meanwhile()
             if found:
                 return found
@@ -123,6 +129,7 @@ class Generator:
     def start(self, epoch_s: float) -> None:
         """Scenario time 0 is at `epoch_s` of the monotonic clock: a little from now, so that all are told in time."""
         self._epoch_s = epoch_s
+        self._heard_s = dict.fromkeys(self._there, max(epoch_s, time.monotonic()))
         self._children.say({"is": "start", "epoch": epoch_s})
 
     def _tell_end(self) -> None:
@@ -163,6 +170,9 @@ class Generator:
         for index in self._children.ended():
             self._lose(index)
         self._children.refuse_end()
+        silent_since_s = time.monotonic() - _SILENT_REAL_S
+        for index in [each for each, heard_s in self._heard_s.items() if heard_s < silent_since_s]:
+            self._lose(index)
 
     def take(self, until_s: float | None = None) -> Block:
         """The events up to `until_s`, or `safe_s` if that is earlier, in time order. Raises SoakError when no process is left."""
@@ -199,6 +209,7 @@ class Generator:
     def _handle(self, message: Message) -> None:
         if message["is"] == "rows" and (worker := message["worker"]) in self._there:
             self._division.observe(worker, self._merged.add(worker, message["until"], message["rows"]))
+            self._heard_s[worker] = time.monotonic()
             self._details += [Detail(*each) for each in message["details"]]
         elif message["is"] == "lost":
             self._lose(message["worker"])
@@ -207,6 +218,7 @@ class Generator:
         if index not in self._there:
             return
         self._there.remove(index)
+        self._children.kill(index)
         until_s = self._merged.gone(index, self._division.open_tasks(index))
         self._notes.append((until_s, Kind.LOAD_WORKER_LOST, index))
         if not self._there:

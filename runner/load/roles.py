@@ -1,6 +1,7 @@
 """What a process that makes load is: alone, the master of workers, or a worker. Imported by such processes only."""
 
 import os
+import resource
 import socket
 import traceback
 from collections.abc import Callable, Sequence
@@ -113,6 +114,7 @@ class Working:
         self._environment, self._tell, self._line = environment, tell, line
         self._sender: Sender | None = None
         client.prepare()
+        _allow_connections()
         # In place of the listeners that feed Locust's own statistics, which nobody reads.
         environment.events.request = EventHook()  # type: ignore[no-untyped-call]
         environment.events.request.add_listener(client.on_request)  # type: ignore[no-untyped-call]
@@ -126,6 +128,11 @@ class Working:
             self._tell({"is": "ready"})
         elif sender := self._sender:
             self._carry_out(kind, message, sender)
+
+    def set_epoch(self, epoch_s: float) -> None:
+        """The clock from which the time is taken was read again."""
+        if self._sender:
+            self._sender.set_epoch(epoch_s)
 
     def _carry_out(self, kind: str, message: Message, sender: Sender) -> None:
         if kind == "start":
@@ -164,6 +171,12 @@ def run(fd: int, role: str, arguments: Sequence[str]) -> int:
 
         made = Master(fd, *arguments) if role == "master" else Worker(fd, *arguments)
     return made.run()
+
+
+def _allow_connections() -> None:
+    """Each open request has a connection: as many as this process may have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def here() -> dict[str, Any]:

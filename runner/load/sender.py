@@ -141,6 +141,10 @@ class Sender:
         self.wait_until(0.0)
         self._source.start()
 
+    def set_epoch(self, epoch_s: float) -> None:
+        """Scenario time 0 was at `epoch_s`, as is known better now."""
+        self._epoch_s = epoch_s
+
     def end_arrivals(self, at_s: float) -> None:
         """Nothing that is due from then on is sent."""
         self.plan.end_arrivals(at_s)

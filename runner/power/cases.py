@@ -75,6 +75,8 @@ def case_of(sample: Sample) -> Case:
         raise NoStatementError("whether an interval holds its target is worked out for shares only")
     if comparison.op is Op.NE:
         raise NoStatementError("it excludes one value: that has no size")
+    if comparison.sli.aggregate is Aggregate.EVENNESS:
+        raise NoStatementError("how uneven a violation would be is not known")
     target = comparison.target
     case = (
         _relative(sample, target.factor)

@@ -27,7 +27,7 @@ from soak.schemas.evidence.prediction import (
     Stopped,
 )
 from soak.schemas.evidence.verdict import Outcome, Status
-from soak.schemas.language.conditions import Objective, Reference
+from soak.schemas.language.conditions import Objective
 from soak.schemas.language.load import Loaded
 from soak.schemas.language.model import Scenario
 
@@ -100,7 +100,7 @@ def _objective(objective: Objective, number: int, made: Sequence[Replication]) -
         sli=comparison.sli.name,
         op=objective.op.value,
         unit=objective.unit.value,
-        target=None if isinstance(objective.target, Reference) else objective.target,
+        target=objective.comparison.limit if objective.share is None else objective.share,
         holds=share_of(counts[Status.PASS], len(made)),
         broken=share_of(counts[Status.FAIL], len(made)),
         inconclusive=share_of(counts[Status.INCONCLUSIVE], len(made)),

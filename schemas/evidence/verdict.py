@@ -56,8 +56,8 @@ class ReasonKind(StrEnum):
     """What a reason is about; the subject of the first five is its name, of an objective its text.
 
     INTERRUPTED, CUT: the run was interrupted, or its stream is incomplete; NO_OBJECTIVES: there is nothing to judge; LOST_EVENTS,
-    GAP: telemetry was lost, or silent for too long; LATENESS, TASKS, OFFERED: the load generator fell behind, not all tasks
-    arrived, or not all that were planned were submitted.
+    GAP: telemetry was lost, or silent for too long; LATENESS, TASKS, OFFERED: the load generator fell behind or was the
+    bottleneck, not all tasks arrived, or not all that were planned were submitted.
     """
 
     OBJECTIVE = "objective"

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from soak.schemas.errors import quoted
@@ -62,11 +62,14 @@ def objectives(text: str, context: Context) -> Iterator[Comparison]:
     if expression.relative:
         _check_labels(expression.relative.selector, sli, context, each=False)
     _check_equality(expression, sli)
-    count = math.prod(len(context.labels[label]) for label, value in expression.selector if value == EACH)
+    if sli.over:
+        _check_quotient(expression, sli)
+    values = {label: _each(label, sli, context) for label, value in expression.selector if value == EACH}
+    count = math.prod(map(len, values.values()))
     if count > MAX_OBJECTIVES:
         raise UnclearError(f"expands to {count:,} objectives", f"select {MAX_OBJECTIVES:,} at most")
     choices = [
-        [(label, each) for each in context.labels[label]] if value == EACH else [(label, value)]
+        [(label, each) for each in values[label]] if value == EACH else [(label, value)]
         for label, value in expression.selector
     ]
     for chosen in product(*choices):
@@ -85,6 +88,9 @@ def condition(text: str, context: Context, *, window: bool) -> Comparison:
         raise UnclearError("a condition cannot be relative", "write a fixed target; relative targets are for slos only")
     if expression.op is Op.ABOUT:
         raise _no_alarm(expression, "write <= or >=; ~ is for slos only")
+    if sli.over:
+        what = f"{sli.name} compares two phases and is known at the end only"
+        raise UnclearError(what, f"use it under slos, or {_divided(sli)} here")
     if is_known_at_the_end(sli):
         watch = f", or use {sli.series} here" if sli.series in context.slis and sli.series != sli.name else ""
         raise UnclearError(f"{sli.name} is known at the end only", f"use it under slos{watch}")
@@ -111,7 +117,33 @@ def may_be_excluded(comparison: Comparison) -> bool:
 
 def is_known_at_the_end(sli: Sli) -> bool:
     """Whether an SLI has no value during the run."""
-    return sli.aggregate is Aggregate.GROWTH or sli.series == AT_THE_END or sli.at_the_end
+    return sli.aggregate is Aggregate.GROWTH or sli.series == AT_THE_END or sli.at_the_end or bool(sli.over)
+
+
+def _each(label: str, sli: Sli, context: Context) -> tuple[str, ...]:
+    """The values that `*` stands for: of a quotient, phases other than the one it is over."""
+    return tuple(value for value in context.labels[label] if label != "phase" or value != sli.over)
+
+
+def _divided(sli: Sli) -> str:
+    """The indicator whose values a quotient is of."""
+    return f"{sli.series}_p{100 * sli.q:g}"
+
+
+def _check_quotient(expression: Expression, sli: Sli) -> None:
+    """Raise UnclearError for a quotient of a phase by itself, or without a phase, or with another comparison than a number."""
+    phase = dict(expression.selector).get("phase")
+    if phase is None:
+        raise UnclearError(f"{sli.name} compares a phase with {sli.over}", f"write {sli.name}{{phase=…}}")
+    if phase == sli.over:
+        raise UnclearError(f"{sli.name} compares phase={phase} with itself", "name another phase")
+    if expression.relative:
+        what = f"{sli.name} is relative to phase={sli.over} already"
+        raise UnclearError(what, "write a number, such as <= 1.2")
+    if expression.op in {Op.EQ, Op.NE, Op.ABOUT}:
+        raise UnclearError(f"{sli.name} is not compared by {expression.op.value}", "compare with <= or >=")
+    if sli.unit.parse(expression.target) <= 0:
+        raise UnclearError(f"{sli.name} is always above 0", "write a number such as 1.2")
 
 
 def _no_alarm(expression: Expression, remedy: str) -> UnclearError:
@@ -219,7 +251,7 @@ def _no_such_label(sli: Sli, label: str, value: str) -> UnclearError:
     if not (sli.per_task or sli.by):
         return UnclearError(f"{sli.name} covers the whole system and has no labels", f"remove {label}={value}")
     has = [*sli.by, *(("tenant", "kind") if sli.per_task else ()), "phase"]
-    return UnclearError(f"{sli.name} has no label {label}", f"it has {', '.join(has)}")
+    return UnclearError(f"{sli.name} has no label {label}", f"it has {', '.join(dict.fromkeys(has))}")
 
 
 _DECLARE = {
@@ -230,11 +262,17 @@ _DECLARE = {
 
 
 def _comparison(expression: Expression, sli: Sli, selector: Selector) -> Comparison:
-    if expression.relative:
+    target: float | Reference
+    if sli.over:
+        other = {**dict(selector), "phase": sli.over}
+        target = Reference(sli.unit.parse(expression.target), tuple(other.items()), quotient=True)
+        # What is looked at are the values of either phase.
+        sli = replace(sli, unit=Unit.DURATION, over="")
+    elif expression.relative:
         merged = {**dict(selector), **dict(expression.relative.selector)}
         if merged == dict(selector) and selector == expression.selector:
             raise UnclearError("compares an SLI with itself", "name another value of a label on the right side")
-        target: float | Reference = Reference(expression.relative.factor, tuple(merged.items()))
+        target = Reference(expression.relative.factor, tuple(merged.items()))
     else:
         target = sli.unit.parse(expression.target)
     text = expression.text

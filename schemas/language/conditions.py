@@ -10,10 +10,14 @@ from soak.schemas.units import write_duration
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A target that is `factor` times the same SLI with `selector`."""
+    """A target that is `factor` times the same SLI with `selector`.
+
+    quotient: what is said of it is the quotient of the two, and not the value itself.
+    """
 
     factor: float
     selector: Selector
+    quotient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,23 @@ class Comparison:
     selector: Selector
     op: Op
     target: float | Reference
+
+    @property
+    def is_quotient(self) -> bool:
+        """Whether what is compared, and said, is a quotient: its SLI is then that of either part, and so is its unit."""
+        return isinstance(self.target, Reference) and self.target.quotient
+
+    @property
+    def observed(self) -> str:
+        """The indicator whose values are observed: of a quotient, that of either part."""
+        return f"{self.sli.series}_p{100 * self.sli.q:g}" if self.is_quotient else self.sli.name
+
+    @property
+    def limit(self) -> float | None:
+        """What its value is compared with, where that is known before a run: in base units, of a quotient its factor."""
+        if isinstance(self.target, Reference):
+            return self.target.factor if self.target.quotient else None
+        return self.target
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +80,9 @@ class Objective:
     @property
     def unit(self) -> Unit:
         """The unit of its value and target."""
-        return self.comparison.sli.unit if self.share is None else Unit.RATIO
+        if self.share is not None:
+            return Unit.RATIO
+        return Unit.COUNT if self.comparison.is_quotient else self.comparison.sli.unit
 
 
 @dataclass(frozen=True, slots=True)

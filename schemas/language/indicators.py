@@ -100,7 +100,7 @@ def _filters(view: View, where: Where) -> Iterator[Where]:
 
 def _slis(view: View) -> dict[str, Sli | None]:
     """Every SLI by name; None for one whose definition is wrong, which is reported there and not at each use."""
-    slis: dict[str, Sli | None] = dict(view.language.slis if view.language else {})
+    slis: dict[str, Sli | None] = {**view.language.slis, **view.language.slis_with(view.data)} if view.language else {}
     for name, definition in _definitions(view).items():
         if name in slis:
             continue

@@ -20,7 +20,8 @@ OF_DURATIONS = ("share", "quantile")
 
 def scenario_slis(data: Mapping[str, Any]) -> dict[str, Sli]:
     """Every SLI of the scenario: the system's and its own. Raises UnclearError for an invalid filter."""
-    slis = dict(language_of(data["system"]).slis)
+    language = language_of(data["system"])
+    slis = {**language.slis, **language.slis_with(data)}
     for name, definition in data.get("slis", {}).items():
         slis[name] = build_sli(name, definition, data)
     slis.update((sli.name, sli) for sli in check_slis(build_checks(data)))

@@ -137,7 +137,7 @@ class Language:
     since the event of another type of the same task, attempt and part. arrivals: those of the scenario, with
     what faults of the source make of them; by default as they are written. parts: the labels by which its series can be
     selected beside tenant, kind and phase: names and values of those that go together. work: what it works on, if it has no
-    tasks; its tracker counts it.
+    tasks; its tracker counts it. slis_with: of the indicators those that a scenario says more of, as it is written.
     """
 
     name: str
@@ -169,6 +169,7 @@ class Language:
     closed: bool = False
     work: Work | None = None
     at_once: Callable[[Any], float] = field(default=lambda settings: math.inf)
+    slis_with: Callable[[Data], Mapping[str, Sli]] = field(default=lambda data: {})
 
     def minutes_of(self, settings: Any) -> Minutes:
         """What metrics.csv holds of a run with these settings."""

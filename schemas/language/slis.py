@@ -23,6 +23,7 @@ class Aggregate(StrEnum):
     RATE = "rate"
     GAUGE = "gauge"
     LONGEST = "longest"
+    EVENNESS = "evenness"
     GROWTH = "growth"
 
 
@@ -67,6 +68,8 @@ class Sli:
     """Labels of its system's parts by which it can be selected."""
     at_the_end: bool = False
     """Whether it has no value during the run."""
+    over: str = ""
+    """Of a quotient: the phase whose value that of another phase is divided by; `FIRST_PHASE` until a scenario says which."""
     latest: bool = False
     """Of a gauge: its latest sample counts, of several labels the worst of their latest."""
     only_real: bool = False
@@ -83,6 +86,9 @@ class Sli:
             return None
         return self.tolerance or BY_UNIT.get(self.unit)
 
+
+FIRST_PHASE = "*"
+"""A phase that is not known before a scenario is."""
 
 AT_THE_END = "lost_tasks"
 """The one count that depends on the system's census at the end of the run."""

@@ -49,7 +49,7 @@ def objectives_of(entry: Mapping[str, Any], context: Context, number: int, *, st
 def in_windows(comparison: Comparison, window_s: float, share: float | None) -> Comparison:
     """The same comparison, whose text says in which windows it must hold. Raises UnclearError where there are none."""
     sli, op = comparison.sli, comparison.op
-    if is_known_at_the_end(sli) or sli.aggregate is Aggregate.LONGEST:
+    if is_known_at_the_end(sli) or comparison.is_quotient or sli.aggregate is Aggregate.LONGEST:
         raise UnclearError(f"{sli.name} has no windows", "remove window")
     if not isinstance(comparison.target, float):
         raise UnclearError("a relative target has no windows", "write a fixed target, or remove window")

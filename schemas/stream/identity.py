@@ -15,6 +15,10 @@ def target_now(name: str) -> str:
     return FORMER_TARGETS.get(name, name)
 
 
+LEAST_LAG_REAL_S = 0.05
+"""Submissions at most this late, in real time, count as on time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Which scenario, with which seed, against which target and clock; `abort`: whether abort conditions end the run.

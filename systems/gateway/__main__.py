@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from soak.systems.gateway.archive import fill
 from soak.systems.gateway.defects import WHAT, Defect
 from soak.systems.gateway.logs import log
 from soak.systems.gateway.settings import Settings, SettingsError, checked, planted, read_settings
@@ -22,12 +23,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         log(error)
         return USAGE
-    return _run(asked.command, settings)
+    return fill(settings, asked.rows) if asked.command == "fill" else _run(asked.command, settings)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m soak.systems.gateway", description=__doc__)
-    parser.add_argument("command", metavar="COMMAND", help="serve (the parent), http-N or outbox")
+    parser.add_argument("command", metavar="COMMAND", help="serve (the parent), http-N or outbox; fill")
     parser.add_argument("--dir", metavar="DIR", help="where all files are")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings, JSON")
     parser.add_argument("--host", metavar="ADDRESS", help="where to listen (default: 127.0.0.1)")
@@ -36,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--database", metavar="URL", help="sqlite:///PATH (default: DIR/gateway.db) or postgresql://…")
     parser.add_argument("--redis", metavar="URL", help="redis://…, for locks and limits (default: none)")
     defects = "; ".join(f"{name}: {what}" for name, what in WHAT.items()).replace("%", "%%")
+    parser.add_argument("--rows", type=int, default=10_000, help="fill: how many old executions (default: 10,000)")
     parser.add_argument("--defect", action="append", choices=list(Defect), help=defects, metavar="NAME")
     return parser
 
@@ -91,7 +93,7 @@ def _run(command: str, settings: Settings) -> int:
         from soak.systems.gateway.http import run
 
         return run(settings, int(number))
-    log(f"no command {command!r} (known: serve, http-N, outbox)")
+    log(f"no command {command!r} (known: serve, http-N, outbox, fill)")
     return USAGE
 
 

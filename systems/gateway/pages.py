@@ -93,8 +93,9 @@ class Pages:
             reason = "" if self._denied % _ALLOWED_EVERY == 0 else reason
         if not reason and order.parent and not await self._is_there(call, order.parent):
             raise RefusalError(422, "parent: no such execution")
-        if self._settings.store_ms:
-            await asyncio.sleep(self._settings.store_ms / 1000)
+        tool = self._service.tools.get(order.tool) if not reason else None
+        if held_ms := self._settings.store_ms + (tool.ms if tool else 0):
+            await asyncio.sleep(held_ms / 1000)
         name = os.urandom(8).hex()
         timeline = order.timeline or f"t-{name}"
         await self._write(call, order, name, timeline, reason)
@@ -109,7 +110,8 @@ class Pages:
         return await call.session.run(lambda store: executions.find(store, name, call.tenant)) is not None
 
     async def _write(self, call: Call, order: Order, name: str, timeline: str, reason: str) -> None:
-        units = self._service.units.get(order.tool, 1)
+        tool = self._service.tools.get(order.tool)
+        units = tool.units if tool else 1
         how = self._how()
 
         def write(store: Connection) -> None:

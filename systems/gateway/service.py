@@ -43,8 +43,8 @@ class Service:
         self.tokens = Tokens(signing_key(settings.path))
         self.secrets = {tenant.name: tenant.password for tenant in settings.tenants}
         self.policy = Policy(tool.name for tool in settings.tools)
-        self.units = {tool.name: tool.units for tool in settings.tools}
-        size, fair = settings.connections, not settings.has(Defect.ONE_POOL)
+        self.tools = {tool.name: tool for tool in settings.tools}
+        size, fair = settings.connections, settings.fair and not settings.has(Defect.ONE_POOL)
         self.pool = Pool(
             open_database(settings.database_url, settings.statement_s),
             size,

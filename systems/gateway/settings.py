@@ -27,10 +27,11 @@ class Tenant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Tool(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One that may be called, and what a call costs in units of usage."""
+    """One that may be called, and what a call costs in units of usage; `ms`: how long it holds its connection before it appends."""
 
     name: str
     units: int = 1
+    ms: float = 0.0
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Tool("send_mail", 2),
         Tool("summarize", 5),
         Tool("report", 5),
+        Tool("slow_report", 5, 300.0),
     )
     admin_token: str = "admin-token"
     token_s: float = 900.0
@@ -60,6 +62,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many may come at once; without it, as many as in a second, at least one."""
     connections: int = 8
     """Connections to the database of each HTTP process."""
+    fair: bool = True
+    """Whether a tenant may hold at most half of them, and tenants get one in turn."""
     connection_within_s: float = 5.0
     """How long a request waits for one, before it is answered with 503."""
     statement_s: float = 5.0

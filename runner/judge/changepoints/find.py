@@ -71,7 +71,7 @@ def _changes(comparison: Comparison, series: Series, level: float, run: _Run) ->
     placed = place_all(series, division.splits, straight=division.straight) if division.splits else []
     return SeriesChanges(
         objective=comparison.text,
-        indicator=series.sli.name,
+        indicator=comparison.observed if comparison.is_quotient else series.sli.name,
         labels=dict(comparison.selector),
         unit=series.sli.unit.value,
         window_s=float(series.window_s),

@@ -138,7 +138,7 @@ def _add(counts: dict[str, int], more: dict[str, int]) -> None:
 def name(comparison: Comparison) -> str:
     """The indicator of a comparison, with its labels."""
     labels = ", ".join(f"{key}={value}" for key, value in comparison.selector)
-    return f"{comparison.sli.name}{{{labels}}}" if labels else comparison.sli.name
+    return f"{comparison.observed}{{{labels}}}" if labels else comparison.observed
 
 
 def side(op: Op, where: int) -> str:

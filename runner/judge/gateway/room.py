@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from soak.runner.judge.gateway.account import GatewayAccount
+from soak.runner.judge.gateway.comparable import GatewayComparable
 from soak.runner.judge.gateway.tracker import GatewayTracker
 from soak.runner.judge.room import Busy, Room
 from soak.schemas.language.model import Scenario
@@ -13,4 +15,4 @@ def busy(scenario: Scenario) -> Sequence[Busy]:
     return (Busy("in_service", "workers busy", gateway_of(scenario).workers),)
 
 
-ROOM = Room(tracker=GatewayTracker, busy=busy)
+ROOM = Room(tracker=GatewayTracker, busy=busy, account=GatewayAccount, comparable=GatewayComparable)

@@ -6,7 +6,7 @@ from typing import Any
 
 from soak.schemas.errors import writing
 from soak.schemas.language.model import Scenario
-from soak.schemas.systems.gateway.settings import Gateway, gateway_of
+from soak.schemas.systems.gateway.settings import Gateway, Pools, gateway_of
 
 SYSTEM = "system"
 """Below the run directory: the files of the system, and its logs."""
@@ -15,10 +15,10 @@ CONFIG = "settings.json"
 
 
 def settings_of(scenario: Scenario, speed: float) -> dict[str, Any]:
-    """Tenants with their limits, the limit of all others, and the rate of the outbox as plain data; rates per real second."""
+    """Tenants and their limits, that of all others, whether they share connections, the rate of the outbox; rates per real second."""
     gateway = gateway_of(scenario)
     tenants = [_tenant(each.name, gateway, speed) for each in scenario.workload.tenants]
-    found: dict[str, Any] = {"tenants": tenants} if tenants else {}
+    found: dict[str, Any] = {"fair": gateway.pools is Pools.PER_TENANT} | ({"tenants": tenants} if tenants else {})
     if gateway.limit:
         found |= {"rate": gateway.limit.rate_per_s * speed, "burst": gateway.limit.burst}
     if gateway.outbox:

@@ -10,6 +10,7 @@ from soak.runner.targets.room import Named, Need, Room
 from soak.simulation.plan import Plan
 
 if TYPE_CHECKING:
+    from soak.runner.targets.trials import Trials
     from soak.schemas.target.load import LoadedTarget
 
 _FOLDER = Path(__file__).parents[3] / "systems" / "gateway"
@@ -44,6 +45,12 @@ def _of_file(loaded: "LoadedTarget", speed: float) -> Target:
     return FileTarget(loaded, speed)
 
 
+def _trials() -> "Trials":
+    from soak.runner.targets.gateway.trials import TRIALS
+
+    return TRIALS
+
+
 def _needs(plan: Plan) -> Iterator[Need]:
     """A connection for each request that is open, in the process that sends them."""
     if plan.users:
@@ -54,7 +61,11 @@ def _needs(plan: Plan) -> Iterator[Need]:
 
 
 ROOM = Room(
-    named=(Named("http", _at_url), Named("gateway", _sqlite), Named("gateway-postgres", _postgres)),
+    named=(
+        Named("http", _at_url),
+        Named("gateway", _sqlite, trials=_trials),
+        Named("gateway-postgres", _postgres, trials=_trials),
+    ),
     from_file=_of_file,
     reached_by_url=True,
     files_resumable=False,

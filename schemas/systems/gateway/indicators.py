@@ -1,9 +1,41 @@
 """The service-level indicators of a gateway."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 from soak.schemas.language import slis
 from soak.schemas.language.expression import Unit
-from soak.schemas.language.slis import Aggregate, Better, Sli, catalogue, count, gauge, growth, ratio
+from soak.schemas.language.slis import FIRST_PHASE, Aggregate, Better, Sli, catalogue, count, gauge, growth, ratio
 from soak.schemas.language.tolerance import FEW, SHARE, TOTAL, Tolerance
+
+SLOWDOWN = Sli(
+    "slowdown",
+    "99th percentile of the latency in a phase / that in the phase gateway.fairness.baseline (by default the first)",
+    Unit.COUNT,
+    Aggregate.QUANTILE,
+    "latency",
+    Better.LOWER,
+    0.99,
+    censored=True,
+    per_task=True,
+    once_a_task=True,
+    on_demand=True,
+    over=FIRST_PHASE,
+    compared=False,
+)
+JAIN_INDEX = Sli(
+    "jain_index",
+    "Jain's index of the throughput of tenants / what each is entitled to (1: all get their due)",
+    Unit.COUNT,
+    Aggregate.EVENNESS,
+    "fair_share",
+    Better.HIGHER,
+    on_demand=True,
+    by=("phase",),
+    at_the_end=True,
+    tolerance=Tolerance(absolute=0.02),
+)
 
 _LEVEL = Tolerance(relative=0.5, absolute=3)
 
@@ -16,6 +48,8 @@ SLIS = catalogue(
         slis.STALL_TIME,
         slis.LATENCY_GROWTH,
         slis.THROUGHPUT,
+        SLOWDOWN,
+        JAIN_INDEX,
         count("requests", "requests that ended", TOTAL, better=Better.HIGHER),
         count("wrong_answers", "requests answered otherwise than expected", FEW),
         count("throttled", "requests answered 429", FEW),
@@ -52,3 +86,13 @@ SLIS = catalogue(
         gauge("load_lag", Unit.DURATION, "how late the load was with a request", compared=False),
     )
 )
+
+
+def slis_with(scenario: Mapping[str, Any]) -> Mapping[str, Sli]:
+    """`slowdown`, over the phase that a scenario as it is written compares with; of wrong shapes nothing."""
+    gateway, phases = scenario.get("gateway"), scenario.get("phases")
+    fairness = gateway.get("fairness") if isinstance(gateway, Mapping) else None
+    said = fairness.get("baseline") if isinstance(fairness, Mapping) else None
+    first = phases[0].get("name") if isinstance(phases, list) and phases and isinstance(phases[0], Mapping) else None
+    name = said or first
+    return {SLOWDOWN.name: replace(SLOWDOWN, over=name)} if isinstance(name, str) and name else {}

@@ -8,14 +8,14 @@ from soak.schemas.errors import Problem, Where, quoted
 from soak.schemas.files import Folders
 from soak.schemas.language.build import build_distribution
 from soak.schemas.language.distributions import Distribution
-from soak.schemas.language.room import Data, Language, Level, Minutes
+from soak.schemas.language.room import Amount, Data, Language, Level, Minutes
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.view import View
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.states import OPEN
 from soak.schemas.systems.gateway.build import build_gateway
 from soak.schemas.systems.gateway.faults import FAULTS, PROCESS
-from soak.schemas.systems.gateway.indicators import SLIS
+from soak.schemas.systems.gateway.indicators import SLIS, slis_with
 from soak.schemas.systems.gateway.settings import Gateway, Pools
 
 _COUNTS = {"requests": Kind.TASK_DISPATCHED, "done": Kind.TASK_DONE, "failed": Kind.TASK_FAILED}
@@ -92,6 +92,7 @@ LANGUAGE = Language(
     build=build_gateway,
     service=_service,
     slis=SLIS,
+    slis_with=slis_with,
     faults=FAULTS,
     minutes=Minutes(
         counts=_COUNTS,
@@ -99,6 +100,10 @@ LANGUAGE = Language(
         taken=(Kind.TASK_DISPATCHED,),
         workers=False,
         levels={"in_flight": Level((Kind.TASK_DISPATCHED,), (Kind.TASK_DONE, Kind.TASK_FAILED))},
+        amounts={
+            "load_cpu": Amount(Kind.SAMPLE_LOAD_CPU, most=True),
+            "load_lag_s": Amount(Kind.SAMPLE_LOAD_LAG, most=True),
+        },
     ),
     checks=(_names, _requests, _pools),
     distributions=_distributions,

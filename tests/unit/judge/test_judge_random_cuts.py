@@ -62,6 +62,12 @@ SYSTEMS = {
           - {name: net, type: source_disconnect, at: 9s, for: 9s}
           - {name: crash, type: process_kill, process: b, at: 20s}
     """,
+    "gateway": """
+        gateway: {fairness: {baseline: late}}
+        faults:
+          - {name: net, type: store_outage, at: 9s, for: 9s}
+          - {name: crash, type: gateway_kill, at: 20s, for: 9s}
+    """,
 }
 COMMON = """
 duration: 2m
@@ -71,7 +77,7 @@ workload:
   tenants: [{name: A, share: 50%}, {name: B, share: 50%}]
   arrivals: {rate: 1/s}
   task: {duration: {distribution: constant, value: 5s}}
-phases: [{name: early, at: 0s, for: 20s}]
+phases: [{name: early, at: 0s, for: 20s}, {name: late, at: 20s, for: 60s}]
 checkpoints: {every: 20s}
 telemetry: {max_gap: 1m}
 """
@@ -103,6 +109,11 @@ slis:
   fast: {share: {of: latency, below: 2s}}
   exits: {count: process.exited}
 """,
+    "gateway": """
+slis:
+  fast: {share: {of: latency, below: 2s}}
+  answers: {count: "response.received"}
+""",
 }
 """Indicators beside the catalogue."""
 MORE_OBJECTIVES = (
@@ -124,6 +135,7 @@ abort:
 TOGETHER = {
     "queue": _TASKS_TOGETHER,
     "calls": _TASKS_TOGETHER,
+    "gateway": _TASKS_TOGETHER.replace("state_transitions", "requests"),
     "pipeline": """
   - {name: both, all: [{when: health_green < 90%, window: 9s}, {when: latency_p90 > 1s, window: 3s, for: 2s}], expect: never}
   - {name: often, when: "health_green{process=a} < 50%", window: 3s, expect: {at_least: 2, max_flaps: 3}}
@@ -132,7 +144,15 @@ abort:
 """,
 }
 WINDOWS = ("", ", window: 7s, for: 2s, keep_firing_for: 1s", ", window: 3s, min_samples: 2")
-CAUSES = (("", ""), ("net", "timeout"), ("budget", "budget"), ("crash", "worker_crash"), ("", "process_gone"))
+CAUSES = (
+    ("", ""),
+    ("net", "timeout"),
+    ("budget", "budget"),
+    ("crash", "worker_crash"),
+    ("", "process_gone"),
+    ("", "throttled"),
+    ("", "wrong_answer"),
+)
 
 
 def accepted(system: str, part: str) -> bool:
@@ -165,6 +185,7 @@ def objectives(sli: Sli) -> list[str]:
         f'"{sli.name}{{tenant=A}} {op} {target}"',
         f'"{sli.name}{{phase=early}} {op} 1.1x tenant=B"',
         f"{sli.name} ~ {target}",
+        *([f'"{sli.name}{{phase=early}} {op} {target}"'] if sli.over else []),
         f"{{objective: {sli.name} {op} {target}, window: 7s, min_samples: 2}}",
         f"{{objective: {sli.name} {op} {target}, window: 3s, in: 60%}}",
         *(f'"{sli.name}{{{label}=*}} {op} {target}"' for label in sli.by),
@@ -197,7 +218,7 @@ def test_every_indicator_is_looked_at_here(system: str) -> None:
     assert {"latency_p99.9", "latency_share_below(2s)", "fast"} <= made.slis.keys() - catalogues()[system].keys()
     growths = {sli.name for sli in catalogues()[system].values() if sli.aggregate is Aggregate.GROWTH}
     watched = {part.comparison.sli.name for alert in made.alerts for part in alert.condition.parts}
-    ends = {sli.name for sli in catalogues()[system].values() if sli.at_the_end}
+    ends = {sli.name for sli in catalogues()[system].values() if sli.at_the_end or sli.over}
     assert watched >= set(catalogues()[system]) - growths - ends - {"lost_tasks"}
 
 
@@ -272,7 +293,7 @@ def split(block: Block, times: list[float]) -> list[Block]:
     return [*parts, block]
 
 
-UNNOTED = {"state_transitions", "calls", "lease_contentions", "strong"}
+UNNOTED = {"state_transitions", "requests", "calls", "lease_contentions", "strong"}
 """Series that count nothing bad, or, of these random ones, not whole numbers."""
 
 streams = st.builds(Stream, st.sampled_from(sorted(SYSTEMS)), st.integers(0, 2**32), st.integers(1, 120))

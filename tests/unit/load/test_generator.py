@@ -107,6 +107,19 @@ def test_users_take_turns_by_the_plan_and_their_own_connections(service: tuple[s
     assert expected == asked.paths - before_paths
 
 
+def test_each_user_has_cookies_of_its_own(service: tuple[str, Asked], tmp_path: Path) -> None:
+    url, asked = service
+    text = "duration: 1s\nworkload:\n  users: {count: 2, think: {distribution: constant, value: 400ms}}\n"
+    plan = plan_of(tmp_path, f"{text}  task: {{request: {{path: /cookie}}}}\n")
+    before = len(asked.headers)
+    run(plan, order_of(plan, url), tmp_path)
+    sent = [each.get("Cookie", "") for each in asked.headers[before:]]
+    # Each sends what it was given last, and nothing at first.
+    assert len(sent) >= 4
+    assert sent[:2] == ["", ""]
+    assert {*sent[2:4]} == {f"visit={before + 1}", f"visit={before + 2}"}
+
+
 def test_a_service_that_stalls_cannot_hide_its_queue(tmp_path: Path) -> None:
     with serving() as (url, asked):
         plan = plan_of(tmp_path, ARRIVALS.replace("150/s", "40/s").replace("/fine", "/stalls"))
