@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -52,13 +53,10 @@ class Instant:
             self.up.unlink()
 
     def _blocks(self, context: RunContext) -> Generator[Block, None, None]:
-        work = [
-            (due_s, number)
-            for each in context.plan.submissions()
-            for due_s, number in zip(each.due_s, each.number, strict=True)
-        ]
+        chunks = list(context.plan.submissions())
+        work = [pair for each in chunks for pair in zip(each.due_s.tolist(), each.number.tolist(), strict=True)]
         for due_s, number in work:
-            context.at(float(due_s), lambda number=int(number), due_s=float(due_s): self._done(context, number, due_s))  # type: ignore[misc]
+            context.at(due_s, partial(self._done, context, number, due_s))
         while not context.is_over(lambda: False):
             time.sleep(_STEP_REAL_S)
             context.agenda.run(context.now())
@@ -92,10 +90,18 @@ workload:
   tenants: [{name: A, share: 60%}, {name: B, share: 40%}]
 slos: [success_rate >= 50%]
 checks:
-  - {name: first, when: before, exec: [echo, '{{"n": {offered}}}'], expect: {n: 0}}
-  - {name: often, when: every 200ms, exec: [echo, '{{"n": {done}}}'], expect: {n: ">= 0"}}
-  - {name: own, for_each: tenant, when: after, exec: [sh, -c, 'ls {dir}/up > {dir}/{tenant}; echo "{{\\"n\\": {done}}}"'], expect: {n: "== {done}"}}
-  - {name: grows, when: settled, within: 5s, exec: [sh, -c, 'echo x >> {dir}/tries; echo "{{\\"n\\": $(wc -l < {dir}/tries)}}"'], expect: {n: ">= 3"}}
+  - {name: first, when: before, exec: [echo, '{"n": {offered}}'], expect: {n: 0}}
+  - {name: often, when: every 200ms, exec: [echo, '{"n": {done}}'], expect: {n: ">= 0"}}
+  - name: own
+    for_each: tenant
+    when: after
+    exec: [sh, -c, 'ls {dir}/up > {dir}/{tenant}; echo "{\\"n\\": {done}}"']
+    expect: {n: "== {done}"}
+  - name: grows
+    when: settled
+    within: 5s
+    exec: [sh, -c, 'echo x >> {dir}/tries; echo "{\\"n\\": $(wc -l < {dir}/tries)}"']
+    expect: {n: ">= 3"}
 teardown:
   - {name: down, for_each: tenant, exec: [sh, -c, 'ls {dir}/up >> {dir}/down']}
   - {name: fails, exec: ["false"]}
