@@ -137,6 +137,14 @@ def test_a_bucket_throttles_at_once() -> None:
     assert Counter(value for _, value in found.of(Kind.RESPONSE_RECEIVED))[429.0] == 3
 
 
+def test_a_user_whose_request_fails_goes_on() -> None:
+    """It thinks, and sends the next one."""
+    workload = {"users": {"count": 1, "think": seconds(2)}}
+    found = run({"limits": {"rate": "0.001/s"}, "service": seconds(0.5)}, workload, duration="8s")
+    assert [found.due_s[task] for task in sorted(found.due_s)] == [0.0, 2.5, 4.5, 6.5]
+    assert list(found.how.values()) == ["ok", *["throttled"] * 3]
+
+
 def test_a_limit_of_one_tenant() -> None:
     workload = {**EVERY_SECOND, "tenants": TENANTS}
     found = run({"limits": {"tenants": {"A": {"rate": "0.001/s"}}}}, workload, duration="20s")
