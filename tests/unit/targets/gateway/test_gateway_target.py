@@ -117,7 +117,7 @@ def test_targets_by_name() -> None:
 
 
 def test_a_run_cannot_be_resumed() -> None:
-    scenario = load(Path(__file__).parents[4] / "scenarios" / "gateway" / "pr.yaml").scenario
+    scenario = load(Path(__file__).parents[4] / "scenarios" / "gateway" / "5m.yaml").scenario
     with pytest.raises(UsageError, match=r"^a run against target gateway cannot be resumed: what its users waited for"):
         make_target("gateway").admit(scenario, resumed=True)  # type: ignore[attr-defined]
 
