@@ -17,11 +17,11 @@ from soak.runner.http import Answer, Inputs, Prepared, SendError, Session, read_
 from soak.runner.http.bodies import check_length, read_bounded
 from soak.runner.http.session import NOBODY
 from soak.runner.secrets import secret_of
-from soak.schemas.braces import filled_known
+from soak.schemas.braces import filled_known, names_in, texts_in
 from soak.schemas.errors import SoakError, UsageError
 from soak.schemas.files import Folders
 from soak.schemas.language.check import Check, Http, Step
-from soak.schemas.language.http import Body, Exchange, Expected, Request, RequestError
+from soak.schemas.language.http import Body, Exchange, Expected, Request, RequestError, Texts
 from soak.schemas.language.http import Http as Common
 from soak.schemas.language.outlets import Secret
 
@@ -91,10 +91,13 @@ class Requests:
             return self._sessions[key]
 
     def _with_host_of(self, exchange: Exchange) -> Common:
-        """The common part, with the host that the request itself names in the scenario."""
+        """The common part, with the host that the request itself names, and without a login that it has no need of."""
         path = exchange.request.path
         host = urlsplit(path).netloc if path.startswith(("http://", "https://")) else ""
-        return replace(self._common, data=(), hosts=(*self._common.hosts, *([host] if host else [])))
+        common = replace(self._common, data=(), hosts=(*self._common.hosts, *([host] if host else [])))
+        own = {name.lower() for name, _ in exchange.request.headers}
+        headers = tuple((name, text) for name, text in common.headers if name.lower() not in own)
+        return common if _names_of(exchange, headers) & _given(common) else replace(common, headers=headers, login=None)
 
     def _exchange(self, action: Http, values: Mapping[str, str]) -> Exchange:
         known = {name: value for name, value in values.items() if name != "tenant"}
@@ -173,3 +176,17 @@ def _ended_after(connection: http.client.HTTPConnection, timeout_s: float) -> It
         yield late
     finally:
         timer.cancel()
+
+
+def _names_of(exchange: Exchange, headers: Texts) -> set[str]:
+    """The names in braces of a request, and of the headers of all requests."""
+    request = exchange.request
+    texts = [request.path, *texts_in([*headers, *request.headers, *request.query, request.body])]
+    return {name for text in texts for name in names_in(text)}
+
+
+def _given(common: Common) -> set[str]:
+    """The names that the login gives."""
+    login = common.login
+    ways = [login.first, *([login.renew] if login.renew else [])] if login else []
+    return {name for way in ways for name, _ in way.saved}

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -18,7 +18,7 @@ from soak.schemas.errors import SoakError
 from soak.schemas.evidence.verdict import Outcome, ReasonKind, Verdict
 
 MOST_TRIES = 3
-"""A clean run on a machine that was too busy is inconclusive: it is repeated at most this often."""
+"""A run on a machine that was too busy is inconclusive: it is repeated at most this often, unless it was sure of a defect."""
 
 _RAN = {outcome.exit_code for outcome in Outcome}
 
@@ -34,7 +34,7 @@ class TrialResult:
     """When the run ended, in seconds of scenario time."""
 
     machine_was_busy: bool = False
-    """Whether the only finding is that the load generator fell behind."""
+    """Whether the load generator fell behind and nothing was found that must be (see `Trial.status`)."""
 
     @property
     def as_meant(self) -> bool:
@@ -52,7 +52,8 @@ class TrialResult:
 
     @property
     def _meant(self) -> list[Finding]:
-        return [finding for finding in self.found if finding.check in self.trial.meant]
+        meant, status = self.trial.meant, self.trial.status
+        return [each for each in self.found if each.check in meant and status in {None, each.status}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,9 @@ def _run(trial: Trial, bench: Bench, out: Path) -> TrialResult:
         raise SoakError(f"{trial.name}: the run ended with exit code {done.returncode}: {done.stderr.strip()[-500:]}")
     verdict = msgspec.json.decode((out / VERDICT).read_bytes(), type=Verdict)
     since_s = broken_since(RunDirectory.open(out), verdict)
-    busy = trial.defect is None and fell_behind(verdict)
-    return TrialResult(trial, verdict.verdict, tuple(findings(verdict, since_s)), verdict.ended_s, busy)
+    result = TrialResult(trial, verdict.verdict, tuple(findings(verdict, since_s)), verdict.ended_s)
+    busy = fell_behind(verdict) and (trial.defect is None or (trial.status is not None and not result.as_meant))
+    return replace(result, machine_was_busy=busy)
 
 
 def fell_behind(verdict: Verdict) -> bool:

@@ -3,12 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from soak.schemas.evidence.verdict import Status
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
     """A defect (None: a sound system), the scenario run against it, and the checks meant for it, of which one suffices.
 
-    settings: of the scenario, as for `--set`. speed: speed-up factor; None for that of the self-test.
+    settings: of the scenario, as for `--set`. speed: speed-up factor; None for that of the self-test. status: the one that a check
+    must have to have found the defect; None: any but PASS.
     """
 
     defect: str | None
@@ -16,6 +19,7 @@ class Trial:
     meant: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     speed: float | None = None
+    status: Status | None = None
 
     @property
     def name(self) -> str:

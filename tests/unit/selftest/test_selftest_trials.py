@@ -5,14 +5,16 @@ from pathlib import Path
 import pytest
 from histories import verdict
 
+from soak.runner.judge.checks.expected import objective_texts
 from soak.runner.selftest import matrix
-from soak.runner.selftest.findings import findings
+from soak.runner.selftest.findings import Finding, findings
 from soak.runner.selftest.matrix import Bench, TrialResult
 from soak.runner.targets.room import trials_of
 from soak.runner.targets.trials import Trial
 from soak.schemas.errors import UsageError
-from soak.schemas.evidence.verdict import Outcome
+from soak.schemas.evidence.verdict import Outcome, Status
 from soak.schemas.language.load import load
+from soak.systems.gateway import defects as gateway
 from soak.systems.orchestrator.defects import VARIABLE, Defect
 from soak.systems.pipeline import defects as pipeline
 
@@ -20,8 +22,14 @@ SCENARIOS = Path(__file__).resolve().parents[3] / "scenarios" / "selftest"
 LAWS = {
     "queue": ("conservation", "legal_transitions", "ledger_agreement", "littles_law"),
     "pipeline": ("records", "restarts", "processes", "logs", "resources"),
+    "gateway": (),
 }
-PLANTED = {"orchestrator": (VARIABLE, Defect), "pipeline": (pipeline.VARIABLE, pipeline.Defect)}
+PLANTED = {
+    "orchestrator": (VARIABLE, Defect),
+    "pipeline": (pipeline.VARIABLE, pipeline.Defect),
+    "gateway": (gateway.VARIABLE, gateway.Defect),
+    "gateway-postgres": (gateway.VARIABLE, gateway.Defect),
+}
 ALL = [trial for target in PLANTED for trial in (*trials_of(target).planted, *trials_of(target).clean)]
 
 
@@ -42,6 +50,7 @@ def test_the_checks_that_are_meant_stand_in_the_scenario(trial: Trial) -> None:
     scenario = load(SCENARIOS / f"{trial.scenario}.yaml", settings=trial.settings).scenario
     known = {
         *(f"objective {objective.comparison.text}" for objective in scenario.objectives),
+        *(f"objective {text}" for text in objective_texts(scenario.checks)),
         *(f"fault {fault.name}" for fault in scenario.faults),
         *(f"law {law}" for law in LAWS[scenario.system]),
         "doubt",
@@ -87,3 +96,12 @@ def test_a_trial_comes_out_as_meant_when_the_check_meant_for_it_finds_it() -> No
     assert not TrialResult(other, Outcome.FAIL, found, 9).as_meant
     assert not TrialResult(Trial(None, "steady"), Outcome.FAIL, found, 9).as_meant
     assert TrialResult(Trial(None, "steady"), Outcome.PASS, (), 9).as_meant
+
+
+@pytest.mark.parametrize(("status", "as_meant"), [(None, True), (Status.FAIL, False), (Status.INCONCLUSIVE, True)])
+def test_a_check_that_was_disturbed_finds_nothing_where_a_status_is_asked_for(
+    status: Status | None, as_meant: bool
+) -> None:
+    trial = Trial("any", "steady", ("objective success_rate >= 50%",), status=status)
+    found = (Finding("objective success_rate >= 50%", "INCONCLUSIVE"),)
+    assert TrialResult(trial, Outcome.INCONCLUSIVE, found, 9).as_meant is as_meant
