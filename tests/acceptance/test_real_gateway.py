@@ -165,7 +165,7 @@ def test_a_database_and_a_lock_service_that_are_gone_and_back(postgres: Run) -> 
 def test_the_service_is_measured_with_all_its_processes_and_what_it_reports(run: Run) -> None:
     with (run.folder / "processes.csv").open() as file:
         names = {row["process"] for row in csv.DictReader(file)}
-    assert {"supervisor", "http-0", "http-1", "outbox", "runner"} <= names
+    assert {"supervisor", "http-0", "http-1", "outbox", "load0", "runner"} <= names
     assert not names & {"postgres", "redis"}
     for kind in ("rss", "cpu", "open_files", "threads", "in_service", "outbox", "load_cpu", "load_lag"):
         assert run.of(f"sample.{kind}"), kind

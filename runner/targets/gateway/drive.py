@@ -81,7 +81,7 @@ class Drive:
         order = make_order(plan, exchanges_of(plan), url=self.url, speed=way.speed, inputs=way.inputs)
         self._load = enter(Load(plan, order, way.options, self._system / LOG))
         self._load.prepare()
-        self._resources = Resources(self._context, self._pids, way.directory)
+        self._resources = Resources(self._context, self._pids, way.directory, lambda: self._load.pids)
         self._reasons = Reasons(self._system)
         if plan.checking:
             plan.checking.know({"url": self.url})
