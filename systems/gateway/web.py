@@ -65,4 +65,3 @@ def same(one: str, other: str) -> bool:
     import hmac
 
     return hmac.compare_digest(one.encode(), other.encode())
-
