@@ -42,7 +42,7 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class ClosedForecast:
-    """Figures of a closed workload, for the largest number of users.
+    """Figures of a closed workload, for the largest number of users at any time.
 
     between_s: mean think time, pauses included. users_most_per_s: N / (Z + S); workers_most_per_s: c / S, None without a
     limit; balance_users: where both are equal. expected_*: of the machine repairman. expected_tasks: over the run.
@@ -74,7 +74,7 @@ def forecast_closed(scenario: Scenario, need: Need) -> ClosedForecast:
     """The forecast of a closed workload whose tasks need this of the system."""
     users = scenario.workload.users
     assert users
-    between_s, count = users.between_s, users.count
+    between_s, count = users.between_s, math.ceil(max(number for _, number in users.levels))
     times = (np.arange(POINTS) + 0.5) / POINTS * scenario.duration_s
     at_work = np.ceil([users.at(t_s) for t_s in times.tolist()])
     there = [(number, need.workers_at(t_s)) for number, t_s in zip(at_work.tolist(), times.tolist(), strict=True)]
@@ -84,7 +84,7 @@ def forecast_closed(scenario: Scenario, need: Need) -> ClosedForecast:
     by_users, by_workers = count / (between_s + need.least_s), need.workers / need.taken_s if need.taken_s else math.inf
     expected, limited = known[full], math.isfinite(by_workers)
     response_s = count / expected.throughput_per_s - between_s
-    by_rate = float(rate_per_s.mean()) * scenario.duration_s + count * _ahead(users.think)
+    by_rate = float(rate_per_s.mean()) * scenario.duration_s + users.count * _ahead(users.think)
     tasks = min(by_rate, _of_shares(scenario, between_s + response_s))
     return ClosedForecast(
         users=count,

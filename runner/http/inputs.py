@@ -8,7 +8,7 @@ from typing import Any
 from soak.runner.secrets import secret_of
 from soak.schemas.errors import UsageError, WordingError
 from soak.schemas.files import Folders
-from soak.schemas.language.csv_files import Table, read_table
+from soak.schemas.language.csv_files import Table, read_data_file
 from soak.schemas.language.http import Http
 from soak.schemas.language.outlets import Secret
 
@@ -52,10 +52,10 @@ def read_inputs(http: Http, folders: Folders, folder: Path) -> Inputs:
     tables = {}
     for each in http.data:
         try:
-            tables[each.name] = table = read_table(each.file, folders.read(each.file))
+            tables[each.name] = table = read_data_file(each.file, folders)
             if not table.rows:
                 raise WordingError(f"{each.file}: is a copy without rows", "run the original scenario")
-        except ValueError as error:
+        except WordingError as error:
             missing.append(f"http.data: {error}")
     if missing:
         raise UsageError("\n".join(missing))

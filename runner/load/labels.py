@@ -8,7 +8,7 @@ from soak.schemas.stream.vocabulary import Label
 from soak.simulation.plan import Plan
 from soak.simulation.streams import BLOCK
 
-_KEPT = 256
+_KEPT = 64
 """Users are in different turns: how many blocks of tasks are kept; the rest can be drawn again."""
 _NONE = Label()
 
@@ -19,7 +19,7 @@ class Labels:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._words = plan.vocabulary.labels
-        self._blocks: dict[int, npt.NDArray[np.int32]] = {}
+        self._blocks: dict[int, npt.NDArray[np.int16]] = {}
 
     def of(self, number: int) -> Label:
         """Tenant and kind of a task."""
@@ -32,8 +32,8 @@ class Labels:
         found: Label = self._words[labels[place]]
         return found
 
-    def _draw(self, block: int) -> npt.NDArray[np.int32]:
+    def _draw(self, block: int) -> npt.NDArray[np.int16]:
         while len(self._blocks) >= _KEPT:
             del self._blocks[next(iter(self._blocks))]
         numbers = (np.arange(BLOCK) + block * BLOCK) << KEY_SHIFT
-        return self._plan.labels_of(numbers).astype(np.int32)
+        return self._plan.labels_of(numbers).astype(np.int16)

@@ -56,8 +56,8 @@ class Room:
     named: those that have a name. attach: makes a target of a class of a user's own (its name, the class, speed-up factor,
     patience in real seconds or None); None where there is no such thing. from_file: makes a target (`base.FromFile`) of what a
     target file says, for a speed-up factor, or raises ScenarioError; None where target files do not describe the system.
-    reached_by_url: whether those that say `url` and no system are of this one. files_resumable: whether a run of a target file can
-    go on. needs: what a run takes of the machine. advice: what to write after `run it with` in a message.
+    reached_by_url: whether those that say `url` and no system are of this one. files_resumable: whether a run of a target file
+    can go on. needs: what a run takes of the machine. advice: what to write after `run it with` in a message.
     """
 
     named: Sequence[Named] = ()

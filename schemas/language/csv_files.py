@@ -5,8 +5,11 @@ import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
-from soak.schemas.errors import WordingError
+from soak.schemas.errors import WordingError, quoted
+from soak.schemas.files import Folders
 
 _WITHHELD = "# rows are not kept:"
 """How the only line begins that follows the header where the rows are left out."""
@@ -20,6 +23,24 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
+_OF_EVIDENCE = frozenset({"metrics.csv", "processes.csv"})
+"""Files of the evidence, which holds a copy of a data file under its own name."""
+
+
+def read_data_file(name: str, folders: Folders) -> Table:
+    """The rows of a file in the folder of a scenario. Raises WordingError."""
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise WordingError(f"{quoted(name)} is not inside the scenario's folder", "put it there")
+    if name in _OF_EVIDENCE:
+        raise WordingError(f"{name} is the name of a file of the evidence", "give it another name")
+    try:
+        content = folders.read(name)
+    except ValueError as error:
+        raise WordingError(str(error), "name a file in the scenario's folder") from None
+    return read_table(name, content)
+
+
+@lru_cache(maxsize=4)
 def read_table(name: str, content: bytes) -> Table:
     """The rows of a CSV file called `name`. Raises WordingError."""
     lines = list(_lines(name, content))
@@ -46,11 +67,6 @@ def withheld(name: str, content: bytes) -> bytes:
     csv.writer(header, lineterminator="\n").writerow(table.columns)
     sha256 = hashlib.sha256(content).hexdigest()
     return f"{header.getvalue()}{_WITHHELD} {len(table.rows)} of them; SHA-256 of the file: {sha256}\n".encode()
-
-
-def header_of(name: str, content: bytes) -> tuple[str, ...]:
-    """The columns of a CSV file called `name`. Raises WordingError."""
-    return read_table(name, content).columns
 
 
 def _columns(name: str, header: tuple[str, ...]) -> tuple[str, ...]:

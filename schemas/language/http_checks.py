@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from soak.schemas.errors import Problem, Where, WordingError, quoted
 from soak.schemas.language.answer_places import place_of, steps_of
-from soak.schemas.language.csv_files import read_table
+from soak.schemas.language.csv_files import read_data_file
 from soak.schemas.language.hosts import is_allowed
 from soak.schemas.language.http_names import Scope, exchange_places, scope_of, template_problems
 from soak.schemas.language.request_templates import DRAWN, OF_REQUEST, parse
@@ -174,11 +174,9 @@ def _data(view: View) -> Iterator[Problem]:
         file = item.get("file")
         if isinstance(file, str):
             try:
-                read_table(file, view.folders.read(file))
+                read_data_file(file, view.folders)
             except WordingError as error:
                 yield view.problem((*where, "file"), error.what, error.remedy)
-            except ValueError as error:
-                yield view.problem((*where, "file"), str(error), "name a file in the scenario's folder")
         if item.get("pick") == "by_user" and view.get("workload", "users") is None:
             yield view.problem((*where, "pick"), "there are no users", "write workload.users, or pick: in_order")
 

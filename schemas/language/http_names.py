@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from soak.schemas.errors import Problem, Where, WordingError, quoted
-from soak.schemas.language.csv_files import header_of
+from soak.schemas.language.csv_files import read_data_file
 from soak.schemas.language.request_templates import DRAWN, OF_REQUEST, Reference, parse
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.view import View
@@ -85,7 +85,7 @@ def scope_of(view: View) -> Scope:
     columns = {}
     for where, item in view.entries("http", "data"):
         if isinstance(name := item.get("name"), str):
-            columns[name] = view.parse(lambda file: header_of(file, view.folders.read(file)), *where, "file")
+            columns[name] = view.parse(lambda file: read_data_file(file, view.folders).columns, *where, "file")
     given = _saved_names(view, ("http", "login"))
     later = {name for place in exchange_places(view) for name in _saved_names(view, place)}
     first = {*DRAWN, *OF_REQUEST, *given, *(variables if isinstance(variables, dict) else ())}

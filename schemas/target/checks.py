@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from soak.schemas.errors import Problem, Where, quoted, shortened
 from soak.schemas.language.document import Document
-from soak.schemas.language.registry import known
+from soak.schemas.language.registry import known, language_of
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.target.choices import CHOICES, GOES_WITH
 from soak.schemas.target.order import circle
@@ -35,6 +35,7 @@ def problems(document: Document) -> Iterator[Problem]:
     yield from _names(document, data)
     yield from _who_starts(document, data)
     yield from _order(document, data)
+    yield from _reached(document, data)
 
 
 def _walk(value: Any, where: Where = ()) -> Iterator[tuple[Where, Any, str]]:
@@ -58,7 +59,7 @@ def _system(document: Document, data: Data) -> Iterator[Problem]:
 def _kind(where: Where, key: str) -> str:
     """Of which kind a mapping is that has a choice of keys."""
     parent = str(where[-2]) if len(where) > 1 else ""
-    return {"metrics": "metric", "streams": "ledger", "sinks": "ledger"}.get(parent, key)
+    return {"metrics": "metric", "streams": "ledger", "sinks": "ledger", "faults": "fault"}.get(parent, key)
 
 
 def _choice(document: Document, where: Where, value: Any, key: str) -> Iterator[Problem]:
@@ -157,6 +158,7 @@ _CHECKS: Mapping[str, Callable[[str], Iterator[Finding]]] = {
     _PATTERN: _pattern,
     "pattern": _one_group,
     "http": _url,
+    "url": _url,
     "tcp": _address,
     "port": _port,
 }
@@ -234,6 +236,37 @@ def _who_starts(document: Document, data: Data) -> Iterator[Problem]:
             yield document.problem(
                 (*where, "live", "log"), what, "write another probe, or file: with fresh:", at_key=True
             )
+
+
+def _reached(document: Document, data: Data) -> Iterator[Problem]:
+    """What is said of a service that requests are sent to, and of what it stands on."""
+    for kind in _OF_OUR_OWN:
+        if kind in data.get("ready", ()):
+            what = f"{kind} is of a process that soak starts, and this is of the service at url"
+            remedy = "write http, tcp, exec or file, or give a process or service its own ready"
+            yield document.problem(("ready", kind), what, remedy, at_key=True)
+    struck: dict[str, str] = {}
+    for place, service in enumerate(data.get("services", ())):
+        where: Where = ("services", place)
+        if "kill" in service and "outage" not in service:
+            what = "says how a fault takes it down, and no fault does"
+            yield document.problem((*where, "kill"), what, "add outage: TYPE, or remove it", at_key=True)
+        if (fault := service.get("outage")) is None:
+            continue
+        if fault not in (types := _fault_types(data)):
+            what = f"there is no fault of type {quoted(fault)}"
+            yield document.problem((*where, "outage"), what, did_you_mean(fault, types))
+        elif fault in struck:
+            what = f"the fault {fault} takes {quoted(struck[fault])} down already"
+            yield document.problem((*where, "outage"), what, "remove one of them")
+        struck.setdefault(fault, service["name"])
+
+
+def _fault_types(data: Data) -> list[str]:
+    """The types of faults of the system of a target file, or of all."""
+    named = data.get("system")
+    systems = [named] if named in known() else known()
+    return [name for system in systems for name in language_of(system).faults]
 
 
 def _order(document: Document, data: Data) -> Iterator[Problem]:

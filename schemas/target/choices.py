@@ -13,9 +13,10 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "kill": ("of", "exec"),
     "metric": ("prometheus", "json", "log"),
     "ledger": ("jsonl", "sqlite"),
+    "fault": ("begin", "sqlite"),
     **dict.fromkeys(("go", "disconnect", "begin", "end"), ACTIONS),
 }
-"""Keys of which there is one, by the kind of mapping: the key at which it is, but of metrics and ledgers, which have names."""
+"""Keys of which there is one, by the kind of mapping: the key at which it is, or what it is where it has a name."""
 
 _OF_A_PROBE = {"status": ("http",), "contains": ("http", "exec"), "fresh": ("file", "notify")}
 _OF_A_METRIC = {
@@ -31,6 +32,7 @@ GOES_WITH: Mapping[tuple[str, str], tuple[str, ...]] = {
     **{(probe, key): with_ for probe in ("ready", "live") for key, with_ in _OF_A_PROBE.items()},
     **{("metric", key): with_ for key, with_ in _OF_A_METRIC.items()},
     **{("ledger", key): with_ for key, with_ in _OF_A_LEDGER.items()},
+    ("fault", "end"): ("begin",),
     **{(kind, key): ("http",) for kind in ("go", "disconnect", "begin", "end") for key in ("method", "body")},
 }
 """With which of them a key goes, by kind of mapping and key; all others go with any."""

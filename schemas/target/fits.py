@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from soak.schemas.errors import Problem, ScenarioError, quoted
+from soak.schemas.errors import Problem, ScenarioError, Where, quoted
 from soak.schemas.language.shape import nearest
 from soak.schemas.target.load import LoadedTarget
 
@@ -37,12 +37,11 @@ def refuse_misfit(
         raise ScenarioError(found)
 
 
-def unused(target: LoadedTarget, sections: Iterable[str], system: str, why: str) -> Iterator[Problem]:
-    """Sections of a target file that mean nothing to a system, and why."""
-    for section in sections:
-        if (section,) in target.document.keys:
-            what = f"means nothing to system: {system}: {why}"
-            yield target.document.problem((section,), what, "remove it", at_key=True)
+def unused(target: LoadedTarget, places: Iterable[Where], system: str, why: str) -> Iterator[Problem]:
+    """Keys of a target file that mean nothing to a system, and why."""
+    for where in places:
+        if where in target.document.keys:
+            yield target.document.problem(where, f"means nothing to system: {system}: {why}", "remove it", at_key=True)
 
 
 def _missing(target: LoadedTarget, section: str, wanted: Iterable[str], there: Iterable[str]) -> Iterator[Problem]:

@@ -8,13 +8,15 @@ from typing import TypeAlias
 
 @dataclass(eq=False, slots=True)
 class Request:
-    """A request that the service has taken in.
+    """A request that the service has accepted.
 
-    tenant, kind: by their places in the scenario, 0 where it declares none. process: the process that works on it; -1: none yet.
-    worker: its worker, of a pool that has them. gone: it ended with its process. waits_s: until when it waits for a lock.
+    sent_s: when it was sent. tenant, kind: by their places in the scenario, 0 where it declares none. process: that which works
+    on it; -1: none yet. worker: its worker, of a pool that has them. gone: it ended with its process. waits_s: until when it
+    waits for a lock.
     """
 
     number: int
+    sent_s: float
     tenant: int
     kind: int
     process: int = -1

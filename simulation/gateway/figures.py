@@ -1,6 +1,5 @@
 """A forecast in words."""
 
-import math
 from collections.abc import Iterator
 
 from soak.schemas.language.model import Scenario
@@ -39,7 +38,7 @@ def _stretch(scenario: Scenario, stretch: Stretch) -> Iterator[str]:
     for tenant in stretch.tenants[:_MOST_TENANTS] if len(stretch.tenants) > 1 else ():
         own = [f"{tenant.users:,.0f} users"] if scenario.workload.users else []
         sent = [*own, show_rate(tenant.sent_per_s), f"{tenant.requests:,.0f} requests"]
-        took = "" if math.isinf(tenant.response_s) else f"about {show_duration(round(tenant.response_s, 4))} each"
+        took = "" if tenant.response_s is None else f"about {show_duration(round(tenant.response_s, 4))} each"
         words = [*sent, *([took] if took else []), *_busy(scenario, (tenant,), shared=False)]
         yield f"    {tenant.name:9} {', '.join(words)}"
 

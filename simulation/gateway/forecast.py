@@ -22,7 +22,8 @@ class Tenant:
     """A tenant in a stretch of the run; its name is empty where there are none.
 
     users: at work on average (0 where work arrives at a rate). sent_per_s: requests; admitted_per_s: those that its limit lets
-    through; workers, store, chain: share of what it may use that is busy, by whomever, without waiting (above 1: overloaded).
+    through; response_s: None where it grows without end. workers, store, chain: share of what it may use that is busy, by
+    whomever; above 1: overloaded.
     """
 
     name: str
@@ -30,7 +31,7 @@ class Tenant:
     sent_per_s: float
     admitted_per_s: float
     requests: float
-    response_s: float
+    response_s: float | None
     workers: float
     store: float
     chain: float
@@ -202,12 +203,13 @@ class Load:
             else:
                 waits_s = math.fsum(response_s(r, each) for r, each in zip(rates, path.stations, strict=True))
                 sent = x
-            found.append(Tenant(name, number, sent, own, sent * length_s, waits_s, *busy))
+            took_s = waits_s if math.isfinite(waits_s) else None
+            found.append(Tenant(name, number, sent, own, sent * length_s, took_s, *busy))
         return tuple(found)
 
 
 def _with(users: float, network: ClosedNetwork) -> float:
-    """Requests per second that end with so many users on average."""
+    """Requests per second that end with this number of users on average."""
     whole = max(1, round(users))
     return network.of(whole).throughput_per_s * users / whole
 

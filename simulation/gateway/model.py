@@ -18,9 +18,9 @@ from soak.schemas.stream.events import CENSUS, Kind
 from soak.schemas.stream.states import TaskState
 from soak.schemas.systems.gateway.settings import gateway_of
 from soak.simulation.gateway.agenda import Agenda, Request
-from soak.simulation.gateway.errors import error_causes
+from soak.simulation.gateway.errors import error_causes, successes
 from soak.simulation.gateway.mishaps import Mishaps
-from soak.simulation.gateway.service import OK, THROTTLED, Answers, Service
+from soak.simulation.gateway.service import THROTTLED, Answers, Service
 from soak.simulation.gateway.values import labels
 from soak.simulation.losses import put_losses
 from soak.simulation.plan import Plan
@@ -43,8 +43,10 @@ class GatewayModel:
         self._every_s = self._sample_s = plan.scenario.telemetry.sample_interval_s
         errors = error_causes(plan.vocabulary)
         self._throttled, self._server_error = errors[RequestError.THROTTLED], errors[RequestError.SERVER_ERROR]
-        self._timed_out = errors[RequestError.TIMEOUT]
+        self._timed_out, self._wrong = errors[RequestError.TIMEOUT], errors[RequestError.WRONG_ANSWER]
         self._label, self._kinds = labels(plan), max(1, len(plan.scenario.workload.kinds))
+        expected = successes(gateway.exchanges)
+        self._successes = expected if len(expected) == self._kinds else expected * self._kinds
         self._agenda = Agenda()
         self._mishaps = Mishaps(env, plan, recorder)
         answers = Answers(self._well, self._badly, self._never, self._mishaps.seen)
@@ -115,21 +117,32 @@ class GatewayModel:
         enqueued = due_s, _ENQUEUED, number, 0, -1, 0, due_s
         self._row((*enqueued, due_s, _DISPATCHED, number, 1, -1, 0, 0.0))
         self._waits.append((due_s + self._timeout_s, number))
-        self._service.take(due_s, Request(number, *divmod(self._label(number), self._kinds)))
+        self._service.take(due_s, Request(number, due_s, *divmod(self._label(number), self._kinds)))
 
     def _well(self, now: float, request: Request) -> None:
         number = request.number
         if self._states[number] == _IN_PROGRESS:
-            answered = now, _RECEIVED, number, 1, -1, 0, OK
-            self._row((*answered, now, _TASK_DONE, number, 1, -1, 0, 0.0))
-            self._close(now, number, _DONE)
+            success = self._successes[request.kind]
+            if now - request.sent_s <= success.within_s:
+                self._done(now, number, success.status)
+            else:
+                self._row((now, _RECEIVED, number, 1, -1, 0, success.status))
+                self._fail(now, number, self._wrong)
 
     def _badly(self, now: float, request: Request, status: int, cause: int) -> None:
         number = request.number
         if self._states[number] == _IN_PROGRESS:
+            if status in self._successes[request.kind].also:
+                self._done(now, number, status)
+                return
             own = self._throttled if status == THROTTLED else self._server_error
             self._row((now, _RECEIVED, number, 1, -1, 0, status))
             self._fail(now, number, self._mishaps.error_of(cause) if cause else own)
+
+    def _done(self, now: float, number: int, status: int) -> None:
+        answered = now, _RECEIVED, number, 1, -1, 0, status
+        self._row((*answered, now, _TASK_DONE, number, 1, -1, 0, 0.0))
+        self._close(now, number, _DONE)
 
     def _never(self, now: float, request: Request, cause: int) -> None:
         if self._states[request.number] == _IN_PROGRESS:

@@ -35,7 +35,7 @@ class Pool(Protocol):
         """Requests that are worked on."""
 
     def enter(self, now: float, request: Request) -> bool:
-        """Take a request in; False if as many wait as may."""
+        """Accept a request; False if as many wait as may."""
 
     def kill(self, now: float, process: int) -> None:
         """A process is gone with its workers; its requests are marked as gone."""
@@ -60,7 +60,7 @@ class FcfsPool:
         return self._present - len(self._free)
 
     def enter(self, now: float, request: Request) -> bool:
-        """Take a request in; False if as many wait as may."""
+        """Accept a request; False if as many wait as may."""
         if self._free:
             self._start(now, request, self._free.pop())
         elif len(self._waiting) < self._staff.backlog:
@@ -124,7 +124,7 @@ class PsPool:
         return len(self._work)
 
     def enter(self, now: float, request: Request) -> bool:
-        """Take a request in; False if as many are there as may work and wait."""
+        """Accept a request; False if as many are there as may work and wait."""
         if len(self._work) >= self._present + self._staff.backlog:
             return False
         self._pass(now)

@@ -16,7 +16,7 @@ from soak.simulation.gateway.stations import Ends, Lock, Store
 from soak.simulation.gateway.values import drawn
 from soak.simulation.plan import Plan
 
-OK, THROTTLED, UNAVAILABLE = 200, 429, 503
+THROTTLED, UNAVAILABLE = 429, 503
 
 
 @dataclass(frozen=True, slots=True)

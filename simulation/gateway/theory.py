@@ -52,7 +52,7 @@ class ClosedNetwork:
             self._weights = weights.tolist()
 
     def of(self, users: int) -> Network:
-        """With so many users."""
+        """With this number of users."""
         if not users:
             return Network(0.0, self._least_s)
         if not self._weights:

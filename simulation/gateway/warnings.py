@@ -79,7 +79,7 @@ def _limited(stretch: "Stretch") -> Iterator[str]:
 def _slow(scenario: Scenario, stretch: "Stretch") -> Iterator[str]:
     timeout_s = gateway_of(scenario).timeout_s
     for tenant in stretch.tenants:
-        if scenario.workload.users and tenant.response_s > timeout_s:
+        if scenario.workload.users and tenant.response_s is not None and tenant.response_s > timeout_s:
             of = f" of {tenant.name}" if tenant.name else ""
             takes = show_duration(round(tenant.response_s, 1))
             limit = show_duration(timeout_s)

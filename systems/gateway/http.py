@@ -18,6 +18,8 @@ from soak.systems.gateway.settings import Settings
 from soak.systems.gateway.sockets import listen
 
 _BACKLOG = 2048
+_KEEP_ALIVE_S = 75
+"""A connection that nobody uses is kept so long: one that is closed sooner is often closed just when the next request comes."""
 
 
 def application(service: Service) -> Starlette:
@@ -66,6 +68,7 @@ def run(settings: Settings, row: int) -> int:
             server_header=False,
             proxy_headers=False,
             lifespan="on",
+            timeout_keep_alive=_KEEP_ALIVE_S,
         )
     )
 

@@ -1,10 +1,14 @@
 """Redis, for the locks of chains (`SET NX PX` with an owner, deleted by its owner only) and the tokens of buckets."""
 
+import threading
 from typing import Any
 
 import redis
 import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from soak.systems.gateway.database import Connection
 from soak.systems.gateway.logs import log
@@ -32,19 +36,33 @@ class RedisStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._locks = redis.Redis.from_url(url, socket_timeout=_WITHIN_S, socket_connect_timeout=_WITHIN_S)
+        self._url, self._threads, self._clients = url, threading.local(), list[redis.Redis]()
+        # A connection may have been closed while it was idle: once more, at once.
+        self._within: dict[str, Any] = {"socket_timeout": _WITHIN_S, "socket_connect_timeout": _WITHIN_S}
         self._buckets = redis.asyncio.Redis.from_url(
-            url, socket_timeout=_WITHIN_S, socket_connect_timeout=_WITHIN_S, decode_responses=True
+            url, retry=AsyncRetry(NoBackoff(), 1), decode_responses=True, **self._within
         )
-        self._delete, self._take = self._locks.register_script(_DELETE), self._buckets.register_script(_TAKE)
+        self._delete = redis.Redis().register_script(_DELETE)
+        self._take = self._buckets.register_script(_TAKE)
         self._failing = False
+
+    def _client(self) -> redis.Redis:
+        """The one of this thread, with a connection of its own: half the work of a pool."""
+        if not hasattr(self._threads, "client"):
+            client = redis.Redis.from_url(
+                self._url, single_connection_client=True, retry=Retry(NoBackoff(), 1), **self._within
+            )
+            self._threads.client = client
+            self._clients.append(client)
+        return self._threads.client  # type: ignore[no-any-return]
 
     def set(self, connection: Connection, name: str, owner: str, ttl_s: float) -> bool:
         """Take a lock that nobody has; whether it was taken."""
         try:
-            taken = bool(self._locks.set(name, owner, nx=True, px=max(1, round(1000 * ttl_s))))
+            taken = bool(self._client().set(name, owner, nx=True, px=max(1, round(1000 * ttl_s))))
         except RedisError as error:
             self._fails(error)
+            self.delete(connection, name, owner)  # it may have been set before the answer was lost
             return False
         self._failing = False
         return taken
@@ -53,9 +71,9 @@ class RedisStore:
         """Give it back, if it is still the owner's; whose ever it is, if `owner` is empty."""
         try:
             if owner:
-                self._delete(keys=[name], args=[owner])
+                self._delete(keys=[name], args=[owner], client=self._client())
             else:
-                self._locks.delete(name)
+                self._client().delete(name)
         except RedisError as error:
             self._fails(error)  # it expires by itself
 
@@ -71,7 +89,8 @@ class RedisStore:
 
     async def close(self) -> None:
         """Close all connections."""
-        self._locks.close()
+        for client in self._clients:
+            client.close()
         await self._buckets.aclose()
 
     def _fails(self, error: RedisError) -> None:

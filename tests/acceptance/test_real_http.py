@@ -1,6 +1,7 @@
 """`soak run --target http` against services that misbehave: what each request ends with, and what keeps a run from beginning."""
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,6 +136,50 @@ def test_who_cannot_log_in_sends_nothing(tmp_path: Path) -> None:
     verdict = json.loads((tmp_path / "run" / "verdict.json").read_text())
     assert verdict["verdict"] == "FAIL"
     assert set(asked) == {"POST /token"}
+
+
+def test_tokens_that_expire_are_renewed(tmp_path: Path) -> None:
+    """A token is good for ten requests; each tenant has its own."""
+    uses = Counter[str]()
+    guard = threading.Lock()
+
+    def gives_tokens(handler: Handler) -> None:
+        with guard:
+            if handler.path in {"/token", "/refresh"}:
+                told = json.loads(handler.content)
+                tenant = told["tenant"]
+                if handler.path == "/refresh" and not told["refresh"].startswith(f"r-{tenant}-"):
+                    handler.send(403)
+                    return
+                uses[token := f"t-{tenant}-{len(uses)}"] = 0
+                handler.send(body=json.dumps({"token": token, "refresh": token.replace("t-", "r-", 1)}).encode())
+                return
+            token, tenant = handler.headers["Authorization"].removeprefix("Bearer "), handler.path[1:]
+            uses[token] += 1
+            is_good = token.startswith(f"t-{tenant}-") and uses[token] <= 10
+        handler.send(200 if is_good else 401)
+
+    refresh = '{method: POST, path: /refresh, json: {tenant: "{tenant}", refresh: "{refresh}"}}'
+    login = (
+        '{for_each: tenant, request: {method: POST, path: /token, json: {tenant: "{tenant}"}},'
+        f" save: {{token: $.token, refresh: $.refresh}}, renew: {{request: {refresh}}}}}"
+    )
+    with service(gives_tokens) as (url, asked):
+        path = tmp_path / "told.yaml"
+        path.write_text(
+            f"{COMMON}duration: 3s\nhttp: {{url: '{url}', headers: {{Authorization: 'Bearer {{token}}'}}, login: {login}}}\n"
+            "workload:\n  users: {count: 3, think: {distribution: constant, value: 50ms}}\n"
+            "  tenants: [{name: A, share: 50%}, {name: B, share: 50%}]\n  task: {request: {path: '/{tenant}'}}\n"
+        )
+        done = soak("run", path, "--target", "http", "--out", tmp_path / "run")
+    assert done.returncode in {0, 5}, done.stderr
+    asked_of = Counter(asked)
+    assert json.loads((tmp_path / "run" / "verdict.json").read_text())["slis"]["success_rate"] == 1.0
+    assert asked_of["POST /token"] == 2
+    # A token is asked for ten times and refused once, by each of those who had it in flight.
+    tokens = asked_of["POST /refresh"] + 2
+    assert tokens > 4
+    assert max(uses.values()) <= 13
 
 
 def test_a_service_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from soak.runner.targets.context import RunContext
 from soak.runner.targets.gateway.config import SYSTEM, values_of, write_settings
 from soak.runner.targets.gateway.faults import Struck, strike_of
 from soak.runner.targets.gateway.metrics import Metrics
+from soak.runner.targets.gateway.reasons import Reasons
 from soak.runner.targets.gateway.service import Service
 from soak.runner.targets.gateway.watch import Watch
 from soak.runner.targets.losses import put_losses
@@ -81,9 +82,12 @@ class Drive:
         self._load = enter(Load(plan, order, way.options, self._system / LOG))
         self._load.prepare()
         self._resources = Resources(self._context, self._pids, way.directory)
+        self._reasons = Reasons(self._system)
         if plan.checking:
             plan.checking.know({"url": self.url})
         self._stack.callback(self._context.close)
+        # What a fault took away is back before the teardown.
+        self._stack.callback(self._restore)
 
     def _start(self, loaded: LoadedTarget) -> None:
         enter, plan, way, context = self._stack.enter_context, self._plan, self._way, self._context
@@ -99,9 +103,14 @@ class Drive:
         actions = enter(closing(Actions(self._background, launcher.environment, launcher.here)))
         struck = Struck(context, plan, file, service, actions, self._watch)
         self._faults = faults = Faults(context, lambda fault, window: strike_of(fault, window, struck))
-        self._stack.callback(faults.undo)
         service.listeners.append(faults.saw)
         self._metrics = Metrics(context, self._background, file.metrics)
+
+    def _restore(self) -> None:
+        if self._faults:
+            self._faults.undo()
+        if self._service:
+            self._service.wait_until_back()
 
     def _pids(self) -> dict[str, int]:
         return self._service.pids() if self._service else {}
@@ -160,21 +169,22 @@ class Drive:
         """What happened, as far as all that sends requests has told it."""
         self._load.read()
         until_s = min(self._load.safe_s, self._context.now())
-        return self._merged(self._load.take(until_s), until_s)
-
-    def _merged(self, requests: Block, until_s: float) -> Block:
+        requests = self._load.take(until_s)
         self._watch.observe(requests)
+        self._reasons.take(self._load.details())
         return merge([self._context.journal.take(until_s), requests])
 
     def _is_open(self) -> bool:
-        """Whether something of the run is still to come: requests that are not answered, faults to undo."""
-        return self._load.is_busy or (self._faults is not None and any(self._faults.under_way))
+        """Whether something of the run is still to come: requests that are not answered, faults to undo, a service that starts."""
+        faults = self._faults is not None and any(self._faults.under_way)
+        return self._load.is_busy or faults or (self._service is not None and self._service.is_down)
 
     def _last_block(self) -> Block:
         context = self._context
         requests = self._load.stop(context.now())
         until_s = requests.until_s
         self._watch.observe(requests)
+        self._reasons.take(self._load.details())
         if self._metrics:
             self._metrics.take()
         census = self._census()

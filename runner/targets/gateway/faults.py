@@ -199,6 +199,7 @@ class Outage(OfService):
             return False
         if not self._gone.result():
             self._gone = None
+            self.on.service.was_not_taken_down(self._program)
             return False
         self.on.service.was_taken_down(self._program)
         return True

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from soak.runner.console import remark
 from soak.runner.targets.context import RunContext
@@ -37,7 +37,7 @@ _POLICY = Policy(
 
 _OF_NOW = frozenset({ProbeKind.HTTP, ProbeKind.TCP, ProbeKind.EXEC})
 _LOOK_EVERY_S, _SLACK_S = 0.05, 1.0
-_ENDS_WITHIN_S = 10.0
+_ENDS_WITHIN_S, _STARTS_WITHIN_S = 10.0, 30.0
 _STOPS_WITHIN_S = 60.0
 
 
@@ -54,6 +54,7 @@ class Service:
         self._numbers = {name: number for number, name in enumerate((*names, *self.programs, SUPERVISOR))}
         self._threads = ThreadPoolExecutor(2, "outages")
         self._taken_down: set[str] = set()
+        self._coming_back: list[Future[str]] = []
         self._reported: set[str] = set()
         self.expected: dict[str, int] = {}
         """By process, the cause of its next end: a fault that is to end it."""
@@ -123,11 +124,11 @@ class Service:
 
     def take_down(self, program: Program, cause: int) -> "Future[bool]":
         """Kill a service, in the background: whether it is gone."""
-        self._taken_down.add(program.name)
         if (process := self.process(program)) is None:
             done: Future[bool] = Future()
             done.set_result(False)
             return done
+        self._taken_down.add(program.name)
         self.expected[program.name] = cause
         return self._threads.submit(self._kill, program, process)
 
@@ -152,13 +153,30 @@ class Service:
         kill(process, program.kill, launcher.environment_of(program), launcher.folder_of(program))
         return wait_for_end([process], _ENDS_WITHIN_S)
 
+    @property
+    def is_down(self) -> bool:
+        """Whether a service is down by a fault, or being started again after it."""
+        return bool(self._taken_down)
+
     def was_taken_down(self, program: Program) -> None:
         """Note that it is gone."""
         self._note(self._context.now(), Kind.PROCESS_EXITED, program.name, self.expected.pop(program.name, NO_CAUSE))
 
+    def was_not_taken_down(self, program: Program) -> None:
+        """It could not be killed, or was not there: it is tried again."""
+        self._taken_down.discard(program.name)
+        self.expected.pop(program.name, None)
+
     def bring_back(self, program: Program) -> "Future[str]":
         """Start a service again, in the background: empty, or why it could not be."""
-        return self._threads.submit(self._start_again, program)
+        found = self._threads.submit(self._start_again, program)
+        self._coming_back.append(found)
+        return found
+
+    def wait_until_back(self) -> None:
+        """Wait for services that are being started again: the run is over."""
+        for each in self._coming_back:
+            wait([each], _STARTS_WITHIN_S)
 
     def _start_again(self, program: Program) -> str:
         programs = self.group.programs

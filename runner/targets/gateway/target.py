@@ -22,7 +22,7 @@ from soak.schemas.target.fits import refuse_misfit, unused
 from soak.schemas.target.load import LoadedTarget
 from soak.simulation.plan import Plan
 
-_OF_RECORDS = ("source", "streams", "sinks")
+_OF_RECORDS = (("source",), ("streams",), ("sinks",))
 
 
 class UrlTarget:

@@ -12,7 +12,7 @@ from soak.runner.targets.pipeline.replayed import plays_back
 from soak.runner.targets.pipeline.timeseries import PORT
 from soak.runner.targets.processes.prepared import missing_commands
 from soak.runner.targets.refusals import refuse_system
-from soak.schemas.errors import UsageError
+from soak.schemas.errors import UsageError, Where
 from soak.schemas.language.faults import TELEMETRY_LOSS, Fault
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
@@ -20,10 +20,17 @@ from soak.schemas.systems.pipeline.faults import PipelineFaultType
 from soak.schemas.systems.pipeline.settings import pipeline_of
 from soak.schemas.target.fits import refuse_misfit, unused
 from soak.schemas.target.load import LoadedTarget
+from soak.schemas.target.model import TargetFile
 from soak.simulation.plan import Plan
 
 if TYPE_CHECKING:
     from soak.runner.targets.pipeline.continuation import Continuation
+
+
+def _of_services(file: TargetFile) -> list[Where]:
+    """Places in a target file that are of what requests are sent to."""
+    outages = [("services", place, "outage") for place in range(len(file.services))]
+    return [("url",), ("ready",), ("metrics",), *outages, *(("faults", name, "sqlite") for name in file.faults)]
 
 
 class PipelineTarget:
@@ -53,7 +60,7 @@ class PipelineTarget:
             sinks=[each.name for each in pipeline.sinks] if file.sinks else [],
             metrics=KNOWN,
             more=[
-                *unused(self.target_file, ("url", "ready", "metrics"), "pipeline", "it is of a service at a URL"),
+                *unused(self.target_file, _of_services(file), "pipeline", "it is of a service at a URL"),
                 *missing_commands(self.target_file, processes),
             ],
         )

@@ -65,7 +65,7 @@ def test_all_that_is_missing_is_said_at_once(tmp_path: Path, monkeypatch: pytest
         "http.variables.other: the environment variable SOAK_TEST_OTHER is not set (put the secret there)",
         "http.variables.more: the environment variable SOAK_TEST_MORE is not set (put the secret there)",
         "http.variables.bytes: the environment variable SOAK_TEST_BYTES: has a line break or is not text (put the secret there)",
-        "http.data: people.csv: No such file or directory",
+        "http.data: people.csv: No such file or directory (name a file in the scenario's folder)",
     ]
     (tmp_path / "people.csv").write_bytes(CSV)
     assert read_inputs(http_of("key"), Folders([tmp_path]), tmp_path) == Inputs(

@@ -1,6 +1,5 @@
 """What `soak plan` says of a gateway: right values by hand, and what the simulation then shows."""
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +82,7 @@ def test_what_is_overloaded_is_named(tmp_path: Path) -> None:
         "the lock of the chain of A is 320% busy: at most 2.5/s can end",
         "the outbox gets 1.25 rows for each that is worked off: it grows",
     )
-    assert math.isinf(found.stretches[0].tenants[0].response_s)
+    assert found.stretches[0].tenants[0].response_s is None
 
 
 def test_what_limits_let_through(tmp_path: Path) -> None:
