@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from soak.runner.checks.answers import MOST_BYTES, CancelledError, NoAnswerError, one_object
 from soak.runner.http import Answer, Inputs, Prepared, SendError, Session, read_inputs
 from soak.runner.http.bodies import check_length, read_bounded
+from soak.runner.http.inputs import of_any_request
 from soak.runner.http.session import NOBODY
 from soak.runner.secrets import secret_of
 from soak.schemas.braces import filled_known, names_in, texts_in
@@ -38,7 +39,12 @@ class Requests:
     """The requests of all checks of a run, which share their logins."""
 
     def __init__(self, common: Common | None, folder: Path, tenants: tuple[str, ...], seed: int) -> None:
-        self._common, self._folder, self._tenants, self._seed = common or Common(), folder, tenants, seed
+        self._common, self._folder, self._tenants, self._seed = (
+            of_any_request(common or Common()),
+            folder,
+            tenants,
+            seed,
+        )
         self._sessions: dict[tuple[str, str], Session] = {}
         self._inputs: Inputs | None = None
         self._lock = threading.Lock()
@@ -77,8 +83,7 @@ class Requests:
         with self._lock:
             if key not in self._sessions:
                 if self._inputs is None:
-                    bare = replace(self._common, data=())
-                    self._inputs = read_inputs(bare, Folders([self._folder]), self._folder)
+                    self._inputs = read_inputs(self._common, Folders([self._folder]), self._folder)
                 self._sessions = {known: each for known, each in self._sessions.items() if known[0] != step.name}
                 self._sessions[key] = Session(
                     self._with_host_of(exchange),
@@ -94,7 +99,7 @@ class Requests:
         """The common part, with the host that the request itself names, and without a login that it has no need of."""
         path = exchange.request.path
         host = urlsplit(path).netloc if path.startswith(("http://", "https://")) else ""
-        common = replace(self._common, data=(), hosts=(*self._common.hosts, *([host] if host else [])))
+        common = replace(self._common, hosts=(*self._common.hosts, *([host] if host else [])))
         own = {name.lower() for name, _ in exchange.request.headers}
         headers = tuple((name, text) for name, text in common.headers if name.lower() not in own)
         return common if _names_of(exchange, headers) & _given(common) else replace(common, headers=headers, login=None)
