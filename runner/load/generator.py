@@ -101,7 +101,9 @@ class Generator:
                     f"load{index}", ["worker", "127.0.0.1", str(listening["port"]), f"load{index}", "60"]
                 )
         else:
-            remark(f"waiting for {options.expect} load workers (`soak locust-worker --master HOST:{listening['port']}`)")
+            remark(
+                f"waiting for {options.expect} load workers (`soak locust-worker --master HOST:{listening['port']}`)"
+            )
         until_s = time.monotonic() + options.patience_s
         joined: list[Message] = []
         while len(joined) < options.workers:
