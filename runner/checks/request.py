@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from soak.runner.checks.answers import MOST_BYTES, CancelledError, NoAnswerError, one_object
 from soak.runner.http import Answer, Inputs, Prepared, SendError, Session, read_inputs
 from soak.runner.http.bodies import check_length, read_bounded
+from soak.runner.http.inputs import of_any_request
 from soak.runner.http.session import NOBODY
 from soak.runner.secrets import secret_of
 from soak.schemas.braces import filled_known, names_in, texts_in
@@ -38,7 +39,12 @@ class Requests:
     """The requests of all checks of a run, which share their logins."""
 
     def __init__(self, common: Common | None, folder: Path, tenants: tuple[str, ...], seed: int) -> None:
-        self._common, self._folder, self._tenants, self._seed = common or Common(), folder, tenants, seed
+        self._common, self._folder, self._tenants, self._seed = (
+            of_any_request(common or Common()),
+            folder,
+            tenants,
+            seed,
+        )
         self._sessions: dict[tuple[str, str], Session] = {}
         self._inputs: Inputs | None = None
         self._lock = threading.Lock()
@@ -74,8 +80,7 @@ class Requests:
         with self._lock:
             if key not in self._sessions:
                 if self._inputs is None:
-                    bare = replace(self._common, data=())
-                    self._inputs = read_inputs(bare, Folders([self._folder]), self._folder)
+                    self._inputs = read_inputs(self._common, Folders([self._folder]), self._folder)
                 self._sessions = {known: each for known, each in self._sessions.items() if known[0] != step.name}
                 self._sessions[key] = Session(
                     self._with_host_of(exchange, step.tenants),
@@ -91,12 +96,12 @@ class Requests:
         """The common part, with the host that the request itself names in the scenario; without tenant nobody logs in as one."""
         path, common = exchange.request.path, self._common
         host = urlsplit(path).netloc if path.startswith(("http://", "https://")) else ""
-        login = common.login
-        if login and login.who is not Who.RUN and tenants == ("",):
-            given = {name for each in (login.first, login.renew) if each for name, _ in each.saved}
-            headers = tuple(pair for pair in common.headers if given.isdisjoint(names_in(pair[1])))
-            common = replace(common, login=None, headers=headers)
-        return replace(common, data=(), hosts=(*common.hosts, *([host] if host else [])))
+        common = replace(common, hosts=(*common.hosts, *([host] if host else [])))
+        own = {name.lower() for name, _ in exchange.request.headers}
+        headers = tuple((name, text) for name, text in common.headers if name.lower() not in own)
+        if common.login and common.login.who is not Who.RUN and tenants == ("",):
+            headers = tuple((name, text) for name, text in headers if _given(common).isdisjoint(names_in(text)))
+        return common if _names_of(exchange, headers) & _given(common) else replace(common, headers=headers, login=None)
 
     def _exchange(self, action: Http, values: Mapping[str, str]) -> Exchange:
         known = {name: value for name, value in values.items() if name != "tenant"}

@@ -1,7 +1,7 @@
 """What requests need beside the scenario: secrets and rows of data files, read once by the runner and handed on to what sends."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from soak.schemas.files import Folders
 from soak.schemas.language.csv_files import Table, read_data_file
 from soak.schemas.language.http import Http
 from soak.schemas.language.outlets import Secret
+from soak.schemas.language.request_templates import references
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,18 @@ class Inputs:
             for name, each in data["tables"].items()
         }
         return cls(dict(data["secrets"]), tables)
+
+
+def of_any_request(http: Http) -> Http:
+    """The settings with those data files only that a login, or headers of all requests, take values from."""
+    login = http.login
+    written: list[Any] = [http.headers]
+    for each in (login.first, login.renew) if login else ():
+        if each:
+            request = each.request
+            written += [request.path, request.headers, request.query, request.body, each.expected.json]
+    used = {each.name for each in references(written) if each.column}
+    return replace(http, data=tuple(each for each in http.data if each.name in used))
 
 
 def read_inputs(http: Http, folders: Folders, folder: Path) -> Inputs:

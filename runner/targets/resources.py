@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,11 +19,20 @@ _EVERY_REAL_S = 1.0
 
 
 class Resources:
-    """Samples of the processes in `pids`, by name, and of the runner itself; the table is in `directory`."""
+    """Samples of the processes in `pids`, by name, and of the runner itself; the table is in `directory`.
 
-    def __init__(self, context: RunContext, pids: Callable[[], dict[str, int]], directory: Path) -> None:
+    beside: processes that are in the table only, since they are not of the system.
+    """
+
+    def __init__(
+        self,
+        context: RunContext,
+        pids: Callable[[], dict[str, int]],
+        directory: Path,
+        beside: Callable[[], Mapping[str, int]] = dict,
+    ) -> None:
         self._context = context
-        self._pids = pids
+        self._pids, self._beside = pids, beside
         self._path = directory / TABLE
         self._known: dict[int, psutil.Process] = {}
         self._own = psutil.Process()
@@ -37,25 +46,32 @@ class Resources:
 
     def sample(self) -> None:
         """Record one sample of everything; a process that just ended counts as 0."""
-        t_s, rows, known = self._context.now(), [], {}
+        t_s, known = self._context.now(), dict[int, psutil.Process]()
         try:
             pids = self._pids()
         except BusyError:
             pids = {}
-        for name, pid in pids.items():
-            with suppress(psutil.Error):
-                known[pid] = self._known.get(pid) or psutil.Process(pid)
-                rows.append((f"{t_s:.3f}", name, pid, *_taken(known[pid])))
+        rows = [*self._rows(t_s, pids, known)]
+        beside = [*self._rows(t_s, self._beside(), known)]
         self._known = known
         own = _taken(self._own)
-        self._write([*rows, (f"{t_s:.3f}", RUNNER, self._own.pid, *own)])
+        self._write([*rows, *beside, (f"{t_s:.3f}", RUNNER, self._own.pid, *own)])
         if rows:
             for place, kind in enumerate(
                 (Kind.SAMPLE_RSS, Kind.SAMPLE_CPU, Kind.SAMPLE_THREADS, Kind.SAMPLE_OPEN_FILES), start=3
             ):
-                self._context.note(t_s, kind, value=sum(float(row[place]) for row in rows))
+                self._context.note(t_s, kind, value=sum(float(str(row[place])) for row in rows))
         self._context.note(t_s, Kind.SAMPLE_RUNNER_RSS, value=own[0])
         self._context.note(t_s, Kind.SAMPLE_RUNNER_OPEN_FILES, value=own[3])
+
+    def _rows(
+        self, t_s: float, pids: Mapping[str, int], known: dict[int, psutil.Process]
+    ) -> Iterator[tuple[object, ...]]:
+        """A row of the table for each process; they are added to `known`."""
+        for name, pid in pids.items():
+            with suppress(psutil.Error):
+                known[pid] = self._known.get(pid) or psutil.Process(pid)
+                yield f"{t_s:.3f}", name, pid, *_taken(known[pid])
 
     def _write(self, rows: list[tuple[object, ...]]) -> None:
         text = io.StringIO()

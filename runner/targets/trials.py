@@ -10,8 +10,8 @@ from soak.schemas.evidence.verdict import Status
 class Trial:
     """A defect (None: a sound system), the scenario run against it, and the checks meant for it, of which one suffices.
 
-    settings: of the scenario, as for `--set`. speed: speed-up factor; None for that of the self-test. status: the one that a check
-    must have to have found the defect; None: any but PASS.
+    settings: of the scenario, as for `--set`. speed: speed-up factor; None for that of the self-test. status: the one that a
+    check must have to have found the defect; None: any but PASS.
     """
 
     defect: str | None

@@ -43,7 +43,11 @@ workload:
 phases: [{name: all, for: 6s, users: {A: 12, Z: 0}}]
 gateway: {pools: per_tenant}
 checks:
-  - {name: chain, for_each: tenant, when: after, http: {path: /audit/verify}, expect: {violations: 0, rows_verified: "== rows_written"}}
+  - name: chain
+    for_each: tenant
+    when: after
+    http: {path: /audit/verify}
+    expect: {violations: 0, rows_verified: "== rows_written"}
   - {name: reconcile, for_each: tenant, when: settled, within: 10s, http: {path: /reconcile}, expect: {gap: 0}}
 evidence: lenient
 slos: ["wrong_answers{kind=*} == 0", server_errors == 0]

@@ -25,7 +25,7 @@ def test_every_file_has_a_name() -> None:
         ("failures/db-lock", "scenarios/failures/db-lock.yaml"),
         ("db-lock", "scenarios/failures/db-lock.yaml"),
         ("gates/pr", "gates/pr.yaml"),
-        ("rc", "gates/rc.yaml"),
+        ("pr", "gates/pr.yaml"),
     ],
 )
 def test_the_last_word_will_do(name: str, file: str) -> None:

@@ -81,7 +81,7 @@ class Drive:
         order = make_order(plan, exchanges_of(plan), url=self.url, speed=way.speed, inputs=way.inputs)
         self._load = enter(Load(plan, order, way.options, self._system / LOG))
         self._load.prepare()
-        self._resources = Resources(self._context, self._pids, way.directory)
+        self._resources = Resources(self._context, self._pids, way.directory, lambda: self._load.pids)
         self._reasons = Reasons(self._system)
         if plan.checking:
             plan.checking.know({"url": self.url})
@@ -175,7 +175,7 @@ class Drive:
         return merge([self._context.journal.take(until_s), requests])
 
     def _is_open(self) -> bool:
-        """Whether something of the run is still to come: requests that are not answered, faults to undo, a service that starts."""
+        """Whether something of the run is still to come: requests without an answer, faults to undo, a service that starts."""
         faults = self._faults is not None and any(self._faults.under_way)
         return self._load.is_busy or faults or (self._service is not None and self._service.is_down)
 

@@ -8,10 +8,11 @@ import pytest
 from soak.runner.api import simulate_scenario
 from soak.runner.cli import run_command
 from soak.runner.http import Inputs, Table, read_inputs
+from soak.runner.http.inputs import of_any_request
 from soak.schemas.errors import UsageError, WordingError
 from soak.schemas.files import Folders
 from soak.schemas.language.csv_files import read_table, withheld
-from soak.schemas.language.http import DataFile, Http, Pick
+from soak.schemas.language.http import Body, DataFile, Exchange, Http, Login, Pick, Request, Who
 from soak.schemas.language.outlets import Secret
 
 CSV = b'\xef\xbb\xbfid, name\r\n1,Ann\r\n\r\n2,"Bo, ""b"""\r\n'
@@ -95,3 +96,11 @@ def test_rows_and_secrets_are_not_kept(tmp_path: Path, monkeypatch: pytest.Monke
 def test_they_travel_as_data() -> None:
     inputs = Inputs({"key": "s3cret"}, {"people": read_table("people.csv", CSV)})
     assert Inputs.of_data(json.loads(json.dumps(inputs.as_data()))) == inputs
+
+
+def test_the_data_of_logins_are_those_of_any_request() -> None:
+    login = Login(Who.TENANT, Exchange(Request("POST", "/token", kind=Body.JSON, body={"a": ["{people.id}"]})), None)
+    data = (DataFile("people", "people.csv", Pick.IN_ORDER), DataFile("orders", "orders.csv", Pick.RANDOM))
+    assert of_any_request(Http(data=data, login=login)).data == data[:1]
+    assert of_any_request(Http(data=data, headers=(("X", "{orders.id} {people}"),))).data == data[1:]
+    assert of_any_request(Http(data=data)).data == ()

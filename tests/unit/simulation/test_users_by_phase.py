@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from soak.schemas.language.load import load
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.events import Kind
+from soak.simulation.closed import forecast_closed
 from soak.simulation.plan import Plan
+from soak.simulation.queue.closed_need import need_of
 from soak.simulation.run import simulate
 
 CONSTANT = {"distribution": "constant", "value": "4s"}
@@ -139,6 +141,27 @@ def test_the_share_of_a_tenant_is_that_of_its_users_time(folder: Path) -> None:
 def test_a_tenant_without_users_sends_nothing(folder: Path) -> None:
     of = scenario(folder, [{"name": "all", "for": "1m", "users": {"A": 2}}])
     assert {tenant for _, _, tenant in sent(Plan(of))} == {"A"}
+
+
+def test_bounds_are_those_of_the_most_at_any_time(folder: Path) -> None:
+    """In other systems, too: there are 20 users in all, but never more than 11 at work."""
+    phases = [
+        {"name": "one", "for": "30s", "users": {"A": 10, "B": 1}},
+        {"name": "two", "for": "30s", "users": {"A": 1, "B": 10}},
+    ]
+    users = {
+        "users": {"think": CONSTANT},
+        "tenants": A_AND_B,
+        "task": {"duration": {"distribution": "constant", "value": "1s"}},
+    }
+    data = {"version": 1, "name": "x", "system": "queue", "duration": "1m", "phases": phases, "workload": users}
+    path = folder / "queue.yaml"
+    path.write_text(yaml.safe_dump(data | {"queue": {"workers": 100, "poll_interval": "0s"}}))
+    of = load(path).scenario
+    found = forecast_closed(of, need_of(of))
+    assert of.workload.users and of.workload.users.count == 20
+    assert (found.users, found.most_per_s) == (11, pytest.approx(11 / 5))
+    assert set(found.users_over_time.tolist()) == {11.0}
 
 
 COUNTS = st.lists(st.tuples(st.integers(5, 20), st.integers(0, 6), st.integers(0, 4)), min_size=1, max_size=4)

@@ -173,6 +173,11 @@ def test_one_pool_shows_and_only_then(planted: bool, tmp_path: Path) -> None:
         assert ALONE[Defect.ONE_POOL](found) == planted
 
 
+def test_it_shows_in_settings_that_are_unfair(tmp_path: Path) -> None:
+    with gateway(tmp_path, fair=False, **SLOW) as found:  # type: ignore[arg-type]
+        assert ALONE[Defect.ONE_POOL](found)
+
+
 @pytest.fixture(scope="module")
 def locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     with redis(tmp_path_factory.mktemp("redis")) as found:

@@ -1,5 +1,8 @@
 """What the gateway answers: tokens, decisions, executions, proofs; by two processes, on SQLite and on PostgreSQL with Redis."""
 
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -195,3 +198,18 @@ def test_a_port_that_is_taken_is_reported(served: Gateway, tmp_path: Path) -> No
     words = ["-m", "soak.systems.gateway", "serve", "--dir", str(tmp_path), "--port", port]
     done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stderr.partition(" ")[2].partition(":")[0]) == (98, f"port {port}")
+
+
+def test_a_slow_tool_holds_its_connection(served: Gateway) -> None:
+    began = time.monotonic()
+    assert served.execute("E", "slow_report").status_code == 200
+    assert time.monotonic() - began >= 0.3
+
+
+def test_old_executions_are_of_no_tenant_that_there_is(served: Gateway) -> None:
+    words = ["-m", "soak.systems.gateway", "fill", "--dir", str(served.directory), "--rows", "3000"]
+    said = [subprocess.run([sys.executable, *words], capture_output=True, check=True).stdout for _ in range(2)]
+    assert list(map(json.loads, said)) == [{"added": 3000}, {"added": 0}]
+    before = served.asked("E", "/executions?limit=1000")["executions"]
+    assert not [each for each in before if each["execution"].startswith("old-")]
+    assert served.settled("E")["gap"] == 0
