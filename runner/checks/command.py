@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import IO
 
 from soak.runner.checks.answers import MOST_BYTES, CancelledError, NoAnswerError
-from soak.runner.targets.processes.ending import kill_session, kill_tree
+from soak.runner.targets.processes.ending import kill_session, kill_tree, wait_for_end
 from soak.runner.targets.processes.identity import stat
 from soak.schemas.errors import printable, reason
 
 _LOOK_EVERY_S = 0.05
+_GONE_WITHIN_S = 2.0
 _READ_BYTES = 65_536
 _LAST_WORDS = 300
 """Of what a command writes to standard error, its last characters are kept."""
@@ -55,10 +56,10 @@ def run(words: Sequence[str], folder: Path, timeout_s: float, cancelled: Callabl
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
     """End it with all that it started, and what it left in its session."""
-    if process.poll() is None and (found := stat(process.pid)):
-        kill_tree(found.id)
-    kill_session(process.pid)
+    found = stat(process.pid) if process.poll() is None else None
+    left = [*(kill_tree(found.id) if found else ()), *kill_session(process.pid)]
     process.wait()
+    wait_for_end(left, _GONE_WITHIN_S)
     for pipe in (process.stdout, process.stderr):
         if pipe:
             pipe.close()
