@@ -7,6 +7,7 @@ from soak.runner.console import tell
 from soak.runner.evidence.directory import RunDirectory
 from soak.runner.evidence.record import Recording, to_json
 from soak.runner.interruption import INTERRUPTED, Interruption
+from soak.runner.late_teardown import tear_down_late
 from soak.runner.outlets import open_outlets
 from soak.runner.past import Past, read_past, replay
 from soak.runner.session import conduct, finish_ended, summary_lines
@@ -27,8 +28,13 @@ def resume_run(path: Path, *, as_json: bool, target_file: Path | None = None) ->
     directory = RunDirectory.open(path)
     directory.claim()
     past = read_past(directory)
-    target = _going_on(past, path, target_file)
+    try:
+        target = _going_on(past, path, target_file)
+    except UsageError:
+        tear_down_late(past)
+        raise
     if target is None:
+        tear_down_late(past)
         with open_outlets(past.loaded, past.plan, past.identity, file_name(path.resolve())) as outlets:
             outlets.begin(strict=False)
             verdict = finish_ended(past, past.end, outlets, time.monotonic() - past.worked_real_s)

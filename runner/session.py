@@ -8,7 +8,7 @@ from pathlib import Path
 
 from soak.runner.attribution_line import attribution_line
 from soak.runner.cautions import warn
-from soak.runner.checks.begin import checks_of
+from soak.runner.checks.begin import checks_of, refuse_unknown
 from soak.runner.console import remark, tell
 from soak.runner.engine import BrokenOffError, Resumed, execute, identify
 from soak.runner.evidence.directory import TARGET, RunDirectory
@@ -122,6 +122,7 @@ def _admit(target: Target, scenario: Scenario) -> None:
         refuse_system(scenario, system, target.name)
     if isinstance(target, Selective):
         target.admit(scenario)
+    refuse_unknown(scenario, target)
     if target.clock == "real" and scenario.repeat > 1:
         what = f"repeat: {scenario.repeat} compares simulations event by event; two real runs are never identical"
         raise UsageError(f"{what} (add --set repeat=1, and compare two runs with `soak compare`)")

@@ -32,6 +32,8 @@ def tenants_latency(run: RunData) -> bytes | None:
     axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5), numticks=12))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}s"))
     axes.yaxis.set_minor_locator(NullLocator())
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high * (high / low) ** 0.12)
     axes.set_ylabel("95th percentile")
     axes.set_title("Latency by tenant")
     _finish(axes, run)
@@ -51,7 +53,8 @@ def tenants_throughput(run: RunData) -> bytes | None:
         for name, counts, color in lines:
             per_s = np.array(counts, dtype=np.float64) / found.window_s
             axes.plot(*_steps(per_s, found.window_s, run), color=color, label=name)
-        axes.set_ylim(bottom=0)
+        # Space for the names of the phases.
+        axes.set_ylim(0, 1.25 * max(axes.get_ylim()[1], 1e-9))
         axes.set_ylabel("requests/s")
         axes.set_title(f"Throughput of {each.tenant}" if each.tenant else "Throughput")
         _finish(axes, run, last=place == len(drawn) - 1)

@@ -1,8 +1,11 @@
 """A command of a check: without a shell, with an end, and nothing that it started left behind."""
 
+import ctypes
 import os
 import selectors
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +22,15 @@ _LAST_WORDS = 300
 """Of what a command writes to standard error, its last characters are kept."""
 
 
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+def _end_with_runner() -> None:
+    """In the new process: the kernel ends it with the thread that waits for it, and so with soak."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def run(words: Sequence[str], folder: Path, timeout_s: float, cancelled: Callable[[], bool]) -> bytes:
     """What a command writes to standard output. Raises NoAnswerError: see `judge.checks.expected`."""
     try:
@@ -29,6 +41,8 @@ def run(words: Sequence[str], folder: Path, timeout_s: float, cancelled: Callabl
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            # It makes one system call, and takes no lock that another thread may hold.
+            preexec_fn=_end_with_runner if sys.platform == "linux" else None,  # noqa: PLW1509
         )
     except (OSError, ValueError) as error:
         why = reason(error) if isinstance(error, OSError) else str(error)

@@ -24,8 +24,8 @@ from soak.runner.cli.options import (
     default="simulation",
     show_default=True,
     metavar="NAME",
-    help="What to run against: simulation, orchestrator, calls (for system: calls), a target file (FILE.yaml), or your own class "
-    "as module:Class.",
+    help="What to run against: simulation, orchestrator, calls, pipeline, gateway, http (the service at http.url), a target file "
+    "(FILE.yaml), or your own class as module:Class.",
 )
 @click.option(
     "--speed",

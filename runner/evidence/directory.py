@@ -21,10 +21,16 @@ METRICS = "metrics.csv"
 VERDICT = "verdict.json"
 ALERTS = "alerts.json"
 CHECKPOINTS = "checkpoints.json"
+CHECKS = "checks.json"
 TRACE = "trace.json"
 INCIDENT = "incident.md"
 CHECKSUMS = "SHA256SUMS"
 PLOTS = "plots"
+EVIDENCE = frozenset(
+    {SCENARIO, TARGET, MANIFEST, METRICS, VERDICT, ALERTS, CHECKPOINTS, CHECKS, TRACE, INCIDENT, CHECKSUMS, PLOTS}
+)
+"""Names that no other file of a run may have."""
+
 RUNS, PREDICTIONS = "runs", "predictions"
 MOST_OF_A_NAME = 1000
 

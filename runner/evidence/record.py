@@ -11,6 +11,7 @@ import msgspec
 from soak.runner.evidence.directory import (
     ALERTS,
     CHECKPOINTS,
+    CHECKS,
     CHECKSUMS,
     MANIFEST,
     METRICS,
@@ -24,6 +25,7 @@ from soak.runner.evidence.metrics import MetricsWriter
 from soak.runner.evidence.scenario_copy import store_scenario
 from soak.runner.evidence.stream import StreamWriter
 from soak.runner.judge.account import Account, Beside
+from soak.runner.judge.checks.document import checks_document
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.samples import Facts
 from soak.schemas.errors import writing
@@ -140,7 +142,9 @@ class Recording:
 def verdict_files(verdict: Verdict, judge: Judge) -> dict[str, bytes]:
     """The files with the results, by name."""
     checkpoints = Checkpoints(SCHEMA_VERSION, verdict.scenario, judge.scenario.checkpoint_every_s, judge.checkpoints)
+    checks = checks_document(judge) if verdict.clock == "real" else None
     return {
+        **({CHECKS: to_json(checks)} if checks else {}),
         VERDICT: to_json(verdict),
         ALERTS: to_json(Alerts(SCHEMA_VERSION, verdict.scenario, verdict.alerts)),
         CHECKPOINTS: to_json(checkpoints),

@@ -1,11 +1,13 @@
 """The scenario as run, stored with the evidence so that it loads from there."""
 
+from contextlib import suppress
+from pathlib import PurePath
 from typing import Any
 
 import msgspec
 import yaml
 
-from soak.runner.evidence.directory import SCENARIO, TRACE, RunDirectory
+from soak.runner.evidence.directory import EVIDENCE, SCENARIO, TRACE, RunDirectory
 from soak.schemas.files import Folders, file_name
 from soak.schemas.language.csv_files import withheld
 from soak.schemas.language.document import parse_document
@@ -57,7 +59,21 @@ def _copy_files(directory: RunDirectory, data: Any, folders: Folders) -> None:
         if data.get("distribution") == "empirical":
             name = str(data["file"])
             directory.write(name, folders.read(name))
+        for word in data["exec"] if isinstance(data.get("exec"), list) else ():
+            _copy_named(directory, str(word), folders)
         for key, value in data.items():
             # x- keys are not interpreted: what looks like a file there may not be one.
             if not str(key).startswith("x-"):
                 _copy_files(directory, value, folders)
+
+
+def _copy_named(directory: RunDirectory, word: str, folders: Folders) -> None:
+    """The file beside the scenario that a word of a command names, so that a run that is resumed has it, too."""
+    named = PurePath(word)
+    if named.is_absolute() or ".." in named.parts or directory.file(word).exists() or word in EVIDENCE:
+        return
+    place = folders.find(word)
+    with suppress(ValueError, OSError):
+        if place.is_file():
+            directory.write(word, folders.read(word))
+            directory.file(word).chmod(place.stat().st_mode & 0o777)

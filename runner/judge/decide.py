@@ -8,6 +8,7 @@ import msgspec
 from soak.runner.judge.alerts import abort_result, alert_result, measured
 from soak.runner.judge.attribution import attribute
 from soak.runner.judge.changepoints.find import change_points
+from soak.runner.judge.checks.document import sections
 from soak.runner.judge.checks.results import judge_checks, teardown_warnings
 from soak.runner.judge.confidence import DEFAULT_CONFIDENCE
 from soak.runner.judge.explanation.explain import explain
@@ -30,6 +31,7 @@ from soak.schemas.evidence.verdict import (
     Outcome,
     Reason,
     ReasonKind,
+    Section,
     Status,
     Verdict,
 )
@@ -93,12 +95,17 @@ def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
         quantile_relative_error=round(RELATIVE_ERROR, 6),
         gain=judge.lifecycle.tracker.gain(),
         section=judge.lifecycle.tracker.section() or msgspec.UNSET,
-        sections=list(judge.lifecycle.tracker.sections()) or msgspec.UNSET,
+        sections=_sections(judge, identity) or msgspec.UNSET,
         typed_reasons=reasons,
         decided=judge.deciding.result(judge.until_s, stopped=end is End.DECIDED),
         caveats=[_caveat(each) for each in objectives if each.thin],
         warnings=_warnings(judge, identity, asked),
     )
+
+
+def _sections(judge: Judge, identity: Identity) -> list[Section]:
+    """The tables of the system, and of checks and the teardown of a real run."""
+    return [*judge.lifecycle.tracker.sections(), *(sections(judge) if identity.clock == "real" else ())]
 
 
 def _warnings(judge: Judge, identity: Identity, objectives: list[ObjectiveResult]) -> list[str] | msgspec.UnsetType:

@@ -34,6 +34,8 @@ KNOWN: Mapping[str, str] = {
 """What may stand in braces in the texts of a check, and what it stands for; beside these `port.NAME` of a target file."""
 
 PORT = "port."
+FIGURES = tuple(each.value for each in Figure)
+"""The names in braces that are figures of the load."""
 
 
 def _sections(view: View) -> Iterator[tuple[Where, dict[str, Any]]]:
@@ -152,6 +154,22 @@ def _texts(view: View, where: Where) -> Iterator[tuple[Where, str]]:
                 yield from _texts(view, (*where, key))
 
 
+def _figures(view: View) -> Iterator[Problem]:
+    """Figures of the load that a system without tasks does not have."""
+    if view.language is None or view.language.work is None:
+        return
+    for where, item in view.entries("checks"):
+        expect = item.get("expect")
+        for field, written in expect.items() if isinstance(expect, dict) else ():
+            named = [each for each in FIGURES if f"{{{each}}}" in str(written)]
+            if "failed" in named:
+                what = f"{view.language.work.units} do not fail one by one"
+                yield view.problem((*where, "expect", field), what, "write {offered} or {done}")
+            elif named and "for_each" in item:
+                what = f"how many {view.language.work.units} there are of each tenant is not known"
+                yield view.problem((*where, "expect", field), what, "remove for_each, or write a number")
+
+
 def _requests(view: View) -> Iterator[Problem]:
     for where, item in _sections(view):
         http = item.get("http")
@@ -197,8 +215,7 @@ CHECK_CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _indicators,
     _expectations,
     _templates,
+    _figures,
     _requests,
     _databases,
 )
-FIGURES = frozenset(each.value for each in Figure)
-"""The names in braces that are figures of the load."""

@@ -12,7 +12,7 @@ from soak.schemas.language.check import MOST_VALUE, Exactly, Expected, Field, Fi
 from soak.schemas.language.expression import Op, UnclearError
 
 _LOOKS_COMPARED = re.compile(r"\s*(?P<op>[<>=!~]+)\s*(?P<operand>.*?)\s*")
-_NUMBER = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,12})?")
+_NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,12})?")
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FIGURE = re.compile(r"\{(?P<name>[^{}]*)\}")
 _OPS = {each.value: each for each in Op if each is not Op.ABOUT}

@@ -72,7 +72,7 @@ class Store:
             self._free += 1
 
     def break_off(self, now: float, cause: int) -> None:
-        """The store goes away: queries in flight, and those that wait for a connection, are refused."""
+        """The store goes away: queries in progress, and those that wait for a connection, are refused."""
         self.down = cause
         broken = [*self._holding, *self._waiting]
         self._free += len(self._holding)

@@ -27,7 +27,7 @@ class Tenant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Tool(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One that may be called, and what a call costs in units of usage; `ms`: how long it holds its connection before it appends."""
+    """One that may be called, and what a call costs in units; `ms`: how long it holds its connection before it appends."""
 
     name: str
     units: int = 1

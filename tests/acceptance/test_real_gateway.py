@@ -201,6 +201,7 @@ workload:
   arrivals: {{rate: 40/s}}
   task: {{request: {{path: "/items?n={{number}}"}}, expect: {{json: {{path: "/items?n={{number}}"}}}}}}
 http: {{url: "{url}"}}
+teardown: [{{name: tell, http: {{path: /over}}}}]
 slos: [success_rate >= 99%, wrong_answers == 0]
 telemetry: {{sample_interval: 1s}}
 """
@@ -257,6 +258,7 @@ def test_ctrl_c_keeps_the_evidence_and_ends_the_load(service: str, tmp_path: Pat
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
         assert process.returncode == 130
+        assert "teardown tell" in said
         assert load_processes(process.pid) == []
     assert "internal error" not in said
     assert soak("verify", tmp_path / "run").stdout.rstrip().endswith("the evidence agrees")

@@ -86,6 +86,7 @@ _WHY = {
     "request": "its request cannot be made",
     "unknown_name": "what {detail} stands for is not known",
     "interrupted": "it was interrupted",
+    "not_done": "it was not done",
 }
 
 

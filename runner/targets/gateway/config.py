@@ -15,7 +15,7 @@ CONFIG = "settings.json"
 
 
 def settings_of(scenario: Scenario, speed: float) -> dict[str, Any]:
-    """Tenants and their limits, that of all others, whether they share connections, the rate of the outbox; rates per real second."""
+    """Tenants and their limits, that of all others, whether connections are shared, the rate of the outbox; in real seconds."""
     gateway = gateway_of(scenario)
     tenants = [_tenant(each.name, gateway, speed) for each in scenario.workload.tenants]
     found: dict[str, Any] = {"fair": gateway.pools is Pools.PER_TENANT} | ({"tenants": tenants} if tenants else {})

@@ -175,7 +175,7 @@ class Drive:
         return merge([self._context.journal.take(until_s), requests])
 
     def _is_open(self) -> bool:
-        """Whether something of the run is still to come: requests that are not answered, faults to undo, a service that starts."""
+        """Whether something of the run is still to come: requests without an answer, faults to undo, a service that starts."""
         faults = self._faults is not None and any(self._faults.under_way)
         return self._load.is_busy or faults or (self._service is not None and self._service.is_down)
 

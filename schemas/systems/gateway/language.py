@@ -12,7 +12,7 @@ from soak.schemas.language.room import Amount, Data, Language, Level, Minutes
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.view import View
 from soak.schemas.stream.events import Kind
-from soak.schemas.stream.states import OPEN
+from soak.schemas.stream.states import TaskState
 from soak.schemas.systems.gateway.build import build_gateway
 from soak.schemas.systems.gateway.faults import FAULTS, PROCESS
 from soak.schemas.systems.gateway.indicators import SLIS, slis_with
@@ -96,8 +96,7 @@ LANGUAGE = Language(
     faults=FAULTS,
     minutes=Minutes(
         counts=_COUNTS,
-        waiting=frozenset(OPEN),
-        taken=(Kind.TASK_DISPATCHED,),
+        waiting=frozenset({TaskState.PENDING}),
         workers=False,
         levels={"in_flight": Level((Kind.TASK_DISPATCHED,), (Kind.TASK_DONE, Kind.TASK_FAILED))},
         amounts={

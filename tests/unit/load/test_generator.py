@@ -237,6 +237,32 @@ def test_users_of_a_killed_worker_go_on(service: tuple[str, Asked], tmp_path: Pa
     assert len(sent) == len(set(sent))
 
 
+def test_a_worker_that_says_nothing_any_more_is_lost(
+    service: tuple[str, Asked], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("soak.runner.load.generator._SILENT_REAL_S", 1.0)
+    plan = plan_of(tmp_path, USERS.replace("duration: 2s", "duration: 4s"))
+    stopped: list[int] = []
+
+    def stop(generator: Generator, now_s: float) -> None:
+        if now_s > 0.5 and not stopped:
+            stopped.append(generator.pids["load1"])
+            os.kill(stopped[0], signal.SIGSTOP)
+
+    told = run(plan, order_of(plan, service[0]), tmp_path, TWO, meanwhile=stop)
+    assert len(told.of(Kind.LOAD_WORKER_LOST)) == 1
+    assert {(number >> 1) % 8 for number, due_s in told.due().items() if due_s > 3.0} == set(range(8))
+    assert not Path(f"/proc/{stopped[0]}").exists()
+
+
+def test_at_a_higher_speed_everything_is_as_much_faster(service: tuple[str, Asked], tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, ARRIVALS.replace("150/s", "20/s").replace("/fine", "/after/0.1"))
+    told = run(plan, order_of(plan, service[0], 4.0), tmp_path)
+    assert told.due() == {number: tick(due_s) for number, due_s in planned(plan).items()}
+    ended = told.times(Kind.TASK_DONE)
+    assert all(ended[number] - due_s >= 0.4 for number, due_s in told.due().items())
+
+
 def test_without_any_process_the_run_fails(service: tuple[str, Asked], tmp_path: Path) -> None:
     plan = plan_of(tmp_path, ARRIVALS)
 

@@ -93,6 +93,7 @@ def test_what_limits_let_through(tmp_path: Path) -> None:
     [stretch] = forecast(scenario(tmp_path, users, {"limits": {"rate": "2/s"}})).stretches
     # 60 users who think for 6 s; the fifth that is let through takes no time to speak of.
     assert stretch.sent_per_s == pytest.approx(10, rel=0.01)
+    assert stretch.tenants[0].requests == pytest.approx(12_000, rel=0.01)
 
 
 @pytest.mark.parametrize("pools", ["shared", "per_tenant"])

@@ -104,7 +104,7 @@ def test_the_parts_of_a_request_add_up() -> None:
 
 
 def test_the_backlog_is_full() -> None:
-    """One is worked on, one waits, and whoever comes meanwhile is refused."""
+    """One is worked on, one waits, and those that come meanwhile are refused."""
     found = run({"workers": 1, "backlog": 1, "service": seconds(3.5)}, duration="6s")
     ends = [(found.how[task], found.ended_s[task]) for task in sorted(found.how)]
     assert ends == [
@@ -135,6 +135,14 @@ def test_a_bucket_throttles_at_once() -> None:
     assert [found.how[task] for task in sorted(found.how)] == [*["ok"] * 3, *["throttled", "ok"] * 2, "throttled"]
     assert {found.ended_s[task] == found.due_s[task] for task, how in found.how.items() if how == "throttled"} == {True}
     assert Counter(value for _, value in found.of(Kind.RESPONSE_RECEIVED))[429.0] == 3
+
+
+def test_a_user_whose_request_fails_goes_on() -> None:
+    """It thinks, and sends the next one."""
+    workload = {"users": {"count": 1, "think": seconds(2)}}
+    found = run({"limits": {"rate": "0.001/s"}, "service": seconds(0.5)}, workload, duration="8s")
+    assert [found.due_s[task] for task in sorted(found.due_s)] == [0.0, 2.5, 4.5, 6.5]
+    assert list(found.how.values()) == ["ok", *["throttled"] * 3]
 
 
 def test_a_limit_of_one_tenant() -> None:
@@ -212,6 +220,20 @@ def test_a_kill_takes_the_requests_of_one_process(discipline: str, ends: list[fl
     assert set(found.how.values()) == {"ok", "connection_error"}
     assert [t for t, _ in found.of(Kind.PROCESS_EXITED)] == [3.0]
     assert [t for t, _ in found.of(Kind.PROCESS_STARTED)] == [t for t, _ in found.of(Kind.FAULT_CLEARED)] == [5.0]
+
+
+@pytest.mark.parametrize("discipline", ["fcfs", "ps"])
+def test_a_kill_takes_the_workers_of_one_process_from_pools_of_their_own(discipline: str) -> None:
+    """One worker for each tenant, in a process each: while that of A is gone, B is answered as ever."""
+    gateway = {"workers": 2, "processes": 2, "pools": "per_tenant", "discipline": discipline, "service": seconds(0.5)}
+    workload = {**EVERY_SECOND, "tenants": TENANTS}
+    found = run(gateway, workload, faults=[fault("gateway_kill", "5s", "10s")], duration="20s")
+    took = {
+        tenant: {tick(found.ended_s[t] - found.due_s[t]) for t in found.how if found.tenant[t] == tenant}
+        for tenant in "AB"
+    }
+    assert took["B"] == {0.5}
+    assert max(took["A"]) > 5
 
 
 def test_a_kill_while_all_are_slowed_down() -> None:

@@ -128,6 +128,7 @@ def test_the_settings_of_a_scenario_are_in_real_seconds(tmp_path: Path) -> None:
     path.write_text(SCENARIO.format(more=f"gateway: {{{limits}}}", task=TASK))
     scenario = load(path).scenario
     assert settings_of(scenario, 10.0) == {
+        "fair": False,
         "tenants": [{"name": "A"}, {"name": "B", "rate": 50.0, "burst": 10}],
         "rate": 500.0,
         "burst": 100,

@@ -1,0 +1,71 @@
+"""The files of a gateway's evidence, of a run: sealed, verified, shown in the report."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from soak.runner.cli import run_command
+from soak.runner.evidence.directory import RunDirectory
+from soak.runner.evidence.verify import verify
+
+SCENARIO = """
+version: 1
+name: two
+system: gateway
+duration: 2m
+seed: 1
+workload:
+  users: {think: {distribution: exponential, mean: 1s}}
+  tenants: [{name: A}, {name: B}]
+  kinds: [{name: reads, share: 100%, request: {path: /}}]
+phases:
+  - {name: calm, for: 1m, users: {A: 5, B: 5}}
+  - {name: burst, for: 1m, users: {A: 60, B: 5}}
+gateway: {workers: 2, limits: {rate: 20/s, burst: 5}}
+slos: [requests >= 1, "jain_index{phase=*} >= 0.5"]
+"""
+FILES = ("latency.json", "comparison.json", "errors.log")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "two.yaml").write_text(SCENARIO, encoding="utf-8")
+    run_command(["run", str(folder / "two.yaml"), "--out", str(folder / "out")])
+    return folder / "out"
+
+
+def test_all_are_there_and_sealed_and_computed_again(run: Path) -> None:
+    assert set(FILES) <= RunDirectory(run).read_checksums().keys()
+    found = {each.what: each.problem for each in verify(RunDirectory(run))[0]}
+    assert not any(found.values()) and all(f"{name} recomputed" in found for name in FILES)
+
+
+def test_a_line_that_was_changed_is_found(run: Path) -> None:
+    path = run / "errors.log"
+    before = path.read_bytes()
+    assert b"throttled" in before
+    path.write_bytes(before.replace(b"throttled", b"timeout", 1))
+    try:
+        found = {each.what: each.problem for each in verify(RunDirectory(run))[0]}
+    finally:
+        path.write_bytes(before)
+    assert found["errors.log recomputed"].startswith("line ")
+
+
+def test_no_request_waits_to_be_sent(run: Path) -> None:
+    with (run / "metrics.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows and all(float(row["queue_depth"]) == float(row["queue_depth_max"]) == 0 for row in rows)
+
+
+def test_the_report_has_the_tenants_of_each_phase(run: Path) -> None:
+    report = json.loads((run / "comparison.json").read_text(encoding="utf-8"))
+    summary, page = ((run / name).read_text(encoding="utf-8") for name in ("soak_summary.md", "report.html"))
+    assert "## Tenants by phase" in summary and "Tenants by phase" in page
+    for phase in report["phases"]:
+        for tenant in phase["tenants"]:
+            assert f"| {phase['phase']} | {tenant['tenant']} | {tenant['requests']:,} |" in summary
+    assert {"tenants_latency.svg", "tenants_throughput.svg"} <= {path.name for path in (run / "plots").iterdir()}
