@@ -107,8 +107,7 @@ class RunChecks:
         if self._stage is _Stage.ENDING and not self._busy() and self._is_counted():
             self._stage = _Stage.CHECKS
             checks = [check for check in self._scenario.checks if check.when.at_the_end]
-            if checks:
-                self._rows.began(self._now(), sum(len(check.tenants) for check in checks))
+            self._rows.began(self._over_s, sum(len(check.tenants) for check in checks))
             self._start(When.AFTER, When.SETTLED)
         if self._stage is _Stage.CHECKS:
             self._retry()

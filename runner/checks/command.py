@@ -59,7 +59,6 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     found = stat(process.pid) if process.poll() is None else None
     left = [*(kill_tree(found.id) if found else ()), *kill_session(process.pid)]
     process.wait()
-    # What was killed is not gone at once.
     wait_for_end(left, _GONE_WITHIN_S)
     for pipe in (process.stdout, process.stderr):
         if pipe:

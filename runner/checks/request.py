@@ -22,7 +22,7 @@ from soak.schemas.braces import filled_known, names_in, texts_in
 from soak.schemas.errors import SoakError, UsageError
 from soak.schemas.files import Folders
 from soak.schemas.language.check import Check, Http, Step
-from soak.schemas.language.http import Body, Exchange, Expected, Request, RequestError, Texts
+from soak.schemas.language.http import Body, Exchange, Expected, Request, RequestError, Texts, Who
 from soak.schemas.language.http import Http as Common
 from soak.schemas.language.outlets import Secret
 
@@ -76,7 +76,7 @@ class Requests:
         try:
             session = self._session(step, exchange, values.get("url", ""))
         except UsageError as error:
-            raise NoAnswerError("refused_host" if self._is_elsewhere(action) else "request", str(error)) from None
+            raise NoAnswerError("request", str(error)) from None
         last: list[Answer] = []
 
         def send(prepared: Prepared) -> Answer:
@@ -93,9 +93,6 @@ class Requests:
             raise NoAnswerError(word, outcome.detail)
         return one_object(last[0].body) if isinstance(step, Check) else {}
 
-    def _is_elsewhere(self, action: Http) -> bool:
-        return bool(action.url)
-
     def _session(self, step: Step, exchange: Exchange, url: str) -> Session:
         """The session of a check whose request is written this way: figures of the load make it another one."""
         key = step.name, repr(exchange)
@@ -105,7 +102,7 @@ class Requests:
                     self._inputs = read_inputs(self._common, Folders([self._folder]), self._folder)
                 self._sessions = {known: each for known, each in self._sessions.items() if known[0] != step.name}
                 self._sessions[key] = Session(
-                    self._with_host_of(exchange),
+                    self._with_host_of(exchange, step.tenants),
                     {step.name: exchange},
                     seed=self._seed,
                     url=url,
@@ -114,13 +111,15 @@ class Requests:
                 )
             return self._sessions[key]
 
-    def _with_host_of(self, exchange: Exchange) -> Common:
-        """The common part, with the host that the request itself names, and without a login that it has no need of."""
-        path = exchange.request.path
+    def _with_host_of(self, exchange: Exchange, tenants: tuple[str, ...]) -> Common:
+        """The common part, with the host that the request itself names in the scenario; without tenant nobody logs in as one."""
+        path, common = exchange.request.path, self._common
         host = urlsplit(path).netloc if path.startswith(("http://", "https://")) else ""
-        common = replace(self._common, hosts=(*self._common.hosts, *([host] if host else [])))
+        common = replace(common, hosts=(*common.hosts, *([host] if host else [])))
         own = {name.lower() for name, _ in exchange.request.headers}
         headers = tuple((name, text) for name, text in common.headers if name.lower() not in own)
+        if common.login and common.login.who is not Who.RUN and tenants == ("",):
+            headers = tuple((name, text) for name, text in headers if _given(common).isdisjoint(names_in(text)))
         return common if _names_of(exchange, headers) & _given(common) else replace(common, headers=headers, login=None)
 
     def _exchange(self, action: Http, values: Mapping[str, str]) -> Exchange:

@@ -44,7 +44,7 @@ def _selected(judge: Judge, sli: Sli, selector: Selector) -> float:
     if sli.aggregate is not Aggregate.RATE:
         return value
     # A rate is relative to the length of its phase.
-    begin_s, end_s = judge.scenario.warmup_s, judge.until_s
+    begin_s, end_s = judge.scenario.warmup_s, judge.worked_until_s
     own_s = sum(
         max(0.0, min(each.window.end_s, end_s) - max(each.window.start_s, begin_s))
         for each in judge.scenario.phases

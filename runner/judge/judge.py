@@ -271,7 +271,12 @@ class Judge:
             return math.nan if uncounted is None and not lost else float(max(uncounted or 0, lost, key=abs))
         if sli.over:
             return math.nan  # It is of two phases, and of the run there is none.
-        return self.folds.fold(sli, labels).value(sli, self.until_s - self.scenario.warmup_s)
+        return self.folds.fold(sli, labels).value(sli, self.worked_until_s - self.scenario.warmup_s)
+
+    @property
+    def worked_until_s(self) -> float:
+        """Until when there was work: checks at the end take time in which there is none."""
+        return min(self.until_s, self.checks.began_s)
 
     def slis(self) -> dict[str, float | None]:
         """Every SLI so far, in base units; None without observations."""

@@ -21,7 +21,7 @@ class Bucket:
         self._shared, self._offset = shared, offset
 
     def set(self, rate: float | None, burst: float | None) -> None:
-        """Set the limit, with a full bucket; a rate of None is no limit, of 0 lets nothing through."""
+        """Set the limit, with a full bucket; a rate of None takes it away, 0 lets nothing through."""
         full = burst if burst is not None else max(1.0, rate or 0.0)
         full = 0.0 if rate == 0 else full
         with self._shared.locked(self._offset, _BUCKET.size):

@@ -81,7 +81,6 @@ _WHY = {
     "no_login": "it cannot log in",
     "no_secret": "{detail} is not set",
     "connection": "no connection",
-    "refused_host": "neither scenario nor target names its host",
     "refused_redirect": "it was redirected, which is refused",
     "request": "its request cannot be made",
     "unknown_name": "what {detail} stands for is not known",

@@ -1,5 +1,9 @@
 """All that the judge keeps of checks."""
 
+import math
+
+import numpy as np
+
 from soak.runner.judge.checks.expected import Expectations
 from soak.runner.judge.checks.figures import Figures
 from soak.runner.judge.checks.outcomes import Outcomes
@@ -8,7 +12,11 @@ from soak.runner.judge.labels import LabelNumbers
 from soak.runner.judge.samples import Facts
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
+from soak.schemas.stream.by_kind import kind_flags
+from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import Vocabulary
+
+_ENDS_OF_WORK = kind_flags(Kind.CHECKS_BEGAN, Kind.RUN_RESUMED)
 
 
 class CheckFolds:
@@ -18,6 +26,8 @@ class CheckFolds:
         self._series = CheckSeries(scenario, labels, vocabulary)
         self.outcomes, self.expectations = Outcomes(scenario, vocabulary), Expectations(scenario)
         self.figures = Figures(scenario, vocabulary)
+        self.began_s = math.inf
+        """When all work was over and the checks at the end began."""
 
     def follow(self, block: Block, facts: Facts) -> None:
         """Add the values of checks in a block to its facts."""
@@ -28,3 +38,5 @@ class CheckFolds:
         self.outcomes.observe(block)
         self.expectations.observe(self.outcomes)
         self.figures.observe(block)
+        for index in np.flatnonzero(_ENDS_OF_WORK[block.kind]).tolist():
+            self.began_s = float(block.t[index]) if block.kind[index] == Kind.CHECKS_BEGAN else math.inf

@@ -48,18 +48,20 @@ class Story:
         """A step of the teardown came to an end."""
         self.rows.append((t_s, Kind.TEARDOWN_FAILED if failed else Kind.TEARDOWN_DONE, place, tenant, failed, 0.1))
 
-    def verdict(self, *, size: int = 1000, clock: str = "real", end: End = End.COMPLETED) -> Verdict:
+    def verdict(
+        self, *, size: int = 1000, clock: str = "real", end: End = End.COMPLETED, tasks: bool = False
+    ) -> Verdict:
         """What is made of it, in blocks of so much."""
         target = "simulation" if clock == "simulated" else "orchestrator"
         identity = Identity("test", "0" * 64, 0, target, clock)
         judge = Judge.of(self.plan.scenario, self.plan.vocabulary, identity)
         last = (self.rows[-1][0] + 1, Kind.RUN_ENDED, -1, "", "", 0.0)
-        for block in self._blocks([*self.rows, last], size):
+        for block in self._blocks([*self.rows, last], size, tasks=tasks):
             for _ in judge.observe(block):
                 pass
         return decide(judge, identity, end)
 
-    def _blocks(self, rows: list[Row], size: int) -> Iterable[Block]:
+    def _blocks(self, rows: list[Row], size: int, *, tasks: bool) -> Iterable[Block]:
         word = self.plan.vocabulary
         for begin in range(0, len(rows), size):
             t, kind, worker, tenant, text, value = zip(*rows[begin : begin + size], strict=True)
@@ -71,6 +73,11 @@ class Story:
                 label=[word.label(each) if each else -1 for each in tenant],
                 cause=[word.cause("", each) if each else 0 for each in text],
                 value=value,
+                **(
+                    {"task": [2 * int(at) if of < Kind.TASK_FAILED else -1 for at, of in zip(t, kind, strict=True)]}
+                    if tasks
+                    else {}
+                ),
             )
 
 
@@ -202,3 +209,14 @@ def test_nothing_depends_on_where_blocks_end(size: int) -> None:
         story.answer(t_s, "c", "A", n=t_s, all=2, s=1)
         story.answer(t_s, "c", "B", failed="not_a_number n", s='"no"')
     assert story.verdict(size=size) == story.verdict()
+
+
+def test_checks_at_the_end_take_no_time_from_throughput() -> None:
+    story = Story("slos: [throughput >= 1/s]\n" + ONE % ("after", "n: 0"))
+    for t_s in range(10):
+        for kind in (Kind.TASK_ENQUEUED, Kind.TASK_DISPATCHED, Kind.TASK_DONE):
+            story.rows.append((float(t_s), kind, -1, "", "", float(t_s)))
+    story.rows.append((10.0, Kind.CHECKS_BEGAN, -1, "", "", 1.0))
+    story.answer(50.0, "c", n=0)
+    verdict = story.verdict(tasks=True)
+    assert verdict.slis["throughput"] == 1.0

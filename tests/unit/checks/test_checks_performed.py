@@ -17,6 +17,8 @@ from soak.runner.checks.perform import Surroundings, perform
 from soak.runner.checks.request import Requests
 from soak.schemas.language.check import Check, Exactly, Exec, Expected, Figure, Http, When
 from soak.schemas.language.expression import Op
+from soak.schemas.language.http import Exchange, Login, Request, Who
+from soak.schemas.language.http import Http as HttpCommon
 from soak.schemas.language.outlets import Secret
 
 
@@ -215,3 +217,15 @@ def test_a_secret_that_is_not_set(url: str, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.delenv("CHECK_TOKEN", raising=False)
     with pytest.raises(NoAnswerError, match="no_secret the environment variable CHECK_TOKEN"):
         asked(url, "/", tmp_path)
+
+
+LOGIN = Login(Who.TENANT, Exchange(Request("GET", "/login?t={tenant}"), saved=(("token", "$.path"),)))
+COMMON = HttpCommon(login=LOGIN, headers=(("X-Token", "{token}"), ("X-Other", "1")))
+
+
+@pytest.mark.parametrize(("tenant", "token"), [("A", "/login?t=A"), ("", "")])
+def test_a_check_of_a_tenant_logs_in_as_it(tenant: str, token: str, url: str, tmp_path: Path) -> None:
+    action = Http("GET", "", "/a", (), (), None, None)
+    step = Check("c", action, (tenant,), 5.0, When.AFTER, 0.0, 0.0, ())
+    requests = Requests(COMMON, tmp_path, ("A",), 0)
+    assert dict(requests.answer(step, action, tenant, {"url": url}, never)) == {"path": "/a", "token": token}

@@ -13,6 +13,7 @@ from histories import loaded
 
 from soak.runner.evidence.directory import CHECKS, RunDirectory
 from soak.runner.evidence.verify import verify
+from soak.runner.resume import resume_run
 from soak.runner.session import run_loaded
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.history import History
@@ -200,3 +201,21 @@ def test_what_stands_for_nothing_is_refused_before_a_run(tmp_path: Path) -> None
 
 def test_figures_are_those_of_the_language() -> None:
     assert [each.value for each in Figure] == ["offered", "done", "failed"]
+
+
+def test_what_a_killed_runner_could_not_do_resume_does_once(tmp_path: Path) -> None:
+    _, out = run(Instant(), tmp_path)
+    stream = out / "soak_test.jsonl"
+    lines = stream.read_text().splitlines(keepends=True)
+    first = next(place for place, line in enumerate(lines) if '"teardown.' in line)
+    stream.write_text("".join(lines[:first]))
+    (out / "SHA256SUMS").unlink()
+    (out / "system" / "down").unlink()
+    (out / "system" / "up").touch()
+    for _ in range(2):
+        with pytest.raises(UsageError):
+            resume_run(out, as_json=False)
+        assert (out / "system" / "down").read_text().count("up") == 2
+        assert [each for each in types(out) if each.startswith("teardown")] == ["teardown.done"] * 2 + [
+            "teardown.failed"
+        ]

@@ -57,8 +57,11 @@ def test_its_own_header_needs_no_login(url: str) -> None:
     assert asked(url, "/", OWN) == {"with": "Bearer admin"}
 
 
-@pytest.mark.parametrize(("path", "headers"), [("/", ()), ("/?with={token}", OWN)])
-def test_what_names_a_value_of_the_login_needs_it(url: str, path: str, headers: tuple[tuple[str, str], ...]) -> None:
+def test_a_check_of_no_tenant_leaves_out_what_only_a_tenant_has(url: str) -> None:
+    assert asked(url, "/", ()) == {"with": None}
+
+
+def test_what_names_a_value_of_the_login_needs_it(url: str) -> None:
     with pytest.raises(NoAnswerError) as error:
-        asked(url, path, headers)
+        asked(url, "/?with={token}", OWN)
     assert error.value.cause == "no_login"
