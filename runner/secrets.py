@@ -32,7 +32,7 @@ def secret_of(secret: Secret, folder: Path, key: str, kind: str) -> str:
 HIDDEN = "***"
 _CUT = "…"
 _LEAST_PART = 4
-"""Of a secret that a message cuts short, so many letters are still taken for it."""
+"""Of a secret that a message cuts short, that many letters are still taken for it."""
 
 
 def hidden(text: str, secrets: Iterable[str]) -> str:
