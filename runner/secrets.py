@@ -32,7 +32,7 @@ def secret_of(secret: Secret, folder: Path, key: str, kind: str) -> str:
 HIDDEN = "***"
 _CUT = "…"
 _LEAST_PART = 4
-"""Of a secret that a message cuts short, so many letters are still taken for it."""
+"""Of a secret that a message cuts short, that many letters are still taken for it."""
 
 
 def hidden(text: str, secrets: Iterable[str]) -> str:
@@ -46,7 +46,12 @@ def hidden(text: str, secrets: Iterable[str]) -> str:
 def _forms(secret: str) -> set[str]:
     """How a text may show it: as it is, in quotes, in JSON, in a URL."""
     escaped = secret.replace("\\", "\\\\")
-    quotes = {escaped, escaped.replace("'", "\\'"), json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    quotes = {
+        escaped,
+        escaped.replace("'", "\\'"),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+    }
     return {secret, *quotes, quote(secret), quote(secret, safe=""), quote_plus(secret)} - {""}
 
 
