@@ -28,8 +28,10 @@ def resume_run(path: Path, *, as_json: bool, target_file: Path | None = None) ->
     directory = RunDirectory.open(path)
     directory.claim()
     past = read_past(directory)
+    # A wrong --target says nothing of whether the run can go on: its teardown waits for the right one.
+    again = None if _has_ended(past) else _target(past.identity, target_file)
     try:
-        target = _going_on(past, path, target_file)
+        target = _going_on(past, path, again)
     except UsageError:
         tear_down_late(past)
         raise
@@ -62,11 +64,14 @@ def _check_machine(past: Past, path: Path) -> None:
     check_machine(past.plan, path)
 
 
-def _going_on(past: Past, path: Path, target_file: Path | None) -> Target | None:
+def _has_ended(past: Past) -> bool:
+    return past.end.orderly or past.end is End.ABORTED
+
+
+def _going_on(past: Past, path: Path, target: Target | None) -> Target | None:
     """The target, ready to continue; None for a run that has ended and is only judged. Raises UsageError."""
-    if past.end.orderly or past.end is End.ABORTED:
+    if target is None:
         return None
-    target = _target(past.identity, target_file)
     try:
         if isinstance(target, Selective):
             target.admit(past.loaded.scenario, resumed=True)

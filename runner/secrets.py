@@ -1,7 +1,10 @@
 """Where secrets come from: the environment or files, never the scenario."""
 
+import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 from soak.schemas.errors import UsageError, reason
 from soak.schemas.language.outlets import Secret
@@ -24,3 +27,40 @@ def secret_of(secret: Secret, folder: Path, key: str, kind: str) -> str:
     if not value:
         raise UsageError(f"{key}: {secret.place} is not set ({remedy})")
     return value
+
+
+HIDDEN = "***"
+_CUT = "…"
+_LEAST_PART = 4
+"""Of a secret that a message cuts short, that many letters are still taken for it."""
+
+
+def hidden(text: str, secrets: Iterable[str]) -> str:
+    """A text for people or files, with every secret in it replaced: also one that is quoted, encoded or cut short there."""
+    for secret in secrets:
+        for form in sorted(_forms(secret), key=len, reverse=True):
+            text = _without_part(text.replace(form, HIDDEN), form)
+    return text
+
+
+def _forms(secret: str) -> set[str]:
+    """How a text may show it: as it is, in quotes, in JSON, in a URL."""
+    escaped = secret.replace("\\", "\\\\")
+    quotes = {
+        escaped,
+        escaped.replace("'", "\\'"),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+    }
+    return {secret, *quotes, quote(secret), quote(secret, safe=""), quote_plus(secret)} - {""}
+
+
+def _without_part(text: str, form: str) -> str:
+    """`text` without a beginning of `form` before where it was cut short."""
+    pieces = text.split(_CUT)
+    for place, piece in enumerate(pieces[:-1]):
+        for length in range(min(len(form) - 1, len(piece)), _LEAST_PART - 1, -1):
+            if piece.endswith(form[:length]):
+                pieces[place] = piece[:-length] + HIDDEN
+                break
+    return _CUT.join(pieces)

@@ -10,6 +10,9 @@ class Checking(Protocol):
     def know(self, values: Mapping[str, str]) -> None:
         """Names in braces that stand for something of this target: `url`, `port.http`."""
 
+    def quiet(self, action: Callable[[], None]) -> None:
+        """What ends the load of a run that is cut short, before its teardown: nothing is to come after that."""
+
     def ready(self) -> None:
         """Make the checks that come before all work: the system is ready."""
 

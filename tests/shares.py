@@ -22,6 +22,18 @@ LANES = (
         }
     ),
     frozenset({"test_real_pipeline", "test_pipeline_defects", "test_target_file_runs", "test_pipeline_processes"}),
+    frozenset(
+        {
+            "test_real_gateway",
+            "test_gateway_selftest",
+            "test_real_http",
+            "test_generator",
+            "test_gateway_processes",
+            "test_gateway_defects",
+            "test_gateway_pages",
+            "test_checks_run",
+        }
+    ),
 )
 """Files and folders whose tests run real processes against the clock. They mostly wait; one of each lane at a time."""
 

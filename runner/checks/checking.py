@@ -64,6 +64,7 @@ class RunChecks:
         self._results: list[tuple[float, bool, int, str, Outcome, float]] = []
         self._lock = threading.Lock()
         self._now: Callable[[], float] = lambda: 0.0
+        self._end_load: Callable[[], None] = lambda: None
         self._stage, self._over_s = _Stage.WORK, 0.0
         self._retries: dict[tuple[int, str], float] = {}
         """When a check that did not hold yet is tried again, on the monotonic clock."""
@@ -75,6 +76,10 @@ class RunChecks:
     def know(self, values: Mapping[str, str]) -> None:
         """Names in braces that stand for something of this target."""
         self._values.update(values)
+
+    def quiet(self, action: Callable[[], None]) -> None:
+        """What ends the load, before the teardown of a run that is cut short."""
+        self._end_load = action
 
     def ready(self) -> None:
         """Make the checks that come before all work."""
@@ -144,6 +149,7 @@ class RunChecks:
                 for key in list(self._going):
                     self._give_up(key, "interrupted")
                 self._cancelled = threading.Event()
+                self._end_load()
                 while self._steps_left:
                     self._do_step()
                     self._wait()

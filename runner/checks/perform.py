@@ -9,9 +9,8 @@ from typing import Any
 from soak.runner.checks import command, query
 from soak.runner.checks.answers import CancelledError, NoAnswerError, Outcome, one_object, outcome_of
 from soak.runner.checks.request import Requests
-from soak.runner.secrets import secret_of
 from soak.schemas.braces import filled, names_in
-from soak.schemas.errors import SoakError, failure_words
+from soak.schemas.errors import failure_words
 from soak.schemas.language.check import Check, Exec, Figure, Http, Sql, Step, braced
 from soak.schemas.language.outlets import Secret
 
@@ -39,7 +38,9 @@ def perform(step: Step, figures: Mapping[Figure, int], around: Surroundings) -> 
         outcome = Outcome(failed="error", more=failure_words(error))
     asked = step.figures if isinstance(step, Check) else ()
     known = {braced(figure): float(figures[figure]) for figure in asked}
-    whole = Outcome({**outcome.values, **known}, outcome.texts, outcome.failed, outcome.more)
+    hide = around.requests.hidden
+    texts = {name: hide(text) for name, text in outcome.texts.items()}
+    whole = Outcome({**outcome.values, **known}, texts, outcome.failed, hide(outcome.more))
     return whole, time.monotonic() - began
 
 
@@ -56,7 +57,7 @@ def _done(step: Step, around: Surroundings) -> Mapping[str, Any]:
         words = filled(action.words, around.values)
         said = command.run(words, around.folder, step.timeout_s, around.cancelled)
         return one_object(said) if is_check else {}
-    database, sql = _text(action.database, around), filled(action.query, around.values)
+    database, sql = _database(action.database, around), filled(action.query, around.values)
     return query.query(database, sql, around.folder, step.timeout_s, changes=not is_check)
 
 
@@ -69,10 +70,6 @@ def refuse_unknown(action: Exec | Sql, values: Mapping[str, str]) -> None:
                 raise NoAnswerError(f"unknown_name {{{name}}}")
 
 
-def _text(written: str | Secret, around: Surroundings) -> str:
-    if isinstance(written, str):
-        return str(filled(written, around.values))
-    try:
-        return secret_of(written, around.folder, "checks", "value")
-    except SoakError:
-        raise NoAnswerError(f"no_secret {written.place}") from None
+def _database(written: str | Secret, around: Surroundings) -> str:
+    text = around.requests.text_of(written)
+    return str(filled(text, around.values)) if isinstance(written, str) else text

@@ -90,6 +90,9 @@ def _postgresql(database: str, sql: str, timeout_s: float, *, changes: bool) -> 
         login = tried is not None and (tried.needs_password or tried.used_password)
         raise NoAnswerError("no_login" if login else "connection", "" if login else _first_line(error)) from None
     except psycopg.Error as error:
+        if error.sqlstate is None:
+            # Its URL cannot be read; the message may quote a password.
+            raise NoAnswerError("connection", "the URL of the database cannot be read") from None
         raise NoAnswerError("query", _first_line(error)) from None
 
 

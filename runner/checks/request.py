@@ -17,7 +17,7 @@ from soak.runner.http import Answer, Inputs, Prepared, SendError, Session, read_
 from soak.runner.http.bodies import check_length, read_bounded
 from soak.runner.http.inputs import of_any_request
 from soak.runner.http.session import NOBODY
-from soak.runner.secrets import secret_of
+from soak.runner.secrets import hidden, secret_of
 from soak.schemas.braces import filled_known, names_in, texts_in
 from soak.schemas.errors import SoakError, UsageError
 from soak.schemas.files import Folders
@@ -47,7 +47,26 @@ class Requests:
         )
         self._sessions: dict[tuple[str, str], Session] = {}
         self._inputs: Inputs | None = None
+        self._secrets: set[str] = set()
         self._lock = threading.Lock()
+
+    def text_of(self, written: str | Secret) -> str:
+        """A text of a check, or the secret that it names, which is hidden from then on. Raises NoAnswerError."""
+        if isinstance(written, str):
+            return written
+        try:
+            found = secret_of(written, self._folder, "checks", "value")
+        except SoakError:
+            raise NoAnswerError(f"no_secret {written.place}") from None
+        with self._lock:
+            self._secrets.add(found)
+        return found
+
+    def hidden(self, text: str) -> str:
+        """A text for people or files, without any secret that checks know of."""
+        with self._lock:
+            secrets = [*self._secrets, *(self._inputs.secrets.values() if self._inputs else ())]
+        return hidden(text, secrets)
 
     def answer(
         self, step: Step, action: Http, tenant: str, values: Mapping[str, str], cancelled: Callable[[], bool]
@@ -71,7 +90,7 @@ class Requests:
             word = _WORDS.get(
                 RequestError(outcome.error), f"status {outcome.status}" if outcome.status else "connection"
             )
-            raise NoAnswerError(word, session.hidden(outcome.detail))
+            raise NoAnswerError(word, outcome.detail)
         return one_object(last[0].body) if isinstance(step, Check) else {}
 
     def _session(self, step: Step, exchange: Exchange, url: str) -> Session:
@@ -118,12 +137,7 @@ class Requests:
         return Exchange(request, Expected())
 
     def _header(self, written: str | Secret) -> str:
-        if isinstance(written, str):
-            return written
-        try:
-            return secret_of(written, self._folder, "checks", "value").replace("{", "{{")
-        except SoakError:
-            raise NoAnswerError(f"no_secret {written.place}") from None
+        return written if isinstance(written, str) else self.text_of(written).replace("{", "{{")
 
 
 def sent(prepared: Prepared, timeout_s: float, *, verify_tls: bool, most: int) -> Answer:

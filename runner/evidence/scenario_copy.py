@@ -32,6 +32,10 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
+_OF_OTHERS = 0o077
+"""What others than its owner may do with a file."""
+
+
 def store_scenario(directory: RunDirectory, loaded: Loaded) -> None:
     """Store the scenario as run, and the files it refers to, under their own names. Raises OutputError."""
     _copy_files(directory, loaded.data, loaded.folders)
@@ -70,10 +74,11 @@ def _copy_files(directory: RunDirectory, data: Any, folders: Folders) -> None:
 def _copy_named(directory: RunDirectory, word: str, folders: Folders) -> None:
     """The file beside the scenario that a word of a command names, so that a run that is resumed has it, too."""
     named = PurePath(word)
-    if named.is_absolute() or ".." in named.parts or directory.file(word).exists() or word in EVIDENCE:
+    if named.is_absolute() or ".." in named.parts or word in EVIDENCE:
         return
-    place = folders.find(word)
+    # Most words name no file, and may be too long for a name; what its owner alone may read may be a secret.
     with suppress(ValueError, OSError):
-        if place.is_file():
+        place = folders.find(word)
+        if place.is_file() and place.stat().st_mode & _OF_OTHERS and not directory.file(word).exists():
             directory.write(word, folders.read(word))
             directory.file(word).chmod(place.stat().st_mode & 0o777)

@@ -12,13 +12,13 @@ from soak.runner.http.inputs import Inputs
 from soak.runner.http.logins import Attempt, Holder, Lock, Logins, Ways
 from soak.runner.http.render import Context, Names
 from soak.runner.http.requests import Prepared
+from soak.runner.secrets import hidden
 from soak.schemas.language.http import Exchange, Http, Who
 
 NOBODY = -1
 """The user of requests that no user sends."""
 
 UNAUTHORIZED = 401
-HIDDEN = "***"
 
 
 class Session:
@@ -85,9 +85,7 @@ class Session:
 
     def hidden(self, text: str) -> str:
         """A text for people or files, with every secret in it replaced."""
-        for secret in self._inputs.secrets.values():
-            text = text.replace(secret, HIDDEN)
-        return text
+        return hidden(text, self._inputs.secrets.values())
 
     def _exchange(self, ready: Ready, context: Context, send: Send) -> Outcome:
         outcome, kept = self._exchanger.do(ready, context, send)

@@ -92,8 +92,8 @@ class Evenness:
             Window(max(each.start_s, self._scenario.warmup_s), min(each.end_s, until_s)) for each in self._windows
         ]
         time_s = np.array([sum(user_seconds(each, window) for window in windows) for each in self._levels(users)])
-        with np.errstate(divide="ignore"):
-            return time_s / users.between_s
+        # Who is never at work asks for nothing, and who never thinks for any amount.
+        return time_s / users.between_s if users.between_s else np.where(time_s > 0, math.inf, 0.0)
 
     def _levels(self, users: Users) -> Iterator[Levels]:
         """The users of each tenant over time."""

@@ -35,36 +35,40 @@ NUMBER_OF = {error: number for number, error in enumerate(ERRORS)}
 
 
 class Rows:
-    """Rows in the order of time, until they are taken. `now`: the time."""
+    """Rows in the order of time, until they are taken. `now`: the time, which may be set back: no row is before another."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._rows: list[float] = []
-        self._taken_s = 0.0
+        self._reached_s = 0.0
         self._add = self._rows.extend
 
     def begun(self, number: int, due_s: float) -> float:
         """A request is sent now; returns the time."""
-        now_s = max(self._now(), self._taken_s)
+        now_s = self._reach(self._now())
         self._add((now_s, What.BEGUN, number, due_s, 0, 0))
         return now_s
 
     def ended(self, number: int, t_s: float, status: int, size: int, error: str) -> float:
-        """A request was over at `t_s`; returns the time that is told, which is never before what was taken."""
-        t_s = max(t_s, self._taken_s)
+        """A request was over at `t_s`; returns the time that is told, which is never before what was told."""
+        t_s = self._reach(t_s)
         self._add((t_s, What.ENDED, number, status, size, NUMBER_OF[error]))
         return t_s
 
     def sample(self, what: What, value: float) -> None:
         """A sample of the process, now."""
-        self._add((max(self._now(), self._taken_s), what, -1, value, 0, 0))
+        self._add((self._reach(self._now()), what, -1, value, 0, 0))
 
     def take(self) -> tuple[float, bytes]:
         """All rows since the last time, and until when they are complete."""
-        self._taken_s = max(self._now(), self._taken_s)
+        until_s = self._reach(self._now())
         packed = array("d", self._rows).tobytes()
         self._rows.clear()
-        return self._taken_s, packed
+        return until_s, packed
+
+    def _reach(self, t_s: float) -> float:
+        self._reached_s = max(self._reached_s, t_s)
+        return self._reached_s
 
 
 def unpack(packed: bytes) -> Floats:

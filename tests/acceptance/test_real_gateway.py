@@ -201,7 +201,9 @@ workload:
   arrivals: {{rate: 40/s}}
   task: {{request: {{path: "/items?n={{number}}"}}, expect: {{json: {{path: "/items?n={{number}}"}}}}}}
 http: {{url: "{url}"}}
-teardown: [{{name: tell, http: {{path: /over}}}}]
+teardown:
+  - {{name: tell, http: {{path: /over}}}}
+  - {{name: look, exec: [sh, -c, "pgrep -P $PPID -f [s]oak.runner.load > {{dir}}/load; true"]}}
 slos: [success_rate >= 99%, wrong_answers == 0]
 telemetry: {{sample_interval: 1s}}
 """
@@ -260,6 +262,8 @@ def test_ctrl_c_keeps_the_evidence_and_ends_the_load(service: str, tmp_path: Pat
         assert process.returncode == 130
         assert "teardown tell" in said
         assert load_processes(process.pid) == []
+    # The load ends before the teardown, which nothing must undo.
+    assert (tmp_path / "run" / "system" / "load").read_text() == ""
     assert "internal error" not in said
     assert soak("verify", tmp_path / "run").stdout.rstrip().endswith("the evidence agrees")
 

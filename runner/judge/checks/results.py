@@ -53,6 +53,8 @@ def _status(judge: Judge, check: Check, judged: Judged | None, end: End) -> tupl
     if check.when is When.EVERY and judged.open and found.status is not Status.FAIL:
         times = f"{judged.open} times: " if judged.open > 1 else "once: "
         return Status.INCONCLUSIVE, f"{times}{judged.first_open}"
+    if check.when is When.SETTLED and found.status is Status.FAIL and not end.orderly:
+        return Status.INCONCLUSIVE, f"it did not hold so far{_because(check, end)}"
     if check.when is When.SETTLED and found.status is not Status.PASS:
         tried = f"not within {show_duration(check.within_s)}"
         return found.status, f"{found.detail}; {tried}" if found.detail else tried

@@ -77,9 +77,12 @@ class GatewayTracker(Tracker):
 
     def laws(self, lifecycle: Lifecycle, *, complete: bool) -> Iterator[Law]:
         """See `Tracker`."""
-        unasked = self._answers.unasked
-        detail = f"{unasked:,} of {self._answers.seen:,} answers came without one" if unasked else ""
-        yield Law(ANSWERS, "every answer is to a request that was sent before", float(unasked), detail)
+        unasked, what = self._answers.unasked, "every answer is to a request that was sent before"
+        if self._answers.seen:
+            detail = f"{unasked:,} of {self._answers.seen:,} answers came without one" if unasked else ""
+            yield Law(ANSWERS, what, float(unasked), detail)
+        else:
+            yield Law(ANSWERS, what, None, f"none of {lifecycle.offered:,} requests was answered")
 
     def load_doubts(self) -> Iterator[str]:
         """See `Tracker`."""

@@ -85,6 +85,7 @@ class Drive:
         self._reasons = Reasons(self._system)
         if plan.checking:
             plan.checking.know({"url": self.url})
+            plan.checking.quiet(self._load.close)
         self._stack.callback(self._context.close)
         # What a fault took away is back before the teardown.
         self._stack.callback(self._restore)

@@ -37,7 +37,6 @@ JAIN_INDEX = Sli(
     tolerance=Tolerance(absolute=0.02),
 )
 
-_LEVEL = Tolerance(relative=0.5, absolute=3)
 
 SLIS = catalogue(
     (
@@ -79,8 +78,8 @@ SLIS = catalogue(
             once_a_task=True,
             tolerance=SHARE,
         ),
-        gauge("in_service", Unit.COUNT, "requests that the service works on, as sampled", _LEVEL, compared=False),
-        gauge("outbox", Unit.COUNT, "rows that wait in the outbox, as sampled", _LEVEL, compared=False),
+        gauge("in_service", Unit.COUNT, "requests that the service works on, as sampled", compared=False),
+        gauge("outbox", Unit.COUNT, "rows that wait in the outbox, as sampled", compared=False),
         growth("outbox", Unit.COUNT_PER_HOUR, "the rows that wait in the outbox"),
         gauge("load_cpu", Unit.RATIO, "share of a core used by the busiest process that makes load", compared=False),
         gauge("load_lag", Unit.DURATION, "how late the load was with a request", compared=False),

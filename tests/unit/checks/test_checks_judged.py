@@ -138,6 +138,8 @@ def test_the_last_answer_counts_and_of_an_interval_the_worst() -> None:
     never.answer(1.0, "c", n=0)
     never.answer(2.0, "c", n=5)
     assert found(never.verdict()) == {"c_n == 0": (Status.FAIL, "not within 9s")}
+    so_far = "it did not hold so far: the run was interrupted before"
+    assert found(never.verdict(end=End.INTERRUPTED)) == {"c_n == 0": (Status.INCONCLUSIVE, so_far)}
     every = Story(ONE % ("every 1s", "n: 0"))
     for t_s, n in ((1.0, 0), (2.0, -7), (3.0, 5), (4.0, 0)):
         every.answer(t_s, "c", n=n)

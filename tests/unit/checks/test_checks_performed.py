@@ -13,8 +13,9 @@ import pytest
 
 from soak.runner.checks import command, query
 from soak.runner.checks.answers import NoAnswerError, one_object, outcome_of
+from soak.runner.checks.perform import Surroundings, perform
 from soak.runner.checks.request import Requests
-from soak.schemas.language.check import Check, Exactly, Exec, Expected, Http, When
+from soak.schemas.language.check import Check, Exactly, Exec, Expected, Figure, Http, When
 from soak.schemas.language.expression import Op
 from soak.schemas.language.http import Exchange, Login, Request, Who
 from soak.schemas.language.http import Http as HttpCommon
@@ -199,6 +200,17 @@ def test_a_request_gives_no_answer(
     with pytest.raises(NoAnswerError) as error:
         asked(url, path, tmp_path, timeout_s=0.5 if path == "/drip" else 5.0)
     assert error.value.cause == cause
+
+
+def test_a_secret_that_is_answered_is_hidden(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHECK_TOKEN", "secret" * 20)
+    action = Http("GET", f"{url}/a", "", (), (("X-Token", Secret("CHECK_TOKEN", None)),), None, None)
+    expected = (Expected("token", Op.EQ, Exactly("other")),)
+    step = Check("c", action, ("",), 5.0, When.AFTER, 0.0, 0.0, expected)
+    around = Surroundings(tmp_path, Requests(None, tmp_path, (), 0), "", {}, never)
+    outcome, _ = perform(step, dict.fromkeys(Figure, 0), around)
+    assert outcome.values == {"token": 0.0}
+    assert "secret" not in repr(outcome)
 
 
 def test_a_secret_that_is_not_set(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

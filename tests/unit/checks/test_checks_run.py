@@ -17,9 +17,11 @@ from soak.runner.resume import resume_run
 from soak.runner.session import run_loaded
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.history import History
+from soak.runner.targets.make import make_target
 from soak.schemas.errors import SoakError, UsageError
 from soak.schemas.evidence.verdict import End, Verdict
 from soak.schemas.language.check import Figure
+from soak.schemas.language.load import load
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import CENSUS, Kind
 from soak.simulation.plan import Plan
@@ -164,6 +166,22 @@ def test_the_teardown_is_done_however_it_ends(ends: str, abort: str, end: End, t
     assert verdict["warnings"] == ["teardown fails failed: its command ended with exit code 1"]
     assert any("the check grows was not made" in each for each in verdict["reasons"])
     assert [each for each in verify(RunDirectory(out))[0] if each.problem and end is not End.CUT] == []
+
+
+def test_words_of_commands_are_kept_where_they_name_files_that_are_no_secrets(tmp_path: Path) -> None:
+    script, key, code = tmp_path / "check.py", tmp_path / "key", f"print('{{}}')  # {'x' * 300}"
+    for path, mode in ((script, 0o644), (key, 0o600)):
+        path.write_text("a")
+        path.chmod(mode)
+    words = ["python3", "check.py", "key", "-c", code.replace("{", "{{").replace("}", "}}")]
+    check = {"name": "c", "when": "after", "exec": words, "expect": {"n": 0}}
+    task = {"duration": {"distribution": "constant", "value": "1ms"}}
+    workload = {"arrivals": {"rate": "1/s"}, "task": task}
+    head = {"version": 1, "name": "a", "system": "queue", "duration": "1s", "slos": ["success_rate >= 50%"]}
+    scenario = tmp_path / "scenario.yaml"
+    scenario.write_text(json.dumps({**head, "workload": workload, "checks": [check]}))
+    run_loaded(load(scenario), make_target("simulation"), out=tmp_path / "run", abort=True, notify=False)
+    assert {each.name for each in (tmp_path / "run").iterdir()} & {"check.py", "key"} == {"check.py"}
 
 
 def test_what_stands_for_nothing_is_refused_before_a_run(tmp_path: Path) -> None:

@@ -5,13 +5,14 @@ import re
 from collections import Counter
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote_plus
 from uuid import UUID
 
 import pytest
 
 from soak.runner.http import Inputs, Prepared, Session, Table
 from soak.runner.http.draws import integers, uuids
-from soak.schemas.errors import UsageError, WordingError
+from soak.schemas.errors import UsageError, WordingError, quoted, shown
 from soak.schemas.language.http import Body, DataFile, Exchange, Http, Pick, Request
 from soak.schemas.language.outlets import Secret
 from soak.schemas.language.request_templates import Reference, parse
@@ -184,4 +185,15 @@ def test_secrets_are_not_shown() -> None:
     session = Session(HTTP, {}, seed=1, inputs=INPUTS)
     assert session.hidden("Bearer s3cret!") == "Bearer ***!"
     assert "s3cret" not in repr(INPUTS)
+    long = f"{'abcd' * 20}'\\\""
+    session = Session(HTTP, {}, seed=1, inputs=Inputs({"key": long}, {}))
+    for told in (
+        long,
+        repr(f"a{long}"),
+        json.dumps(long),
+        quote_plus(long),
+        quoted(f"{long}{long}"),
+        shown({"a": long}),
+    ):
+        assert "abcd" not in session.hidden(told), told
     assert Inputs.of_data(json.loads(json.dumps(INPUTS.as_data()))) == INPUTS

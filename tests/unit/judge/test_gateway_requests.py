@@ -76,6 +76,17 @@ def test_an_answer_that_nobody_asked_for_breaks_a_law() -> None:
     assert (law.status, law.detail) == (Status.FAIL, "1 of 5 answers came without one")
 
 
+def test_a_service_that_answers_nothing_earns_no_pass() -> None:
+    silent = "\n".join(
+        f"{t} enqueued {t} due={t} tenant=A kind=allowed\n{t} dispatched {t}\n{t}.001 failed {t} error=connection_error"
+        for t in range(10)
+    )
+    made = verdict(silent, GATEWAY % "latency_p50 < 1s, wrong_answers == 0")
+    assert [each.status for each in made.objectives] == [Status.PASS, Status.PASS]
+    assert made.verdict is Outcome.INCONCLUSIVE
+    assert "law answers: none of 10 requests was answered" in made.reasons
+
+
 def samples(kind: str, values: list[float]) -> str:
     return "\n".join(f"{13 + place / 100} sample.{kind} w0 {value}" for place, value in enumerate(values))
 

@@ -38,6 +38,16 @@ class Process:
         return self.rows.take()
 
 
+def test_a_clock_that_is_set_back_ends_no_request_before_it_began() -> None:
+    now_s = [0.0]
+    rows = Rows(lambda: now_s[0])
+    now_s[0] = 5.0
+    assert rows.begun(2, 5.0) == 5.0
+    now_s[0] = 4.999
+    assert rows.ended(2, 4.999, 200, 0, "") == 5.0
+    assert rows.take()[0] == 5.0
+
+
 def test_events_are_given_out_once_all_processes_have_told_them(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, TEXT)
     merged, first, second = Merged(plan, [0, 1]), Process(), Process()
