@@ -27,8 +27,8 @@ class Lock(AbstractContextManager[Any], Protocol):
 class Holder:
     """What one tenant or user got by its login.
 
-    before: what it had until the last time. version: how many times it got it (0: never). at_s: when. failed: the outcome of a try since then that failed; tries: how many
-    did one after the other; again_s: when it may be tried again.
+    before: what it had until the last time. version: how many times it got it (0: never). at_s: when. failed: the outcome of a
+    try since then that failed; tries: how many did one after the other; again_s: when it may be tried again.
     """
 
     lock: Lock
