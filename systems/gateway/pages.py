@@ -94,8 +94,8 @@ class Pages:
         if not reason and order.parent and not await self._is_there(call, order.parent):
             raise RefusalError(422, "parent: no such execution")
         tool = self._service.tools.get(order.tool) if not reason else None
-        if held_ms := self._settings.store_ms + (tool.ms if tool else 0):
-            await asyncio.sleep(held_ms / 1000)
+        if tool and tool.ms:
+            await asyncio.sleep(tool.ms / 1000)
         name = os.urandom(8).hex()
         timeline = order.timeline or f"t-{name}"
         await self._write(call, order, name, timeline, reason)

@@ -1,5 +1,6 @@
 """One HTTP process: what its pages work with, and how a request goes through it."""
 
+import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -48,7 +49,7 @@ class Service:
         self.pool = Pool(
             open_database(settings.database_url, settings.statement_s),
             size,
-            size // 2 if fair else size,
+            (settings.at_most or size // 2) if fair else size,
             within_s=settings.connection_within_s,
             fair=fair,
         )
@@ -102,6 +103,8 @@ class Service:
                 raise throttled(wait_s)
             async with self.pool.session(tenant, leak=self._leaks()) as session:
                 self._gauges()
+                if limited and self.settings.store_ms:
+                    await asyncio.sleep(self.settings.store_ms / 1000)
                 return await work(Call(request, tenant, session))
 
         return self._counted(serve)

@@ -63,12 +63,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     connections: int = 8
     """Connections to the database of each HTTP process."""
     fair: bool = True
-    """Whether a tenant may hold at most half of them, and tenants get one in turn."""
+    """Whether a tenant may hold at most a share of them, and tenants get one in turn."""
+    at_most: int = 0
+    """How many of them a tenant may hold; 0: half. Only where it is fair."""
     connection_within_s: float = 5.0
     """How long a request waits for one, before it is answered with 503."""
     statement_s: float = 5.0
     store_ms: float = 0.0
-    """How much longer each execution holds its connection, before it appends."""
+    """How long each request that counts against a rate holds its connection, before its own work."""
     chain_ms: float = 0.0
     """How much longer each append holds the lock of its tenant's chain."""
     lock_ttl_s: float = 30.0
@@ -132,6 +134,7 @@ def checked(settings: Settings) -> Settings:
         ),
         (settings.workers < 1, "workers: at least 1"),
         (settings.connections < 2, "connections: at least 2, of which a tenant may hold half"),
+        (not 0 <= settings.at_most <= settings.connections, "at_most: from 0 to connections"),
         (settings.token_s <= 0, "token_s: more than 0"),
         (
             not settings.database_url.startswith(("sqlite:///", "postgresql://", "postgres://")),

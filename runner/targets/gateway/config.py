@@ -1,6 +1,7 @@
 """What the texts of a target file can name, and the settings of the scenario that a service can be started with."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,37 @@ SYSTEM = "system"
 
 CONFIG = "settings.json"
 
+_FEWEST = 2
+"""Connections of a process, of which a tenant may hold half."""
+
 
 def settings_of(scenario: Scenario, speed: float) -> dict[str, Any]:
-    """Tenants and their limits, that of all others, whether connections are shared, the rate of the outbox; in real seconds."""
+    """Tenants and their limits, that of all others, the rate of the outbox, connections and how long a request holds one.
+
+    In real seconds. Connections are those of one process; a request holds one for the mean latency of the scenario's store.
+    """
     gateway = gateway_of(scenario)
     tenants = [_tenant(each.name, gateway, speed) for each in scenario.workload.tenants]
     found: dict[str, Any] = {"fair": gateway.pools is Pools.PER_TENANT} | ({"tenants": tenants} if tenants else {})
     if gateway.limit:
         found |= {"rate": gateway.limit.rate_per_s * speed, "burst": gateway.limit.burst}
+    if gateway.store:
+        found |= _connections(gateway, len(tenants), speed)
     if gateway.outbox:
         found["outbox_rate"] = gateway.outbox.drain_rate_per_s * speed
     return found
+
+
+def _connections(gateway: Gateway, tenants: int, speed: float) -> dict[str, Any]:
+    """Connections of a process, which of them a tenant may hold, and for how long each request holds one and waits for it."""
+    assert gateway.store
+    each = max(_FEWEST, math.ceil(gateway.store.connections / gateway.processes))
+    return {
+        "connections": each,
+        "at_most": math.ceil(each / max(1, tenants)),
+        "store_ms": gateway.store.latency.mean_s * 1000 / speed,
+        "connection_within_s": gateway.timeout_s / speed,
+    }
 
 
 def _tenant(name: str, gateway: Gateway, speed: float) -> dict[str, Any]:

@@ -178,6 +178,17 @@ def test_it_shows_in_settings_that_are_unfair(tmp_path: Path) -> None:
         assert ALONE[Defect.ONE_POOL](found)
 
 
+def test_a_tenant_holds_as_many_connections_as_it_may(tmp_path: Path) -> None:
+    with gateway(tmp_path, at_most=1, **SLOW) as found:  # type: ignore[arg-type]
+        threads = [threading.Thread(target=found.execute, args=("A",)) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        until(lambda: found.metric("pool_waiting") >= 2)
+        assert found.metric("pool_in_use") == 1
+        for thread in threads:
+            thread.join()
+
+
 @pytest.fixture(scope="module")
 def locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     with redis(tmp_path_factory.mktemp("redis")) as found:

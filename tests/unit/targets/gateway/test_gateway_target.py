@@ -122,6 +122,22 @@ def test_a_run_cannot_be_resumed() -> None:
         make_target("gateway").admit(scenario, resumed=True)  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(("pools", "fair"), [("shared", False), ("per_tenant", True)])
+def test_connections_of_a_scenario_are_those_of_each_process(pools: str, fair: bool, tmp_path: Path) -> None:
+    path = tmp_path / "scenario.yaml"
+    store = "store: {connections: 13, latency: {distribution: constant, value: 500ms}}"
+    more = f"http: {{timeout: 30s}}\ngateway: {{pools: {pools}, workers: 4, processes: 2, {store}}}"
+    path.write_text(SCENARIO.format(more=more, task=TASK))
+    assert settings_of(load(path).scenario, 10.0) == {
+        "fair": fair,
+        "tenants": [{"name": "A"}, {"name": "B"}],
+        "connections": 7,
+        "at_most": 4,
+        "store_ms": 50.0,
+        "connection_within_s": 3.0,
+    }
+
+
 def test_the_settings_of_a_scenario_are_in_real_seconds(tmp_path: Path) -> None:
     path = tmp_path / "scenario.yaml"
     limits = "limits: {rate: 50/s, burst: 100, tenants: {B: {rate: 5/s, burst: 10}}}, outbox: {drain_rate: 200/s}"
