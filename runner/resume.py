@@ -17,7 +17,7 @@ from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import End
 from soak.schemas.files import file_name
 from soak.schemas.stream.identity import Identity
-from soak.schemas.target.load import load_target
+from soak.schemas.target.load import LoadedTarget, load_target
 
 
 def resume_run(path: Path, *, as_json: bool, target_file: Path | None = None) -> int:
@@ -29,9 +29,9 @@ def resume_run(path: Path, *, as_json: bool, target_file: Path | None = None) ->
     directory.claim()
     past = read_past(directory)
     # A wrong --target says nothing of whether the run can go on: its teardown waits for the right one.
-    again = None if _has_ended(past) else _target(past.identity, target_file)
+    file = None if _has_ended(past) else _file_of(past.identity, target_file)
     try:
-        target = _going_on(past, path, again)
+        target = _going_on(past, path, file)
     except UsageError:
         tear_down_late(past)
         raise
@@ -68,10 +68,12 @@ def _has_ended(past: Past) -> bool:
     return past.end.orderly or past.end is End.ABORTED
 
 
-def _going_on(past: Past, path: Path, target: Target | None) -> Target | None:
+def _going_on(past: Past, path: Path, file: LoadedTarget | None) -> Target | None:
     """The target, ready to continue; None for a run that has ended and is only judged. Raises UsageError."""
-    if target is None:
+    if _has_ended(past):
         return None
+    name, speed = past.identity.target, past.identity.speed
+    target = from_file(file, speed) if file else make_target(name, speed if name != SIMULATION else None)
     try:
         if isinstance(target, Selective):
             target.admit(past.loaded.scenario, resumed=True)
@@ -83,16 +85,16 @@ def _going_on(past: Past, path: Path, target: Target | None) -> Target | None:
     return target
 
 
-def _target(identity: Identity, file: Path | None) -> Target:
-    """What the run was against. Raises UsageError."""
+def _file_of(identity: Identity, file: Path | None) -> LoadedTarget | None:
+    """The target file that the run was against; None where there was none. Raises UsageError."""
     if identity.target_sha256 is None:
         if file is not None:
             raise UsageError(f"{file}: this run used no target file, but {identity.target} (leave out --target)")
-        return make_target(identity.target, identity.speed if identity.target != SIMULATION else None)
+        return None
     if file is None:
         remedy = "add --target FILE: its commands start from the folder that it lies in"
         raise UsageError(f"this run was against a target file named {identity.target} ({remedy})")
     loaded = load_target(file)
     if loaded.sha256 != identity.target_sha256:
         raise UsageError(f"{file}: is not the target file of this run, which is kept with it (give that one)")
-    return from_file(loaded, identity.speed)
+    return loaded

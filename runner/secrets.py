@@ -32,14 +32,17 @@ def secret_of(secret: Secret, folder: Path, key: str, kind: str) -> str:
 HIDDEN = "***"
 _CUT = "…"
 _LEAST_PART = 4
-"""Of a secret that a message cuts short, that many letters are still taken for it."""
+"""Of a secret that a message cuts short, a beginning of this length is still taken for it."""
 
 
 def hidden(text: str, secrets: Iterable[str]) -> str:
     """A text for people or files, with every secret in it replaced: also one that is quoted, encoded or cut short there."""
     for secret in secrets:
-        for form in sorted(_forms(secret), key=len, reverse=True):
-            text = _without_part(text.replace(form, HIDDEN), form)
+        forms = sorted(_forms(secret), key=len, reverse=True)
+        for form in forms:
+            text = text.replace(form, HIDDEN)
+        *cut, rest = text.split(_CUT)
+        text = _CUT.join([*(_without_part(piece, forms) for piece in cut), rest])
     return text
 
 
@@ -55,12 +58,12 @@ def _forms(secret: str) -> set[str]:
     return {secret, *quotes, quote(secret), quote(secret, safe=""), quote_plus(secret)} - {""}
 
 
-def _without_part(text: str, form: str) -> str:
-    """`text` without a beginning of `form` before where it was cut short."""
-    pieces = text.split(_CUT)
-    for place, piece in enumerate(pieces[:-1]):
-        for length in range(min(len(form) - 1, len(piece)), _LEAST_PART - 1, -1):
-            if piece.endswith(form[:length]):
-                pieces[place] = piece[:-length] + HIDDEN
-                break
-    return _CUT.join(pieces)
+def _without_part(piece: str, forms: Iterable[str]) -> str:
+    """A text that is cut short, without the longest beginning of a form of a secret that it ends with."""
+    ends = max((_begun(piece, form) for form in forms), default=0)
+    return piece[: len(piece) - ends] + HIDDEN if ends else piece
+
+
+def _begun(piece: str, form: str) -> int:
+    lengths = range(min(len(form) - 1, len(piece)), _LEAST_PART - 1, -1)
+    return next((length for length in lengths if piece.endswith(form[:length])), 0)

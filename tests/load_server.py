@@ -1,5 +1,6 @@
 """A small HTTP server for tests of load: it answers as it is told, and remembers what it was asked."""
 
+import gzip
 import threading
 import time
 from collections import Counter
@@ -48,8 +49,13 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/breaks":
             self.close_connection = True
             return
-        if path == "/endless":
-            self._endless()
+        if path in {"/endless", "/head"}:
+            self._endless(
+                b"x" * 65_536 if path == "/endless" else b"X-More: 1\r\n" * 6_554, ends_head=path == "/endless"
+            )
+            return
+        if path == "/cut":
+            self._send_cut()
             return
         self._answer(int(path.rpartition("/")[2]) if path.startswith("/status/") else 200)
 
@@ -69,14 +75,23 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _endless(self) -> None:
+    def _endless(self, piece: bytes, *, ends_head: bool) -> None:
         self.send_response(200)
-        self.end_headers()
+        self.end_headers() if ends_head else self.flush_headers()
         try:
             while True:
-                self.wfile.write(b"x" * 65_536)
+                self.wfile.write(piece)
         except OSError:
             self.close_connection = True
+
+    def _send_cut(self) -> None:
+        """Half of a compressed body, as if it were all."""
+        body = gzip.compress(bytes(range(256)))[:100]
+        self.send_response(200)
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
 
 class _Server(ThreadingHTTPServer):

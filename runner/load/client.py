@@ -10,9 +10,11 @@ from collections.abc import Callable
 from http.cookiejar import CookieJar
 from typing import Any, ClassVar, cast
 
+import gevent
 import geventhttpclient.client as transport
 from gevent import monkey
 from geventhttpclient.connectionpool import ConnectionPool
+from geventhttpclient.response import HTTPSocketPoolResponse
 from geventhttpclient.url import URL
 from geventhttpclient.useragent import ConnectionError as ClientError
 from locust.contrib.fasthttp import FastHttpSession, FastResponse, LocustUserAgent
@@ -22,6 +24,7 @@ from soak.runner.http import Answer, Prepared, SendError
 from soak.runner.http.bodies import too_large
 from soak.runner.http.failures import send_error
 from soak.runner.load.deadlines import Deadlines
+from soak.schemas import units
 from soak.schemas.language.http import Http, RequestError
 
 _AT_ONCE = 1 << 16
@@ -29,14 +32,37 @@ _ANSWER = "answer"
 _ENCODINGS = "gzip, deflate"
 """Those whose size can be limited while they are undone."""
 _MOST_ADDRESSES = 10_000
+_MOST_HEAD = 1 << 18
+"""Bytes of status line and headers, those of interim answers included."""
+_FINAL = 200
+"""The first status that is not one of an interim answer."""
 
 
-class TooLargeError(ClientError):
-    """A body is longer than it may be: Locust passes this on."""
+class UnfitError(ClientError):
+    """An answer is longer than it may be, or cannot be read: Locust passes this on."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, original: SendError) -> None:
         super().__init__(None)
-        self.original = too_large(limit)
+        self.original = original
+
+
+def _broken(what: str) -> UnfitError:
+    return UnfitError(SendError(RequestError.CONNECTION_ERROR, what))
+
+
+class _Wire(HTTPSocketPoolResponse):
+    """An answer as it comes: a head that never ends would be read for ever, without a pause in which a deadline could be met."""
+
+    head = 0
+
+    def feed(self, data: str | bytes) -> None:
+        """Read on."""
+        if not self.headers_complete or self.get_code() < _FINAL:
+            self.head += len(data)
+            if self.head > _MOST_HEAD:
+                limit = units.show_size(_MOST_HEAD)
+                raise UnfitError(SendError(RequestError.TOO_LARGE, f"the head of its answer is larger than {limit}"))
+        super().feed(data)
 
 
 class _Response(FastResponse):
@@ -54,19 +80,30 @@ class _Response(FastResponse):
             size += len(part)
             if size > self.most:
                 self.release()
-                raise TooLargeError(self.most)
+                raise UnfitError(too_large(self.most))
+            if len(part) == _AT_ONCE:
+                # What comes fast is read without a pause; others want to go on, and the deadline to be met.
+                gevent.sleep(0)
         self.release()
         encoding = self.headers.get("content-encoding")
         return self._decoded(b"".join(parts), encoding.lower() if isinstance(encoding, str) else "")
 
     def _decoded(self, body: bytes, encoding: str) -> bytes:
-        if encoding not in {"gzip", "deflate"}:
+        if encoding not in {"gzip", "deflate"} or not body:
             return body
-        wide = zlib.MAX_WBITS | 16 if encoding == "gzip" else zlib.MAX_WBITS
-        reader = zlib.decompressobj(wide)
-        found = reader.decompress(body, self.most + 1)
-        if len(found) > self.most:
-            raise TooLargeError(self.most)
+        wide, found = zlib.MAX_WBITS | 16 if encoding == "gzip" else zlib.MAX_WBITS, b""
+        while body:
+            reader = zlib.decompressobj(wide)
+            try:
+                found += reader.decompress(body, self.most + 1 - len(found))
+            except zlib.error:
+                raise _broken(f"its answer is not {encoding}") from None
+            if len(found) > self.most:
+                raise UnfitError(too_large(self.most))
+            if not reader.eof:
+                raise _broken(f"its {encoding} ends too early")
+            # A file of gzip may have several members (RFC 1952, section 2.2).
+            body = reader.unused_data if encoding == "gzip" else b""
         return found
 
 
@@ -109,10 +146,12 @@ def prepare() -> None:
     """Change how connections are used, for the whole process.
 
     A connection is looked at with `poll`, not `select`, which takes those with a file descriptor above 1,023 for dead. A
-    request whose connection breaks is not sent again, whatever its method: each request is one attempt.
+    request whose connection breaks is not sent again, whatever its method: each request is one attempt. Heads of answers are
+    limited.
     """
     ConnectionPool._is_socket_alive = _is_alive  # type: ignore[method-assign, assignment]
     transport._may_retry_after_send_error = lambda method: False
+    transport.HTTPSocketPoolResponse = _Wire  # type: ignore[attr-defined]
 
 
 class Address(URL):

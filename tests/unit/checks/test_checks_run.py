@@ -212,6 +212,9 @@ def test_what_a_killed_runner_could_not_do_resume_does_once(tmp_path: Path) -> N
     (out / "SHA256SUMS").unlink()
     (out / "system" / "down").unlink()
     (out / "system" / "up").touch()
+    with pytest.raises(UsageError, match="used no target file"):
+        resume_run(out, as_json=False, target_file=tmp_path / "target.yaml")
+    assert not (out / "system" / "down").exists()
     for _ in range(2):
         with pytest.raises(UsageError):
             resume_run(out, as_json=False)

@@ -185,7 +185,7 @@ def test_secrets_are_not_shown() -> None:
     session = Session(HTTP, {}, seed=1, inputs=INPUTS)
     assert session.hidden("Bearer s3cret!") == "Bearer ***!"
     assert "s3cret" not in repr(INPUTS)
-    long = f"{'abcd' * 20}'\\\""
+    long = f"abcd'\\\"{'abcd' * 20}"
     session = Session(HTTP, {}, seed=1, inputs=Inputs({"key": long}, {}))
     for told in (
         long,

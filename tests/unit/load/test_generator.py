@@ -197,6 +197,21 @@ def test_each_failure_has_its_word(service: tuple[str, Asked], tmp_path: Path) -
     assert {each.error for each in told.details} == set(FAILURES)
 
 
+def test_answers_without_end_and_broken_ones_stop_nobody(service: tuple[str, Asked], tmp_path: Path) -> None:
+    kinds = "[{name: head, share: 40%, request: {path: /head}}, {name: cut, share: 60%, request: {path: /cut}}]"
+    plan = plan_of(
+        tmp_path, f"duration: 1s\nhttp: {{timeout: 3s}}\nworkload:\n  arrivals: {{rate: 20/s}}\n  kinds: {kinds}\n"
+    )
+    told = run(plan, order_of(plan, service[0]), tmp_path)
+    wanted = {"head": "too_large", "cut": "connection_error"}
+    errors = told.errors()
+    assert errors == {number: wanted[plan.kind_of(number)] for number in planned(plan)}
+    assert {each.reason for each in told.details} == {
+        "the head of its answer is larger than 262.1kB",
+        "its gzip ends too early",
+    }
+
+
 def test_a_killed_worker_is_an_event_and_the_others_do_its_share(service: tuple[str, Asked], tmp_path: Path) -> None:
     plan = plan_of(tmp_path, ARRIVALS.replace("duration: 2s", "duration: 3s"))
     killed: list[int] = []
