@@ -22,7 +22,7 @@ UNAUTHORIZED = 401
 
 
 _LEAST_HIDDEN = 8
-"""What a login gives and is shorter, such as a number, is no token: replacing it would only make texts unreadable."""
+"""What a login gives and is shorter, such as a number, is not a token: replacing it would only make texts unreadable."""
 
 
 class Session:
