@@ -71,6 +71,8 @@ class Unit(StrEnum):
     DURATION_PER_HOUR = "duration/h"
     COUNT_PER_HOUR = "count/h"
     SIZE_PER_HOUR = "size/h"
+    ANSWER = "answer"
+    """Of a check that asks for text, or for true or false: 1 where it is what was expected, 0 where it is not."""
 
     def parse(self, text: str) -> float:
         """Base units of a target such as `120s`, `97%` or `1MB/h`; raises UnclearError."""
@@ -131,6 +133,7 @@ _PARSE: dict[Unit, Callable[[str], float]] = {
     Unit.DURATION_PER_HOUR: _per_hour(units.duration),
     Unit.COUNT_PER_HOUR: _per_hour(_count),
     Unit.SIZE_PER_HOUR: _per_hour(units.size),
+    Unit.ANSWER: _count,
 }
 _EXAMPLE = {
     Unit.DURATION: "120s or 1m30s",
@@ -141,6 +144,7 @@ _EXAMPLE = {
     Unit.DURATION_PER_HOUR: "10ms/h",
     Unit.COUNT_PER_HOUR: "2/h",
     Unit.SIZE_PER_HOUR: "1MB/h",
+    Unit.ANSWER: "0 or 1",
 }
 _SHOW: dict[Unit, Callable[[float], str]] = {
     Unit.DURATION: units.show_duration,
@@ -151,6 +155,7 @@ _SHOW: dict[Unit, Callable[[float], str]] = {
     Unit.DURATION_PER_HOUR: lambda value: f"{units.show_duration(value)}/h",
     Unit.COUNT_PER_HOUR: lambda value: f"{value:.4g}/h",
     Unit.SIZE_PER_HOUR: lambda value: f"{units.show_size(value)}/h",
+    Unit.ANSWER: lambda value: "as expected" if value else "something else",
 }
 _BESIDE: dict[Unit, Callable[[float, float], str]] = {
     Unit.DURATION: beside.duration,
@@ -161,6 +166,7 @@ _BESIDE: dict[Unit, Callable[[float, float], str]] = {
     Unit.DURATION_PER_HOUR: beside.duration,
     Unit.COUNT_PER_HOUR: beside.count,
     Unit.SIZE_PER_HOUR: beside.size,
+    Unit.ANSWER: lambda value, _: _SHOW[Unit.ANSWER](value),
 }
 _SYMBOL = {
     Unit.DURATION: "s",
@@ -171,6 +177,7 @@ _SYMBOL = {
     Unit.DURATION_PER_HOUR: "s/h",
     Unit.COUNT_PER_HOUR: "1/h",
     Unit.SIZE_PER_HOUR: "B/h",
+    Unit.ANSWER: "0 or 1",
 }
 
 Selector = tuple[tuple[str, str], ...]

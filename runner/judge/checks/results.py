@@ -7,7 +7,7 @@ from soak.runner.judge.checks.outcomes import unanswered
 from soak.runner.judge.compared import margin
 from soak.runner.judge.judge import Judge
 from soak.schemas.evidence.verdict import End, ObjectiveResult, Status
-from soak.schemas.language.check import Check, Expected, When
+from soak.schemas.language.check import Check, Exactly, Expected, When
 from soak.schemas.language.expression import Unit
 from soak.schemas.units import show_duration
 
@@ -28,6 +28,7 @@ def _result(
     found = judged.counts if judged else None
     status, detail = _status(judge, check, judged, end)
     value, target = (found.value, found.target) if found else (None, None)
+    unit = Unit.ANSWER if isinstance(expected.target, Exactly) else Unit.COUNT
     return ObjectiveResult(
         objective=objective_text(check, expected, tenant),
         sli=check.sli_name(expected.field),
@@ -35,9 +36,9 @@ def _result(
         value=value,
         target=target,
         op=expected.op.value,
-        unit=Unit.COUNT.value,
+        unit=unit.value,
         status=status,
-        margin=None if value is None or target is None else margin(expected.op, value, target),
+        margin=None if value is None or target is None or unit is Unit.ANSWER else margin(expected.op, value, target),
         samples=judged.answers if judged else 0,
         min_samples=1,
         interval=None,

@@ -10,6 +10,7 @@ from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
 from soak.schemas.evidence.verdict import End, Status, Verdict
 from soak.schemas.language.check import numbered
+from soak.schemas.language.expression import Unit
 from soak.schemas.stream.block import Block, make_block
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import Identity
@@ -127,6 +128,20 @@ def test_less_than_there_is_says_nothing_that_holds_of_all() -> None:
     more = Story(ONE % ("after", 'bad: 0, seen: "== written"'))
     more.answer(1.0, "c", bad=0, seen=21, written=20)
     assert statuses(more.verdict()) == {"c_bad == 0": Status.PASS, "c_seen == written": Status.FAIL}
+
+
+@pytest.mark.parametrize(("answer", "shown"), [(1, "as expected"), ("false", "something else")])
+def test_text_is_shown_as_what_was_expected_and_not_as_a_number(answer: Any, shown: str) -> None:
+    story = Story(ONE % ("after", "s: true"))
+    story.answer(1.0, "c", s=answer)
+    verdict = story.verdict()
+    (objective,) = verdict.objectives
+    assert Unit(objective.unit).show_beside(objective.value or 0.0, objective.target) == shown
+    assert objective.margin is None
+    said = [each for each in verdict.reasons if each.startswith("objective")]
+    assert said == (
+        [] if answer == 1 else ["objective c_s == true is broken: something else observed, it answered false"]
+    )
 
 
 def test_a_broken_line_says_what_the_value_is_compared_with() -> None:
