@@ -34,11 +34,23 @@ class Interruption:
             yield
             return
         before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+        _listening.append(self)
         try:
             yield
         finally:
+            _listening.remove(self)
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+_listening: list[Interruption] = []
+"""Those that handle signals now, the innermost last."""
+
+
+def stop_if_asked() -> None:
+    """For waiting that comes before a run, where nothing else looks. Raises KeyboardInterrupt if someone asked to stop."""
+    if _listening and _listening[-1].asked:
+        raise KeyboardInterrupt
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def tenants_latency(run: RunData) -> bytes | None:
     low, high = axes.get_ylim()
     axes.set_ylim(low, high * (high / low) ** 0.12)
     axes.set_ylabel("95th percentile")
-    axes.set_title("Latency by tenant")
+    axes.set_title("Latency by tenant" if run.scenario.workload.tenants else "Latency")
     _finish(axes, run)
     return to_svg(fig)
 

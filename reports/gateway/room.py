@@ -1,15 +1,17 @@
 """The system `gateway` in reports."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from markupsafe import Markup
 
 from soak.reports.data import RunData
-from soak.reports.gateway.data import comparison_of
+from soak.reports.gateway.data import comparison_of, latency_of
+from soak.reports.gateway.kinds import KindLine, kind_rows
 from soak.reports.gateway.plots import tenants_latency, tenants_throughput
-from soak.reports.gateway.tenants import fairness, notes, rows
+from soak.reports.gateway.tenants import TenantLine, fairness, notes, rows
 from soak.reports.plots.canvas import BLUE, GREEN, ORANGE, PURPLE, RED
 from soak.reports.plots.panels import Line, Over, Panel
 from soak.reports.room import Inline, Room
@@ -46,29 +48,36 @@ def _load(run: RunData) -> Sequence[Panel]:
 
 
 def _summary(run: RunData) -> str:
-    report = comparison_of(run)
-    if report is None or not report.phases:
-        return ""
-    return render_template(
-        _HERE / "tenants.md.j2", run, rows=rows(report), notes=notes(report), fairness=fairness(report)
-    )
+    return render_template(_HERE / "tenants.md.j2", run, tables=_tables(run))
 
 
 def _page(run: RunData, inline: Inline) -> Markup:
-    report = comparison_of(run)
-    if report is None:
+    if comparison_of(run) is None:
         return Markup()
     text = render_template(
         _HERE / "tenants.html.j2",
         run,
         escaped=True,
-        rows=rows(report),
-        notes=notes(report),
-        fairness=fairness(report),
+        tables=_tables(run),
         latency=inline(_LATENCY),
         throughput=inline(_THROUGHPUT),
     )
     return Markup(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """Requests by kind of work, and tenants by phase with what is said of them."""
+
+    kinds: Sequence[KindLine]
+    rows: Sequence[TenantLine] = ()
+    notes: str = ""
+    fairness: str = ""
+
+
+def _tables(run: RunData) -> _Tables:
+    kinds, report = kind_rows(latency_of(run)), comparison_of(run)
+    return _Tables(kinds, rows(report), notes(report), fairness(report)) if report else _Tables(kinds)
 
 
 ROOM = Room(

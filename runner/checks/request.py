@@ -90,7 +90,7 @@ class Requests:
             word = _WORDS.get(
                 RequestError(outcome.error), f"status {outcome.status}" if outcome.status else "connection"
             )
-            raise NoAnswerError(word, outcome.detail)
+            raise NoAnswerError(word, session.hidden(outcome.detail, tenant))
         return one_object(last[0].body) if isinstance(step, Check) else {}
 
     def _session(self, step: Step, exchange: Exchange, url: str) -> Session:

@@ -27,12 +27,13 @@ class Lock(AbstractContextManager[Any], Protocol):
 class Holder:
     """What one tenant or user got by its login.
 
-    version: how many times it got it (0: never). at_s: when. failed: the outcome of a try since then that failed; tries: how many
-    did one after the other; again_s: when it may be tried again.
+    before: what it had until the last time. version: how many times it got it (0: never). at_s: when. failed: the outcome of a
+    try since then that failed; tries: how many did one after the other; again_s: when it may be tried again.
     """
 
     lock: Lock
     saved: dict[str, Any] = field(default_factory=dict)
+    before: dict[str, Any] = field(default_factory=dict)
     version: int = 0
     at_s: float = 0.0
     failed: Outcome | None = None
@@ -120,7 +121,7 @@ class Logins:
         for attempt in attempts:
             outcome, kept = attempt(holder.saved)
             if not outcome.error:
-                holder.saved = {**holder.saved, **kept}
+                holder.before, holder.saved = holder.saved, {**holder.saved, **kept}
                 holder.version, holder.at_s = holder.version + 1, self.clock()
                 holder.failed, holder.tries, holder.again_s = None, 0, 0.0
                 return None

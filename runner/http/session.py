@@ -21,6 +21,10 @@ NOBODY = -1
 UNAUTHORIZED = 401
 
 
+_LEAST_HIDDEN = 8
+"""What a login gives and is shorter, such as a number, is not a token: replacing it would only make texts unreadable."""
+
+
 class Session:
     """The requests of one process. Threads may use it at once, and greenlets, whose `lock` must be one of theirs."""
 
@@ -83,9 +87,13 @@ class Session:
         context.given = holder.saved
         return self._exchange(ready, context, send)
 
-    def hidden(self, text: str) -> str:
-        """A text for people or files, with every secret in it replaced."""
-        return hidden(text, self._inputs.secrets.values())
+    def hidden(self, text: str, tenant: str = "", user: int = NOBODY) -> str:
+        """A text for people or files, with every secret in it replaced, and what a tenant or user got by its login."""
+        given: list[str] = []
+        if self._who:
+            holder = self._holder(Context("", 0, tenant, user, {}))
+            given = [str(each) for each in (*holder.saved.values(), *holder.before.values())]
+        return hidden(text, [*self._inputs.secrets.values(), *(each for each in given if len(each) >= _LEAST_HIDDEN)])
 
     def _exchange(self, ready: Ready, context: Context, send: Send) -> Outcome:
         outcome, kept = self._exchanger.do(ready, context, send)

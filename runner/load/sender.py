@@ -118,14 +118,15 @@ class Sender:
             self.in_flight -= 1
         ended_s = self.rows.ended(number, self.now(), outcome.status, outcome.size, outcome.error)
         if outcome.error:
-            self._note(ended_s, number, outcome)
+            self._note(ended_s, number, outcome, label.tenant, user)
         return ended_s
 
-    def _note(self, t_s: float, number: int, outcome: Outcome) -> None:
+    def _note(self, t_s: float, number: int, outcome: Outcome, tenant: str, user: int) -> None:
         """Keep why a request was not a success, of the first ones of each error since the last flush."""
         same = self._details.setdefault(outcome.error, [])
         if len(same) < DETAILS_KEPT:
-            same.append((t_s, number, str(outcome.error), outcome.status, self._session.hidden(outcome.detail)))
+            told = self._session.hidden(outcome.detail, tenant, user)
+            same.append((t_s, number, str(outcome.error), outcome.status, told))
 
     # Control.
 

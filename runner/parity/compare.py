@@ -35,7 +35,8 @@ def compare(base: Source, run: Source) -> tuple[Parity, Latencies]:
     """Compare two runs that are comparable. Raises EvidenceError when a stream cannot be used."""
     (base_tasks, base_own), (run_tasks, run_own) = base.outcomes(), run.outcomes()
     pairs = Pairs.of(base_tasks, run_tasks)
-    measure, latencies = Measure(max(base.identity.speed, run.identity.speed)), pairs.latencies()
+    interval_s = base.loaded.scenario.telemetry.sample_interval_s
+    measure, latencies = Measure(max(base.identity.speed, run.identity.speed), interval_s), pairs.latencies()
     probed = {name: (each, run_own.probed()[name]) for name, each in base_own.probed().items()}
     figures = [
         *(task_figures(pairs, measure) if pairs.seen.any() else ()),

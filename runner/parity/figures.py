@@ -10,7 +10,7 @@ import numpy as np
 from soak.runner.judge.comparable import Probed, Series
 from soak.runner.parity.outcomes import Outcomes
 from soak.runner.parity.probed import with_probes
-from soak.runner.parity.tolerances import TOLERANCES, tolerance_of
+from soak.runner.parity.tolerances import SILENCE, TOLERANCES, tolerance_of, with_samples
 from soak.schemas.evidence.parity import Agreement, Figure, Latencies, TaskCounts, Topic
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.slis import Sli
@@ -86,9 +86,10 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Judges figures; `speed` is the larger one of the two runs."""
+    """Judges figures; `speed` is the larger one of the two runs. interval_s: between samples; 0: not known."""
 
     speed: float
+    interval_s: float = 0.0
 
     @property
     def overhead_s(self) -> float:
@@ -251,6 +252,8 @@ def sli_figures(
         values, tolerance = (base.get(name), run.get(name)), tolerance_of(sli)
         if tolerance and name in probed:
             tolerance = with_probes(tolerance, *probed[name], measure.overhead_s)
+        if tolerance and name == SILENCE:
+            tolerance = with_samples(tolerance, *values, measure.interval_s)
         yield measure.single(name, Topic.SLI, sli.unit, values, tolerance, sli.description)
 
 

@@ -1,6 +1,7 @@
 """How far two runs may be apart: in the fates of pairs of tasks, and in their indicators."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from soak.schemas.language.slis import Sli
 from soak.schemas.language.tolerance import TIME, Tolerance
@@ -37,3 +38,17 @@ def tolerance_of(sli: Sli) -> Tolerance | None:
     """The tolerance of an SLI, built in or the scenario's own; None: not compared, since only a real system has it."""
     measured = {event.type for part in sli.filters for event in part}
     return None if measured & _RESOURCES else sli.allowed()
+
+
+SILENCE = "telemetry_gap"
+
+
+def with_samples(declared: Tolerance, base: float | None, run: float | None, interval_s: float) -> Tolerance:
+    """The tolerance of the longest silence in two runs: any two up to the interval of samples are alike.
+
+    Between two samples it is only events that end a silence, and a real system has none while it drains and its checks run.
+    """
+    if base is None or run is None or interval_s <= min(base, run):
+        return declared
+    because = "samples are as far apart as telemetry.sample_interval"
+    return replace(declared, absolute=interval_s - min(base, run), because=because)

@@ -213,12 +213,20 @@ def _is_url(text: str) -> bool:
     return parts.scheme in {"http", "https"} and bool(parts.netloc)
 
 
+_PASSWORD = re.compile(r"://[^/@]*:[^/@]*@|[?&]password=")
+
+
 def _databases(view: View) -> Iterator[Problem]:
     for where, _ in _sections(view):
         database = view.get(*where, "sql", "database")
         if isinstance(database, str) and database.split("://")[0] not in DATABASES:
             remedy = 'write "sqlite:///{dir}/some.db" or postgresql://user@127.0.0.1:5432/name'
             yield view.problem((*where, "sql", "database"), f"{quoted(database)} is not the URL of a database", remedy)
+        elif isinstance(database, str) and _PASSWORD.search(database):
+            remedy = "write database: {from_env: NAME}, and the URL into that variable"
+            yield view.problem(
+                (*where, "sql", "database"), "has a password in it, which the evidence would show", remedy
+            )
 
 
 CHECK_CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (

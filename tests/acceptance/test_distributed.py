@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,10 @@ def answers(handler: Handler) -> None:
 
 
 class Run:
-    """A run whose load is made in one of `WAYS`."""
+    """A run whose load is made in one of `WAYS`; received: what its service was asked for."""
 
-    def __init__(self, scenario: Path, way: str) -> None:
+    def __init__(self, scenario: Path, way: str, received: list[str]) -> None:
+        self.received = received
         out = scenario.with_name(way)
         words = ["run", scenario, "--target", "http", "--out", out]
         if way == "workers":
@@ -93,13 +95,16 @@ def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
 @pytest.fixture(scope="module")
 def all_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[Run]]]:
     """Each load in each way, all at once."""
-    scenarios = {}
-    with service(answers) as (url, _), ThreadPoolExecutor() as pool:
+    jobs = {}
+    with ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor())
         for name, load in LOADS.items():
-            scenarios[name] = tmp_path_factory.mktemp(name) / "told.yaml"
-            scenarios[name].write_text(SCENARIO.format(url=url, load=load))
-        jobs = {name: [pool.submit(Run, path, way) for way in WAYS] for name, path in scenarios.items()}
-        yield {name: [job.result() for job in each] for name, each in jobs.items()}
+            for way in WAYS:
+                url, received = stack.enter_context(service(answers))
+                path = tmp_path_factory.mktemp(f"{name}-{way}") / "told.yaml"
+                path.write_text(SCENARIO.format(url=url, load=load))
+                jobs[name, way] = pool.submit(Run, path, way, received)
+        yield {name: [jobs[name, way].result() for way in WAYS] for name in LOADS}
 
 
 @pytest.fixture(params=LOADS)
@@ -126,6 +131,12 @@ def test_users_send_the_same_requests(all_runs: dict[str, list[Run]]) -> None:
         both = one.keys() & asked.keys()
         assert set(range(24)) <= both
         assert {number: one[number] for number in both} == {number: asked[number] for number in both}
+
+
+def test_each_request_is_sent_once(runs: list[Run]) -> None:
+    for run in runs:
+        numbers = [int(path.rsplit("/", 1)[1]) for path in run.received]
+        assert len(numbers) == len(set(numbers)) == len(run.of("task.enqueued"))
 
 
 def test_each_request_ends_alike(runs: list[Run]) -> None:

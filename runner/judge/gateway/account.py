@@ -1,7 +1,8 @@
 """The files of a gateway's evidence, as folds over the stream: latencies, tenants by phase, failed requests."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -24,6 +25,7 @@ from soak.runner.judge.labels import LabelNumbers
 from soak.runner.judge.ratio import ratio_interval
 from soak.runner.judge.samples import Samples
 from soak.runner.judge.schedule import schedule_of
+from soak.runner.judge.task_violations import errors
 from soak.schemas.language.model import Phase, Scenario
 from soak.schemas.stream.block import Block, Floats, Ints
 from soak.schemas.stream.vocabulary import Vocabulary
@@ -47,12 +49,13 @@ _LEAST = 100
 
 @dataclass(slots=True)
 class _Part:
-    """Requests of some tenant, kind and phase: their latencies, and how many succeeded."""
+    """Requests of some tenant, kind and phase: their latencies, how many succeeded, and why the others failed."""
 
     latency: Sketch = field(default_factory=Sketch)
     mean: Tally = field(default_factory=Tally)
     done: Tally = field(default_factory=Tally)
     course: Course | None = None
+    causes: Counter[int] = field(default_factory=Counter)
 
     def observe(self, ended: Ended) -> None:
         """Take in requests that ended."""
@@ -60,6 +63,7 @@ class _Part:
         self.latency.observe(samples)
         self.mean.observe(samples)
         self.done.observe(Samples(ended.t, ended.done.astype(np.float64)))
+        self.causes.update(ended.cause[~ended.done].tolist())
         if self.course is not None:
             self.course.observe(samples)
 
@@ -67,14 +71,22 @@ class _Part:
         """A quantile of the latencies in seconds; None without any."""
         return self.latency.histogram.quantile(q) if self.latency.samples else None
 
-    def told(self, tenant: str | None, kind: str | None, phase: str | None) -> Latencies:
-        """As latency.json has it; there is at least one request."""
+    def by_error(self, words: Sequence[str]) -> dict[str, int]:
+        """How many failed of each error, the most frequent first; words: by cause."""
+        counts: Counter[str] = Counter()
+        for cause, count in self.causes.items():
+            counts[words[cause]] += count
+        return dict(sorted(counts.items(), key=lambda each: (-each[1], each[0])))
+
+    def told(self, tenant: str | None, kind: str | None, phase: str | None, words: Sequence[str]) -> Latencies:
+        """As latency.json has it; there is at least one request. words: the error of each cause."""
         count, histogram = self.latency.samples, self.latency.histogram
         failed = count - round(self.done.total)
         mean_s, (p50_s, p95_s, p99_s) = self.mean.total / count, (histogram.quantile(q) for q in (0.5, 0.95, 0.99))
         error_rate, longest_s = failed / count, histogram.largest
+        mean_s, by_error = round(mean_s, 6), self.by_error(words)
         return Latencies(
-            tenant, kind, phase, count, failed, error_rate, round(mean_s, 6), p50_s, p95_s, p99_s, longest_s
+            tenant, kind, phase, count, failed, error_rate, mean_s, p50_s, p95_s, p99_s, longest_s, by_error
         )
 
 
@@ -86,6 +98,8 @@ class GatewayAccount(Account):
         self._known = [(label.tenant, label.kind) for label in scenario.workload.labels] or [("", "")]
         self._tenants = [tenant.name for tenant in scenario.workload.tenants] or [""]
         self._phases = [phase.name for phase in scenario.phases]
+        self._kinds = [*dict.fromkeys(kind for _, kind in self._known)]
+        self._vocabulary = vocabulary
         self._open, self._failed = OpenRequests(), Failed(vocabulary)
         self._parts: dict[tuple[str | None, str | None, str | None], _Part] = {}
         self._even = {each: Evenness(scenario, self._labels, self._in(each)) for each in (None, *self._phases)}
@@ -123,6 +137,9 @@ class GatewayAccount(Account):
                     self._part(tenant, None, self._phases[place]).observe(mine.take(places == place))
         if len(ended.t):
             self._part(None, None, None).observe(ended)
+        kinds = self._kind_of(ended.label)
+        for each in np.unique(kinds).tolist():
+            self._part(None, self._kinds[each], None).observe(ended.take(kinds == each))
 
     def _part(self, tenant: str | None, kind: str | None, phase: str | None) -> _Part:
         key = (tenant, kind, phase)
@@ -140,9 +157,10 @@ class GatewayAccount(Account):
         return known, self._phases[phase] if phase < len(self._phases) else None
 
     def _tenant_of(self, label: Ints) -> Ints:
-        places = [self._tenants.index(tenant) for tenant, _ in self._known]
-        found: Ints = np.array([*places, 0])[np.clip(label, -1, len(places))]
-        return found
+        return _places([self._tenants.index(tenant) for tenant, _ in self._known], label)
+
+    def _kind_of(self, label: Ints) -> Ints:
+        return _places([self._kinds.index(kind) for _, kind in self._known], label)
 
     def _count(self, ended: Ended, due_s: Floats, label: Ints) -> None:
         """What was due, and what succeeded, by label and phase: the one by when it was due, the other by when it ended."""
@@ -183,9 +201,10 @@ class GatewayAccount(Account):
         return {ERRORS: self._failed.text(beside)}
 
     def _latencies(self) -> Iterator[Latencies]:
-        """In the order of the scenario: all, then each tenant, then its phases, then its kinds in each."""
-        kinds = [*dict.fromkeys(kind for _, kind in self._known)]
+        """In the order of the scenario: all, then each kind, then each tenant, its phases, and its kinds in each."""
+        kinds, words = self._kinds, errors(self._vocabulary)
         keys: list[tuple[str | None, str | None, str | None]] = [(None, None, None)]
+        keys += [(None, kind, None) for kind in kinds]
         for tenant in self._tenants:
             keys.append((tenant, None, None))
             keys += [(tenant, None, phase) for phase in self._phases]
@@ -193,7 +212,7 @@ class GatewayAccount(Account):
         for key in keys:
             part = self._parts.get(key)
             if part is not None and part.latency.samples:
-                yield part.told(*key)
+                yield part.told(*key, words)
 
     def _jain(self, phase: str | None) -> float | None:
         return number_or_none(self._even[phase].value(JAIN_INDEX, self._until_s - self._scenario.warmup_s))
@@ -244,3 +263,9 @@ class GatewayAccount(Account):
             return slowdown, None
         low, high = ratio_interval(values[0], statements[0], values[1], statements[1])
         return slowdown, (number_or_none(low / values[1]), number_or_none(high / values[1]))
+
+
+def _places(by_label: list[int], label: Ints) -> Ints:
+    """By label of the stream; the first where a request has none."""
+    found: Ints = np.array([*by_label, 0])[np.clip(label, -1, len(by_label))]
+    return found

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soak.runner.http import Inputs
+from soak.runner.interruption import stop_if_asked
 from soak.runner.load.generator import Generator as Load
 from soak.runner.load.options import Options
 from soak.runner.load.order import make_order
@@ -80,7 +81,8 @@ class Drive:
             self._start(way.file)
         order = make_order(plan, exchanges_of(plan), url=self.url, speed=way.speed, inputs=way.inputs)
         self._load = enter(Load(plan, order, way.options, self._system / LOG))
-        self._load.prepare()
+        # Workers elsewhere may take long to come, and a Ctrl-C ends the wait.
+        self._load.prepare(*([stop_if_asked] if way.options.master else []))
         self._resources = Resources(self._context, self._pids, way.directory, lambda: self._load.pids)
         self._reasons = Reasons(self._system)
         if plan.checking:

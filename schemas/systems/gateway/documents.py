@@ -14,6 +14,7 @@ class Latencies(msgspec.Struct, frozen=True):
     """Requests that ended, those of the warm-up left out. tenant, kind, phase (in which they were due): None for all of them.
 
     Seconds from when a request was due to its end, failed ones among them; quantiles to within `quantile_relative_error`.
+    by_error: how many failed of each error.
     """
 
     tenant: str | None
@@ -27,6 +28,7 @@ class Latencies(msgspec.Struct, frozen=True):
     p95_s: float
     p99_s: float
     max_s: float
+    by_error: dict[str, int] = {}
 
 
 class OverTime(msgspec.Struct, frozen=True):

@@ -69,3 +69,41 @@ def test_the_report_has_the_tenants_of_each_phase(run: Path) -> None:
         for tenant in phase["tenants"]:
             assert f"| {phase['phase']} | {tenant['tenant']} | {tenant['requests']:,} |" in summary
     assert {"tenants_latency.svg", "tenants_throughput.svg"} <= {path.name for path in (run / "plots").iterdir()}
+
+
+PLAIN = """
+version: 1
+name: plain
+system: gateway
+duration: 1m
+seed: 1
+workload:
+  arrivals: {rate: 20/s}
+  kinds:
+    - {name: reads, share: 70%, request: {path: /}}
+    - {name: writes, share: 30%, request: {path: /w}}
+gateway: {limits: {rate: 10/s, burst: 5}}
+slos: [requests >= 1, throttled == 0]
+"""
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run without tenants or phases, some of whose requests are refused."""
+    folder = tmp_path_factory.mktemp("plain")
+    (folder / "plain.yaml").write_text(PLAIN, encoding="utf-8")
+    run_command(["run", str(folder / "plain.yaml"), "--out", str(folder / "out")])
+    return folder / "out"
+
+
+def test_the_report_has_the_requests_of_each_kind(plain: Path) -> None:
+    found = json.loads((plain / "latency.json").read_text(encoding="utf-8"))["latencies"]
+    summary, page = ((plain / name).read_text(encoding="utf-8") for name in ("soak_summary.md", "report.html"))
+    assert "## Requests\n" in summary and "<h2>Requests</h2>" in page
+    assert "Tenants by phase" not in summary + page and "Latency by tenant" not in page
+    for kind in ("reads", "writes", None):
+        (each,) = (one for one in found if (one["tenant"], one["kind"], one["phase"]) == (None, kind, None))
+        assert each["errors"] == each["by_error"]["throttled"] > 0
+        line = f"| {kind or 'all'} | {each['count']:,} | "
+        assert line in summary and f" | throttled {each['errors']:,} | " in summary.split(line)[1].split("\n")[0]
+        assert f"<td>throttled {each['errors']:,}</td>" in page

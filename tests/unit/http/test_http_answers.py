@@ -1,5 +1,6 @@
 """What becomes of answers: the error of each, what is kept, redirects, logins."""
 
+import json
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -289,6 +290,25 @@ def test_a_401_renews_once() -> None:
     service.log.clear()
     assert session.perform("work", 2, "A", 0, service) == Outcome("", 200)
     assert service.log == ["/job", '/refresh {"r": "r1"}', "/job"]
+
+
+def test_what_a_login_gives_is_not_shown() -> None:
+    """The token of a tenant, and the one before; what is as short as a number stays readable."""
+    clock = Clock()
+    session = logged_in(Who.TENANT, REFRESH, 600, clock)
+    given = iter(("first-token", "second-token", "third-token"))
+
+    def service(prepared: Prepared) -> Answer:
+        return Answer(
+            200, {}, json.dumps({"token": next(given), "refresh": "7"} if "/job" not in prepared.url else {}).encode()
+        )
+
+    for now in (0, 600, 1200):
+        clock.now = now
+        session.perform("work", 1, "A", 0, service)
+    told = "got first-token, second-token, third-token, 7"
+    assert session.hidden(told, "A", 0) == "got first-token, ***, ***, 7"
+    assert session.hidden(told, "B", 0) == told
 
 
 def test_a_401_that_stays_is_a_wrong_answer() -> None:

@@ -229,6 +229,9 @@ def test_latencies_count_from_when_a_request_was_due() -> None:
     assert (b.count, b.errors, b.max_s, b.mean_s) == (1, 1, 1.5, 1.5)
     a = found["A", None, "early"]
     assert (a.count, a.errors, a.max_s, a.mean_s) == (2, 0, 2.0, 1.5)
+    allowed, denied = found[None, "allowed", None], found[None, "denied", None]
+    assert (allowed.count, allowed.by_error, allowed.max_s) == (3, {"timeout": 1}, 5.5)
+    assert (denied.count, denied.by_error) == (2, {"throttled": 1, "wrong_answer": 1})
     (of_a, of_b) = latency.over_time
     assert (of_a.tenant, sum(of_a.due), sum(of_a.done), sum(of_a.failed)) == ("A", 3, 2, 1)
     assert of_b.due[1] == 1 and of_b.due[4] == 1 and of_b.failed[3] == 1 and of_b.failed[9] == 1

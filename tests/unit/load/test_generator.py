@@ -155,6 +155,7 @@ def test_many_requests_are_open_at_once_where_arrivals_do_not_wait(tmp_path: Pat
     assert max(told.of(Kind.SAMPLE_LOAD_LAG).value.tolist()) < 0.5
 
 
+STOPPED = "workload: {arrivals: {rate: 5/s}, task: {request: {path: /}}}\n"
 FAILURES = {
     "throttled": "/status/429",
     "server_error": "/status/503",
@@ -354,6 +355,26 @@ def test_too_few_workers_and_a_port_in_use_are_said_in_words(tmp_path: Path) -> 
         second = Generator(plan, order_of(plan, "http://127.0.0.1:1"), options, tmp_path / "log")
         with second, pytest.raises(UsageError, match=f"--locust-master: port {port} of 127.0.0.1 is in use"):
             second.prepare()
+
+
+def test_waiting_for_workers_can_be_stopped(tmp_path: Path) -> None:
+    text = f"version: 1\nname: stopped\nsystem: gateway\nduration: 1s\nhttp: {{url: URL}}\nslos: [success_rate >= 1%]\n{STOPPED}"
+    with serving() as (url, _):
+        (tmp_path / "stopped.yaml").write_text(text.replace("URL", url))
+        port = str(free_port())
+        command = [sys.executable, "-m", "soak", "run", "stopped.yaml", "--target", "http", "--out", "out"]
+        command += ["--locust-master", f"127.0.0.1:{port}", "--expect-workers", "1"]
+        run = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        try:
+            assert run.stderr
+            while "waiting for 1 load workers" not in run.stderr.readline():
+                assert run.poll() is None
+            run.send_signal(signal.SIGTERM)
+            # Long before the minute is over in which workers may come.
+            assert run.wait(30) == 130
+        finally:
+            run.kill()
+            run.communicate()
 
 
 def test_a_worker_without_a_master_says_so() -> None:

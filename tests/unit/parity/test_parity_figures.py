@@ -224,3 +224,21 @@ def test_a_long_history_is_cut_in_the_middle() -> None:
 
 def test_tasks_are_named_as_in_the_stream() -> None:
     assert (task_name(14), task_name(15)) == ("7", "7.2")
+
+
+@pytest.mark.parametrize(
+    ("base", "run", "interval_s", "status"),
+    [
+        (0.1, 3.0, 5.0, AGREES),
+        (3.0, 0.1, 5.0, AGREES),
+        (0.1, 3.0, 2.0, DIFFERS),
+        (5.0, 7.0, 5.0, DIFFERS),
+        (0.1, 3.0, 0.0, DIFFERS),
+    ],
+)
+def test_a_silence_up_to_the_interval_of_samples_is_none(
+    base: float, run: float, interval_s: float, status: Agreement
+) -> None:
+    gap = {"telemetry_gap": catalogues()["queue"]["telemetry_gap"]}
+    [figure] = sli_figures(gap, {"telemetry_gap": base}, {"telemetry_gap": run}, Measure(1.0, interval_s))
+    assert figure.status is status
