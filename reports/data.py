@@ -18,7 +18,7 @@ from soak.schemas.language.conditions import Condition
 from soak.schemas.language.load import load
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import language_of
-from soak.schemas.language.room import Work
+from soak.schemas.language.room import TaskWords, Work
 from soak.schemas.stream.block import Floats
 from soak.schemas.stream.processes import COLUMNS, TABLE
 
@@ -97,6 +97,11 @@ class RunData:
     def work(self) -> Work | None:
         """What the system works on, if not on tasks."""
         return language_of(self.scenario.system).work
+
+    @property
+    def task_words(self) -> TaskWords | None:
+        """What tasks are called, if each has exactly one attempt."""
+        return language_of(self.scenario.system).tasks
 
     def has(self, *slis: str) -> bool:
         """Whether the system has any of these SLIs."""

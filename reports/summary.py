@@ -126,6 +126,7 @@ def render_template(source: Path, run: RunData, *, escaped: bool = False, **more
             **_of_faults(run),
             run=run,
             work=run.work,
+            words=run.task_words,
             verdict=run.verdict,
             scenario=run.scenario,
             manifest=run.manifest,

@@ -4,16 +4,19 @@ import os
 from pathlib import Path
 
 from soak.runner.console import remark
+from soak.runner.worked_on import worked_on
 from soak.schemas.errors import reason
 from soak.schemas.evidence.verdict import Verdict
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.model import Scenario
+from soak.schemas.language.registry import language_of
 from soak.schemas.units import show_duration
 
 
 def job_summary_of(verdict: Verdict, scenario: Scenario) -> str:
     """A run in short: its verdict, why, and every objective."""
     run = f"{verdict.target}, seed {verdict.seed}, {show_duration(verdict.ended_s)} of scenario time"
+    run = f"{run}; {worked_on(verdict, language_of(scenario.system))}"
     lines = [f"## {verdict.headline}: {scenario.title or verdict.scenario}", "", run, ""]
     notes = [
         *verdict.reasons,

@@ -26,6 +26,7 @@ from soak.runner.targets.base import FromFile, Reading, Selective, Target
 from soak.runner.targets.make import SIMULATION, can_go_on, have_load_made, make_target
 from soak.runner.targets.refusals import refuse_system
 from soak.runner.targets.room import room_of, system_of
+from soak.runner.worked_on import worked_on
 from soak.schemas.errors import OutputError, SoakError, UsageError, failure_words, printable, reason
 from soak.schemas.evidence.verdict import End, Verdict
 from soak.schemas.files import file_name
@@ -34,7 +35,6 @@ from soak.schemas.language.expression import Unit
 from soak.schemas.language.load import Loaded, load
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import blame, language_of
-from soak.schemas.language.room import Work
 from soak.schemas.stream.identity import Identity, target_now
 from soak.schemas.target.conventions import conventions_of
 from soak.schemas.units import show_duration
@@ -254,7 +254,7 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
     costs = attribution_line(verdict, work)
     lines += [
         "",
-        f"  {_worked_on(verdict, work)}",
+        f"  {worked_on(verdict, language_of(loaded.scenario.system))}",
         *([f"  {known}"] if known else []),
         *([f"  {costs}"] if costs else []),
         f"  report: {directory / 'report.html'}",
@@ -266,15 +266,3 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
         elif (directory / TARGET).exists() and room_of(loaded.scenario.system).files_resumable:
             lines.append(f"  to continue: soak resume {directory} --target FILE")
     return "\n".join(lines)
-
-
-def _worked_on(verdict: Verdict, work: Work | None) -> str:
-    """What became of tasks, or of the work of a system without any."""
-    if work:
-        counts = [(word, verdict.slis.get(sli)) for sli, word in work.beside]
-        beside = "".join(f", {count:,.0f} {word}" for word, count in counts if count)
-        return (
-            f"{verdict.load.offered:,} {work.units} {work.offered}, {verdict.load.answered:,} {work.answered}{beside}"
-        )
-    states = ", ".join(f"{count:,} {name}" for name, count in verdict.tasks.items() if count and name != "accepted")
-    return f"{verdict.tasks['accepted']:,} tasks: {states or 'none'}"

@@ -11,6 +11,7 @@ from soak.reports.data import RunData
 from soak.reports.gateway.data import comparison_of, latency_of
 from soak.reports.gateway.kinds import KindLine, kind_rows
 from soak.reports.gateway.plots import tenants_latency, tenants_throughput
+from soak.reports.gateway.reasons import reasons_of
 from soak.reports.gateway.tenants import TenantLine, fairness, notes, rows
 from soak.reports.plots.canvas import BLUE, GREEN, ORANGE, PURPLE, RED
 from soak.reports.plots.panels import Line, Over, Panel
@@ -48,7 +49,7 @@ def _load(run: RunData) -> Sequence[Panel]:
 
 
 def _summary(run: RunData) -> str:
-    return render_template(_HERE / "tenants.md.j2", run, tables=_tables(run))
+    return render_template(_HERE / "tenants.md.j2", run, tables=_tables(run), reasons=reasons_of(run))
 
 
 def _page(run: RunData, inline: Inline) -> Markup:
@@ -59,6 +60,7 @@ def _page(run: RunData, inline: Inline) -> Markup:
         run,
         escaped=True,
         tables=_tables(run),
+        reasons=reasons_of(run),
         latency=inline(_LATENCY),
         throughput=inline(_THROUGHPUT),
     )

@@ -129,6 +129,7 @@ class Worker(Role):
         self._working = Working(self.environment, self._tell, self.line)
         self._runner.register_message(_TYPE, self._from_master)
         self._tell({"is": "hello", "name": self._name, "software": software(), **here()})
+        self.line.say({"is": "connected"})
         gevent.spawn(self._ask_for_time)
         gevent.spawn(self._end_with_master)
 
@@ -157,7 +158,10 @@ class Worker(Role):
             self._working.hear({**message, "epoch": self._epoch_s - self._apart_s})
         else:
             self._working.hear(message)
+        if kind == "start":
+            self.line.say({"is": "begun"})
         if kind == "stop":
+            self.line.say({"is": "over", "requests": self._working.requests})
             gevent.spawn_later(_LAST_WORDS_S, self.line.end)
 
     def _end_with_master(self) -> None:

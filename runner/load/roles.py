@@ -129,6 +129,11 @@ class Working:
         elif sender := self._sender:
             self._carry_out(kind, message, sender)
 
+    @property
+    def requests(self) -> int:
+        """How many were sent."""
+        return self._sender.rows.requests if self._sender else 0
+
     def set_epoch(self, epoch_s: float) -> None:
         """The clock from which the time is taken was read again."""
         if self._sender:

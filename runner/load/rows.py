@@ -41,11 +41,14 @@ class Rows:
         self._now = now
         self._rows: list[float] = []
         self._reached_s = 0.0
+        self.requests = 0
+        """How many were sent."""
         self._add = self._rows.extend
 
     def begun(self, number: int, due_s: float) -> float:
         """A request is sent now; returns the time."""
         now_s = self._reach(self._now())
+        self.requests += 1
         self._add((now_s, What.BEGUN, number, due_s, 0, 0))
         return now_s
 

@@ -117,6 +117,19 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskWords:
+    """What tasks are called where each has exactly one attempt: `906 requests: 891 well, 15 failed`.
+
+    states: the word of a state of tasks, by its name; others have their name. Of a case, attempt, worker and state say
+    nothing.
+    """
+
+    unit: str
+    units: str
+    states: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Language:
     """What a scenario of a system may say, beside what any scenario may.
 
@@ -137,7 +150,8 @@ class Language:
     since the event of another type of the same task, attempt and part. arrivals: those of the scenario, with
     what faults of the source make of them; by default as they are written. parts: the labels by which its series can be
     selected beside tenant, kind and phase: names and values of those that go together. work: what it works on, if it has no
-    tasks; its tracker counts it. slis_with: of the indicators those that a scenario says more of, as it is written.
+    tasks; its tracker counts it. tasks: what those with one attempt each are called. slis_with: of the indicators those that a
+    scenario says more of, as it is written.
     """
 
     name: str
@@ -168,6 +182,7 @@ class Language:
     durations: Mapping[str, str] = field(default_factory=dict)
     closed: bool = False
     work: Work | None = None
+    tasks: TaskWords | None = None
     at_once: Callable[[Any], float] = field(default=lambda settings: math.inf)
     slis_with: Callable[[Data], Mapping[str, Sli]] = field(default=lambda data: {})
 

@@ -44,12 +44,19 @@ def found_in(check: Check, expected: Expected, answer: Answer) -> Found:
         detail = _nothing(expected) if value == target else f"it looked at {_share(value, target, expected)}"
         return Found(Status.INCONCLUSIVE, value, target, detail)
     if not expected.op.holds(value, target):
-        return Found(Status.FAIL, value, target, f"it answered {text}" if text else "", text)
+        return Found(Status.FAIL, value, target, _apart(expected, target, text), text)
     if partial := next((each for each in check.expected if each is not expected and _is_partial(each, answer)), None):
         looked, there = answer.values[partial.field], target_in(partial, answer) or 0.0
         share = f"it holds in what was looked at: {_share(looked, there, partial)}"
         return Found(Status.INCONCLUSIVE, value, target, _nothing(partial) if looked == there else share)
     return Found(Status.PASS, value, target)
+
+
+def _apart(expected: Expected, target: float, text: str) -> str:
+    """What an objective that is broken does not say itself: the value beside which it was, or the text in place of a number."""
+    if expected.beside is not None:
+        return f"{expected.beside} was {Unit.COUNT.show(target)}"
+    return f"it answered {text}" if text else ""
 
 
 def _is_partial(expected: Expected, answer: Answer) -> bool:

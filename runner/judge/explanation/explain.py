@@ -17,6 +17,8 @@ from soak.schemas.evidence.verdict import LawResult, ObjectiveResult, Status
 from soak.schemas.evidence.windows import WindowsResult
 from soak.schemas.language.conditions import Comparison, Condition
 from soak.schemas.language.expression import Op, Unit
+from soak.schemas.language.registry import language_of
+from soak.schemas.language.room import TaskWords
 from soak.schemas.language.slis import AT_THE_END, ILLEGAL_TRANSITIONS, Aggregate
 from soak.schemas.language.windows import Window
 
@@ -69,9 +71,13 @@ def _observed(judge: Judge, comparison: Comparison, least: int) -> Explanation:
         since_s = min(each.first[0].t_s for each in cases)
     around = _around(judge, worst, _lookback_s(comparison, worst)) if worst else None
     parts = tuple(_told(judge, comparison, history, since_s, worst, spread, around)) if history else ()
-    text = words.sentences(*parts, *words.first_cases(cases), named=bool(parts))
+    text = words.sentences(*parts, *words.first_cases(cases, _called(judge)), named=bool(parts))
     first = places.broken[0] if places and places.broken else None
     return Explanation(Broken.OBJECTIVE, comparison.text, text, since_s, first, worst, spread, around, cases)
+
+
+def _called(judge: Judge) -> TaskWords | None:
+    return language_of(judge.scenario.system).tasks
 
 
 def _allows_none(comparison: Comparison, target: float) -> bool:
@@ -144,9 +150,10 @@ def _told(
     if spread:
         yield words.spread(spread)
     if worst:
+        called = _called(judge)
         lead = "worst" if since_s is not None else f"{name} was worst"
         then = words.circumstances(around, scheduled=judge.records.calendar.scheduled) if around else ""
-        what = words.observed(comparison, worst, history.target)
+        what = words.observed(comparison, worst, history.target, called.units if called else "tasks")
         yield ", ".join(filter(None, [f"{lead} {words.span(worst.start_s, worst.end_s)}: {what}", then]))
 
 
@@ -178,7 +185,7 @@ def _laws(judge: Judge, results: list[LawResult]) -> Iterator[Explanation | None
         else:
             cases = judge.records.cases.cases(_LAW_SERIES.get(result.law, law(result.law)))
             since_s = min((each.first[0].t_s for each in cases), default=None)
-            text = words.sentences(*words.first_cases(cases), named=False)
+            text = words.sentences(*words.first_cases(cases, _called(judge)), named=False)
             yield Explanation(Broken.LAW, result.law, text, since_s, None, None, None, None, cases)
 
 
@@ -195,7 +202,7 @@ def _abort(judge: Judge, guard: AnyGuard) -> Explanation | None:
     held = f"{condition.text} held from {words.moment(began_s)} on"
     over = f"over the time {words.span(around.start_s, around.end_s)}" if back_s else ""
     then = words.circumstances(around, scheduled=judge.records.calendar.scheduled)
-    text = words.sentences(", ".join(filter(None, [held, over, then])), *words.first_cases(cases))
+    text = words.sentences(", ".join(filter(None, [held, over, then])), *words.first_cases(cases, _called(judge)))
     return Explanation(Broken.ABORT, condition.name, text, began_s, None, None, None, around, cases)
 
 

@@ -14,6 +14,7 @@ from soak.schemas.evidence.explanation import (
 )
 from soak.schemas.language.conditions import Comparison
 from soak.schemas.language.expression import Op
+from soak.schemas.language.room import TaskWords
 from soak.schemas.language.slis import Aggregate
 from soak.schemas.units import LONG_S, show_count, show_duration
 
@@ -153,28 +154,31 @@ def beside(comparison: Comparison, value: float, target: float) -> str:
     return comparison.sli.unit.show_beside(value, target)
 
 
-def observed(comparison: Comparison, stretch: Stretch, target: float) -> str:
-    """The value of a stretch, and of how many observations it is."""
+def observed(comparison: Comparison, stretch: Stretch, target: float, units: str = "tasks") -> str:
+    """The value of a stretch, and of how many observations it is. units: what tasks are called."""
     sli, value = comparison.sli, stretch.value or 0.0
     if sli.aggregate in {Aggregate.COUNT, Aggregate.MAX, Aggregate.GAUGE}:
         return beside(comparison, value, target)
-    what = "tasks" if sli.once_a_task else "observations"
+    what = units if sli.once_a_task else "observations"
     if sli.aggregate is Aggregate.QUANTILE:
         # Known to within two per cent.
         return f"about {sli.unit.show(float(f'{value:.2g}'))} ({stretch.samples:,} {what})"
     return f"{beside(comparison, value, target)} ({stretch.samples:,} {what})"
 
 
-def first_cases(cases: Sequence[Cases]) -> Sequence[str]:
+def first_cases(cases: Sequence[Cases], called: TaskWords | None = None) -> Sequence[str]:
     """The very first case, the causes, and into what cases fell, each a sentence; none without cases."""
     if not cases:
         return ()
     first = min((each.first[0] for each in cases), key=lambda each: each.t_s)
-    return f"first: {case(first)}", causes(cases), fell_into(cases)
+    return f"first: {case(first, called)}", causes(cases), fell_into(cases)
 
 
-def case(each: Case) -> str:
-    """One case in a few words."""
+def case(each: Case, called: TaskWords | None = None) -> str:
+    """One case in a few words. called: what tasks are called, if each has one attempt, of which no worker is told."""
+    if called:
+        said = f" ({each.detail})" if each.detail else ""
+        return f"{called.unit} {each.task} at {moment(each.t_s)}{said}"
     what = f"task {each.task} " if each.task else ""
     on = f" on {each.worker}" if each.worker else ""
     return f"{what}at {moment(each.t_s)}{on}"

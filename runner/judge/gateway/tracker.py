@@ -1,6 +1,7 @@
 """Requests followed a block at a time: what the series of a gateway's SLIs are made of."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -35,6 +36,9 @@ _GAUGES = {
     "load_cpu": Kind.SAMPLE_LOAD_CPU,
     "load_lag": Kind.SAMPLE_LOAD_LAG,
 }
+_FAILED = frozenset({"success", "recovery"})
+"""Series whose violations are requests that failed, whatever their error."""
+
 _UNANSWERED = frozenset({"timeout", "connection_error", "no_login", "unanswered"})
 
 
@@ -68,9 +72,12 @@ class GatewayTracker(Tracker):
             self._note(facts, name, block, tasks, chosen, status)
         for name, error in _RATES.items():
             facts.series[name] = rows.samples(ended, errors_ == error.value, tasks.label)
-        facts.series["answered"] = rows.samples(ended, ~np.isin(errors_, list(_UNANSWERED)), tasks.label)
+        unanswered = ended & np.isin(errors_, list(_UNANSWERED))
+        facts.series["answered"] = rows.samples(ended, ~unanswered, tasks.label)
+        self._note(facts, "answered", block, tasks, unanswered, status)
         if self._with_shares and tasks.label is not None:
             facts.series[JAIN_INDEX.series] = self._shares(rows, tasks.label)
+        self._say_why(facts, rows, status, tasks.label)
         for name, kind in _GAUGES.items():
             chosen = block.kind == kind
             facts.series[name] = Samples(block.t[chosen], block.value[chosen])
@@ -92,14 +99,27 @@ class GatewayTracker(Tracker):
         if name not in facts.wanted or not chosen.any():
             return
         here, places = tasks.rows.groups.in_time_order(chosen)
-        cause, answered, labels = block.cause[places], status[here], at(tasks.label, here)
+        answered, labels = status[here], at(tasks.label, here)
+        cause = (block.cause[places], errors(self._vocabulary))
+        note(facts, name, block, places, cause=cause, told=self._told(answered, labels), label=labels)
+
+    def _told(self, status: Ints, labels: Ints | None) -> Callable[[int], Told]:
+        """What is said of a request, by position: its status (-1: no answer), tenant and kind."""
 
         def told(position: int) -> Told:
-            said = [f"status {answered[position]}"] if answered[position] >= 0 else []
+            said = [f"status {status[position]}"] if status[position] >= 0 else []
             label = self._label(-1 if labels is None else int(labels[position]))
             return Told(detail=", ".join([*said, *(f"{name} {value}" for name, value in label.items() if value)]))
 
-        note(facts, name, block, places, cause=(cause, errors(self._vocabulary)), told=told, label=labels)
+        return told
+
+    def _say_why(self, facts: Facts, rows: Rows, status: Ints, label: Ints | None) -> None:
+        """Of requests that failed: what is said of them in place of changes of state."""
+        for number, each in enumerate(facts.violations):
+            if each.of in _FAILED:
+                order = np.argsort(rows.places, kind="stable")
+                here = order[np.searchsorted(rows.places, each.places, sorter=order)]
+                facts.violations[number] = replace(each, told=self._told(status[here], at(label, here)))
 
     def _label(self, number: int) -> Mapping[str, str]:
         """Tenant and kind of a number of `LabelNumbers`."""

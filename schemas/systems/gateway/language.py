@@ -8,7 +8,7 @@ from soak.schemas.errors import Problem, Where, quoted
 from soak.schemas.files import Folders
 from soak.schemas.language.build import build_distribution
 from soak.schemas.language.distributions import Distribution
-from soak.schemas.language.room import Amount, Data, Language, Level, Minutes
+from soak.schemas.language.room import Amount, Data, Language, Level, Minutes, TaskWords
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.view import View
 from soak.schemas.stream.events import Kind
@@ -109,6 +109,7 @@ LANGUAGE = Language(
     levels={Kind.SAMPLE_IN_SERVICE: "requests in service", Kind.SAMPLE_OUTBOX: "rows in the outbox"},
     headline={"success": "success_rate", "p95": "latency_p95"},
     closed=True,
+    tasks=TaskWords("request", "requests", {"DONE": "well", "FAILED": "failed"}),
     instead={"duration": "how long the service works on a request is gateway.service, or service: of a kind"},
     kind_service=_kind_service,
     words=lambda settings: (PROCESS,),

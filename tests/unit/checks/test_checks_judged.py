@@ -144,6 +144,14 @@ def test_nothing_to_look_at_says_nothing() -> None:
     assert statuses(more.verdict()) == {"c_seen >= written": Status.PASS}
 
 
+def test_a_broken_line_says_what_the_value_is_compared_with() -> None:
+    story = Story(ONE % ("after", 'n: ">= {done}"'))
+    story.answer(1.0, "c", n=283, done=2659)
+    verdict = story.verdict()
+    assert found(verdict) == {"c_n >= {done}": (Status.FAIL, "{done} was 2,659")}
+    assert "objective c_n >= {done} is broken: 283 observed, {done} was 2,659" in verdict.reasons
+
+
 def test_the_last_answer_counts_and_of_an_interval_the_worst() -> None:
     settled = Story(ONE.replace("when: %s", "when: settled, within: 9s") % "n: 0")
     for t_s, n in ((1.0, 5), (2.0, 0)):

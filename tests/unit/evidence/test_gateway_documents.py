@@ -2,13 +2,20 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from soak.reports.render import render
 from soak.runner.cli import run_command
 from soak.runner.evidence.directory import RunDirectory
 from soak.runner.evidence.verify import verify
+from soak.runner.job_summary import job_summary_of
+from soak.runner.session import summary_lines
+from soak.schemas.evidence.verdict import Verdict
+from soak.schemas.evidence.versions import decode_evidence
+from soak.schemas.language.load import load
 
 SCENARIO = """
 version: 1
@@ -83,7 +90,7 @@ workload:
     - {name: reads, share: 70%, request: {path: /}}
     - {name: writes, share: 30%, request: {path: /w}}
 gateway: {limits: {rate: 10/s, burst: 5}}
-slos: [requests >= 1, throttled == 0]
+slos: [requests >= 1, success_rate == 100%]
 """
 
 
@@ -107,3 +114,39 @@ def test_the_report_has_the_requests_of_each_kind(plain: Path) -> None:
         line = f"| {kind or 'all'} | {each['count']:,} | "
         assert line in summary and f" | throttled {each['errors']:,} | " in summary.split(line)[1].split("\n")[0]
         assert f"<td>throttled {each['errors']:,}</td>" in page
+
+
+def test_requests_that_failed_are_told_as_requests(plain: Path) -> None:
+    verdict = json.loads((plain / "verdict.json").read_text(encoding="utf-8"))
+    summary, page = ((plain / name).read_text(encoding="utf-8") for name in ("soak_summary.md", "report.html"))
+    (why,) = (each for each in verdict["explanation"] if each["subject"] == "success_rate == 100%")
+    (cases,) = why["cases"]
+    first = cases["first"][0]
+    assert cases["cause"] == "throttled" and first["before"] == first["after"] == ""
+    assert first["detail"] in {"status 429, kind reads", "status 429, kind writes"}
+    assert f"First: request {first['task']} at " in why["text"] and first["detail"] in why["text"]
+    assert f"| {first['task']} | {first['detail']} |" in summary
+    failed, well = verdict["tasks"]["FAILED"], verdict["tasks"]["DONE"]
+    said = f"{well:,} well, {failed:,} failed"
+    assert f"| requests | {well + failed:,} sent: {said} |" in summary and said in page
+    line = f"{well + failed:,} requests: {said}"
+    loaded = load(plain / "scenario.yaml")
+    made = decode_evidence((plain / "verdict.json").read_bytes(), Verdict, plain)
+    assert f"\n  {line}\n" in summary_lines(loaded, made, plain) and line in job_summary_of(made, loaded.scenario)
+    assert "IN_PROGRESS" not in summary and "<th>worker</th>" not in page and "Slowest requests" in page
+
+
+def test_reasons_that_a_real_run_keeps_are_shown_with_their_files(plain: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "out"
+    shutil.copytree(plain, copy)
+    (copy / "system").mkdir()
+    line = '{"t": %s, "task": "%s", "error": "%s", "status": %s, "reason": "%s"}\n'
+    said = [(3, "5", "server_error", 500, "status 500, <b>"), (1, "2", "timeout", 0, "none in 10s")]
+    said += [(2, "4", "server_error", 500, "status 500, <b>")]
+    (copy / "system" / "errors.jsonl").write_text("".join(line % each for each in said) + '{"t"', encoding="utf-8")
+    files = render(copy)
+    summary, page = files["soak_summary.md"].decode(), files["report.html"].decode()
+    assert "| server_error | status 500, &lt;b> | 2 | 2s | 4 |\n| timeout | none in 10s | 1 | 1s | 2 |\n" in summary
+    assert "[errors.log](errors.log), [system/errors.jsonl](system/errors.jsonl)" in summary
+    assert "<td>status 500, &lt;b&gt;</td>" in page and '<a href="system/errors.jsonl">' in page
+    assert '<a href="errors.log">' in (plain / "report.html").read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 """Load that is really sent: what was planned, when it was due, whatever the number of processes and whatever the service does."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -339,6 +340,16 @@ def test_workers_that_were_started_by_hand_make_the_load(
         assert told.due() == alone.due()
         assert sorted(told.names) == ["here", "there"]
         assert [each.wait(10) for each in workers] == [0, 0]
+        sent = 0
+        for each, name in zip(workers, ("here", "there"), strict=True):
+            assert each.stderr
+            connected, begins, over = each.stderr.read().splitlines()
+            assert connected == f"{name}: connected to 127.0.0.1:{port}, waiting for the run to begin"
+            assert begins == f"{name}: the run begins"
+            said = re.fullmatch(f"{name}: the run is over, ([0-9]+) requests sent", over)
+            assert said
+            sent += int(said[1])
+        assert sent == len(told.due())
     finally:
         for each in workers:
             each.kill()
