@@ -21,7 +21,7 @@ from soak.runner.judge.checks.expected import found_in
 from soak.runner.judge.checks.outcomes import Answer
 from soak.runner.judge.judge import Judge
 from soak.schemas.evidence.verdict import Status
-from soak.schemas.language.check import Check, Figure, Step, When
+from soak.schemas.language.check import Check, Figure, LoadFigure, Step, When
 from soak.schemas.stream.block import Block
 from soak.simulation.plan import Plan
 
@@ -178,8 +178,10 @@ class RunChecks:
 
     def _submit(self, place: int, tenant: str, *, teardown: bool = False) -> None:
         step: Step = self._scenario.teardown[place] if teardown else self._scenario.checks[place]
-        figures = {each: self._judge.figure(each, tenant) for each in Figure}
-        counts = {figure.value: str(count) for figure, count in figures.items()}
+        kinds = ("", *(kind.name for kind in self._scenario.workload.kinds))
+        known = [LoadFigure(figure, kind) for figure in Figure for kind in kinds]
+        figures = {each: self._judge.figure(each, tenant) for each in known}
+        counts = {each.name: str(count) for each, count in figures.items()}
         values = {**self._values, **counts, **({"tenant": tenant} if tenant else {})}
         around = Surroundings(self._folder, self._requests, tenant, values, self._cancelled.is_set)
 

@@ -11,7 +11,7 @@ from soak.runner.checks.answers import CancelledError, NoAnswerError, Outcome, o
 from soak.runner.checks.request import Requests
 from soak.schemas.braces import filled, names_in
 from soak.schemas.errors import failure_words
-from soak.schemas.language.check import Check, Exec, Figure, Http, Sql, Step, braced
+from soak.schemas.language.check import Check, Exec, Http, LoadFigure, Sql, Step, braced
 from soak.schemas.language.outlets import Secret
 
 
@@ -26,7 +26,7 @@ class Surroundings:
     cancelled: Callable[[], bool]
 
 
-def perform(step: Step, figures: Mapping[Figure, int], around: Surroundings) -> tuple[Outcome, float]:
+def perform(step: Step, figures: Mapping[LoadFigure, int], around: Surroundings) -> tuple[Outcome, float]:
     """What it came to, and its time in real seconds. Raises nothing."""
     began = time.monotonic()
     try:

@@ -11,6 +11,7 @@ from soak.runner.judge.judge import Judge
 from soak.runner.judge.room import room_of
 from soak.schemas.errors import EvidenceError
 from soak.schemas.evidence.manifest import Manifest
+from soak.schemas.evidence.verdict import End
 from soak.schemas.evidence.versions import UNDECODABLE
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.vocabulary import Vocabulary
@@ -24,7 +25,7 @@ def account_of(scenario: Scenario, vocabulary: Vocabulary) -> Account:
     return room_of(scenario.system).account(scenario, vocabulary)
 
 
-def beside(directory: RunDirectory, manifest: Manifest, judge: Judge) -> Beside:
+def beside(directory: RunDirectory, manifest: Manifest, judge: Judge, end: End) -> Beside:
     """What an account needs that is not in the stream. Raises EvidenceError for a damaged manifest."""
     scenario = judge.scenario
     try:
@@ -37,7 +38,7 @@ def beside(directory: RunDirectory, manifest: Manifest, judge: Judge) -> Beside:
     def read(name: str) -> bytes | None:
         return directory.read(name) if directory.file(name).exists() else None
 
-    return Beside(started, manifest.speed, ZoneInfo(scenario.timezone), judge.resumes, read, _epochs(read(EPOCHS)))
+    return Beside(started, manifest.speed, ZoneInfo(scenario.timezone), judge.resumes, read, _epochs(read(EPOCHS)), end)
 
 
 class _Epoch(msgspec.Struct):

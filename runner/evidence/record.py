@@ -110,7 +110,7 @@ class Recording:
         """
         self._metrics.finish(judge.until_s)
         self._stream.close()
-        where = beside(self.directory, self._manifest, judge)
+        where = beside(self.directory, self._manifest, judge, verdict.end)
         for name, content in {**verdict_files(verdict, judge), **files_of(self._account, where)}.items():
             self.directory.write(name, content)
         wall_s = time.monotonic() - self.began

@@ -105,7 +105,7 @@ def recompute(directory: RunDirectory, found: list[Finding] | None = None) -> tu
                 recount.observe(part)
         metrics.finish(judge.until_s)
         verdict = decide(judge, reader.identity, end)
-        added, documents = _of_system(directory, account, judge)
+        added, documents = _of_system(directory, account, judge, verdict.end)
         files = {METRICS: metrics.text, MANIFEST: _known_of_manifest(reader.identity, verdict, events, added)}
     if found is not None and end.orderly:
         found += _recounted(directory, recount)
@@ -128,13 +128,13 @@ def _recounted(directory: RunDirectory, recount: Recount) -> Iterator[Finding]:
 
 
 def _of_system(
-    directory: RunDirectory, account: Account, judge: Judge
+    directory: RunDirectory, account: Account, judge: Judge, end: End
 ) -> tuple[Mapping[str, object], Mapping[str, bytes]]:
     """What the system adds to the manifest, and its own files; nothing where the manifest cannot be read, which is reported."""
     if type(account) is Account:
         return {}, {}
     try:
-        where = beside(directory, read_manifest(directory), judge)
+        where = beside(directory, read_manifest(directory), judge, end)
     except EvidenceError:
         return {}, {}
     return account.manifest(where), files_of(account, where)

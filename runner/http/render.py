@@ -9,7 +9,7 @@ from soak.runner.http.draws import integers, uuids
 from soak.schemas.errors import UsageError, quoted
 from soak.schemas.language.csv_files import Table
 from soak.schemas.language.http import Pick
-from soak.schemas.language.request_templates import RANDOM, UUID, Part, Reference, parse
+from soak.schemas.language.request_templates import RANDOM, UUID, Part, Reference, number_of, parse
 
 
 class Context:
@@ -61,13 +61,15 @@ class Names:
         return not named.isdisjoint(self.given - self.constants.keys())
 
     def _constant(self, reference: Reference) -> Part:
-        if reference.column or reference.name in self.saved or reference.name in self.given:
+        if reference.numeric or reference.column or reference.name in self.saved or reference.name in self.given:
             return reference
         return self.constants.get(reference.name, reference)
 
     def value(self, reference: Reference, place: str) -> Value:
         """What a reference stands for; `place`: where it is in the scenario. Raises UsageError for an unknown name."""
         name = reference.name
+        if reference.numeric:
+            return self._number(reference, place)
         if reference.column:
             return self._of_data(reference, place)
         if name in self.saved or name in self.given:
@@ -81,6 +83,15 @@ class Names:
         if name in _OF_REQUEST:
             return _OF_REQUEST[name]
         raise UsageError(f"{place}: nothing is called {quoted(name)} (define it in http.variables)")
+
+    def _number(self, reference: Reference, place: str) -> Value:
+        """The number that a variable is, or a column of data."""
+        if reference.column:
+            return self._of_data(reference, place)
+        number = number_of(self.constants.get(reference.name, ""))
+        if number is None:
+            raise UsageError(f"{place}: {reference.shown} is not a variable that is a number")
+        return lambda context: number
 
     def _of_answers(self, name: str) -> Value:
         is_known, first = name in self.constants, self.constants.get(name)
@@ -104,7 +115,11 @@ class Names:
             what = f"the data {quoted(reference.name)} have no column {quoted(reference.column)}"
             raise UsageError(f"{place}: {what} (its columns: {', '.join(table.columns)})")
         at = table.columns.index(reference.column)
-        column = tuple(row[at] for row in table.rows)
+        column: tuple[Any, ...] = tuple(row[at] for row in table.rows)
+        if reference.numeric:
+            column = tuple(number_of(each) for each in column)
+            if None in column:
+                raise UsageError(f"{place}: {reference.shown} is not a number in row {column.index(None) + 1}")
         length = len(column)
         if pick is Pick.RANDOM:
             # One draw for each request: all columns are of the same row.

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 import msgspec
 
 from soak.schemas.evidence.processes import Moment
-from soak.schemas.evidence.verdict import Resume, paused_s
+from soak.schemas.evidence.verdict import End, Resume, paused_s
 from soak.schemas.stream.block import Block, tick
 
 
@@ -17,7 +17,7 @@ class Beside:
 
     started: when the run began, to the second; speed: scenario seconds per real second. read: a file of the target by its name
     in the run directory, None where there is none. epochs: of a target that knows it to the microsecond, in order, from when on
-    each part of the run counts, and when scenario time was 0 in it, in seconds since 1970.
+    each part of the run counts, and when scenario time was 0 in it, in seconds since 1970. end: how the run ended.
     """
 
     started: datetime
@@ -26,6 +26,7 @@ class Beside:
     resumes: Sequence[Resume]
     read: Callable[[str], bytes | None]
     epochs: Sequence[tuple[float, float]] = ()
+    end: End = End.COMPLETED
 
     def moment(self, t_s: float) -> Moment:
         """A scenario time on the wall, pauses included, to the millisecond."""

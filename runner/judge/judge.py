@@ -32,7 +32,7 @@ from soak.runner.judge.tails import Tails
 from soak.runner.judge.telemetry import Telemetry
 from soak.runner.judge.window_fold import windows_of
 from soak.schemas.evidence.verdict import Checkpoint, Resume
-from soak.schemas.language.check import Figure
+from soak.schemas.language.check import Figure, LoadFigure
 from soak.schemas.language.conditions import Comparison, Reference
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import language_of
@@ -293,10 +293,11 @@ class Judge:
         tasks = int(self.kinds_seen[[Kind.TASK_ENQUEUED, Kind.TASK_SKIPPED]].sum())
         return self.lifecycle.tracker.answered(tasks)
 
-    def figure(self, figure: Figure, tenant: str = "") -> int:
+    def figure(self, count: LoadFigure, tenant: str = "") -> int:
         """A figure of the load so far, of all work or of a tenant's."""
-        if tenant:
-            return self.checks.figures.of(figure, tenant)
+        figure = count.figure
+        if tenant or count.kind:
+            return self.checks.figures.of(count, tenant)
         if figure is Figure.OFFERED:
             return self.offered
         if language_of(self.scenario.system).work:

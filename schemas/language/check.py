@@ -36,6 +36,19 @@ class Figure(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class LoadFigure:
+    """A figure of the load, of all kinds of work or of one."""
+
+    figure: Figure
+    kind: str = ""
+
+    @property
+    def name(self) -> str:
+        """As it is named in braces: `done`, `done.reads`."""
+        return f"{self.figure.value}.{self.kind}" if self.kind else self.figure.value
+
+
+@dataclass(frozen=True, slots=True)
 class Exec:
     """A command, as its words: there is no shell."""
 
@@ -85,7 +98,7 @@ class Exactly:
         return str(self.value).lower() if isinstance(self.value, bool) else f'"{self.value}"'
 
 
-Target = float | Field | Figure | Exactly
+Target = float | Field | LoadFigure | Exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +115,7 @@ class Expected:
         match self.target:
             case Field(name):
                 text = name
-            case Figure():
+            case LoadFigure():
                 text = braced(self.target)
             case Exactly():
                 text = self.target.shown
@@ -116,7 +129,7 @@ class Expected:
         match self.target:
             case Field(name):
                 return name
-            case Figure():
+            case LoadFigure():
                 return braced(self.target)
             case _:
                 return None
@@ -159,9 +172,9 @@ class Check(Step):
         return tuple(name for name in self.values if not name.startswith("{"))
 
     @property
-    def figures(self) -> tuple[Figure, ...]:
+    def figures(self) -> tuple[LoadFigure, ...]:
         """What of the load it is compared with."""
-        return tuple(dict.fromkeys(each.target for each in self.expected if isinstance(each.target, Figure)))
+        return tuple(dict.fromkeys(each.target for each in self.expected if isinstance(each.target, LoadFigure)))
 
     def text_of(self, field: str) -> str | bool | None:
         """What a field must equal that is not a number."""
@@ -175,9 +188,9 @@ class Check(Step):
         return sli_name(self.name, field)
 
 
-def braced(figure: Figure) -> str:
+def braced(count: LoadFigure) -> str:
     """A figure as it is named in a scenario."""
-    return f"{{{figure.value}}}"
+    return f"{{{count.name}}}"
 
 
 def sli_name(check: str, field: str) -> str:

@@ -35,7 +35,8 @@ KNOWN: Mapping[str, str] = {
 
 PORT = "port."
 FIGURES = tuple(each.value for each in Figure)
-"""The names in braces that are figures of the load."""
+"""The names in braces that are figures of the load, of all kinds of work; of one `done.KIND`."""
+_NAMED = re.compile(rf"\{{(?P<figure>{'|'.join(FIGURES)})(?:\.(?P<kind>[^{{}}]+))?\}}")
 
 
 def _sections(view: View) -> Iterator[tuple[Where, dict[str, Any]]]:
@@ -123,6 +124,7 @@ def _templates(view: View) -> Iterator[Problem]:
     """Unknown names in braces, and names that say nothing where they stand."""
     for where, item in _sections(view):
         known = [name for name in KNOWN if name != "tenant" or "for_each" in item]
+        known += [f"{figure}.{kind}" for figure in FIGURES for kind in view.names("workload", "kinds")]
         for action in ACTIONS:
             of_requests = scope_of(view) if action == "http" and action in item else None
             for place, text in _texts(view, (*where, action)):
@@ -155,19 +157,31 @@ def _texts(view: View, where: Where) -> Iterator[tuple[Where, str]]:
 
 
 def _figures(view: View) -> Iterator[Problem]:
-    """Figures of the load that a system without tasks does not have."""
-    if view.language is None or view.language.work is None:
-        return
+    """Figures of the load that there are not: of kinds that are not declared, or of a system without tasks."""
     for where, item in view.entries("checks"):
         expect = item.get("expect")
         for field, written in expect.items() if isinstance(expect, dict) else ():
-            named = [each for each in FIGURES if f"{{{each}}}" in str(written)]
-            if "failed" in named:
-                what = f"{view.language.work.units} do not fail one by one"
-                yield view.problem((*where, "expect", field), what, "write {offered} or {done}")
-            elif named and "for_each" in item:
-                what = f"how many {view.language.work.units} there are of each tenant is not known"
-                yield view.problem((*where, "expect", field), what, "remove for_each, or write a number")
+            for found in _NAMED.finditer(str(written)):
+                if problem := _wrong_figure(view, found["figure"], found["kind"], for_each="for_each" in item):
+                    yield view.problem((*where, "expect", field), *problem)
+
+
+def _wrong_figure(view: View, figure: str, kind: str | None, *, for_each: bool) -> tuple[str, str] | None:
+    """What is wrong with a figure of the load and what to do, or None."""
+    work = view.language.work if view.language else None
+    if work is None:
+        kinds = list(view.names("workload", "kinds"))
+        if kind is None or kind in kinds:
+            return None
+        remedy = did_you_mean(kind, kinds) if kinds else f"declare workload.kinds, or write {{{figure}}}"
+        return f"there is no kind of work {quoted(kind)}", remedy
+    if figure == "failed":
+        return f"{work.units} do not fail one by one", "write {offered} or {done}"
+    if kind is not None:
+        return f"how many {work.units} there are of each kind is not known", f"write {{{figure}}}"
+    if for_each:
+        return f"how many {work.units} there are of each tenant is not known", "remove for_each, or write a number"
+    return None
 
 
 def _requests(view: View) -> Iterator[Problem]:

@@ -2,13 +2,13 @@
 
 number      violations: 0            the field equals it
 true, text  sealed: true, state: ok  likewise
-comparison  rows: ">= 1"             <= >= < > == != with a number, another field of the answer, or {done}, {offered}, {failed}
+comparison  rows: ">= 1"             <= >= < > == != with a number, another field, or {done}, {offered}, {failed}, {done.KIND}
 """
 
 import re
 
 from soak.schemas.errors import quoted
-from soak.schemas.language.check import MOST_VALUE, Exactly, Expected, Field, Figure, Target
+from soak.schemas.language.check import MOST_VALUE, Exactly, Expected, Field, Figure, LoadFigure, Target
 from soak.schemas.language.expression import Op, UnclearError
 
 _LOOKS_COMPARED = re.compile(r"\s*(?P<op>[<>=!~]+)\s*(?P<operand>.*?)\s*")
@@ -50,10 +50,11 @@ def _operand(field: str, op: Op, text: str) -> Target:
         return _in_range(float(text), text)
     if figure := _FIGURE.fullmatch(text):
         known = [each.value for each in Figure]
-        if figure["name"] not in known:
+        name, _, kind = figure["name"].partition(".")
+        if name not in known or figure["name"].endswith("."):
             names = ", ".join(f"{{{each}}}" for each in known)
             raise UnclearError(f"{text} is not a figure of the load", f"write one of {names}")
-        return Figure(figure["name"])
+        return LoadFigure(Figure(name), kind)
     if text == field:
         raise UnclearError(f"{field} is compared with itself", "name another field of the answer, or a number")
     if _FIELD.fullmatch(text) and text not in {"true", "false"}:

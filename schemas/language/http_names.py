@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from soak.schemas.errors import Problem, Where, WordingError, quoted
-from soak.schemas.language.csv_files import read_data_file
-from soak.schemas.language.request_templates import DRAWN, OF_REQUEST, Reference, parse
+from soak.schemas.language.csv_files import Table, read_data_file
+from soak.schemas.language.request_templates import DRAWN, OF_REQUEST, Reference, number_of, parse
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.view import View
 
@@ -20,14 +20,16 @@ _DECLARE = {
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is known at a place. columns: of data by name, None where they cannot be read. first: names that have a value from the
+    """What is known at a place. tables: data by name, None where they cannot be read. first: names that have a value from the
     start; later: those that have one only once an answer gave it. lacking: of names that requests have elsewhere, why not here.
+    variables: their texts, of secrets none.
     """
 
     first: frozenset[str]
     later: frozenset[str] = frozenset()
-    columns: Mapping[str, Collection[str] | None] = field(default_factory=dict)
+    tables: Mapping[str, Table | None] = field(default_factory=dict)
     lacking: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -49,6 +51,8 @@ class Scope:
         name = reference.name
         if reference.column:
             return self._of_data(reference)
+        if reference.numeric:
+            return self._number(name)
         if name in self.first:
             return None
         if name in self.lacking:
@@ -59,37 +63,54 @@ class Scope:
                 f"{{{name}}} has no value until an answer gives one",
                 f"write its first value: http.variables: {{{name}: ...}}",
             )
-        if name in self.columns:
-            return (
-                f"{{{name}}} is data, not a value",
-                f"name a column: {{{name}.{next(iter(self.columns[name] or ()), 'id')}}}",
-            )
+        if name in self.tables:
+            table = self.tables[name]
+            column = table.columns[0] if table else "id"
+            return f"{{{name}}} is data, not a value", f"name a column: {{{name}.{column}}}"
         return f"nothing is called {quoted(name)}", did_you_mean(name, [*self.names, *self.lacking])
 
     def _of_data(self, reference: Reference) -> tuple[str, str] | None:
         name = reference.name
-        if name not in self.columns:
-            there = list(self.columns)
+        if name not in self.tables:
+            there = list(self.tables)
             return f"there is no data {quoted(name)}", did_you_mean(name, there) if there else "add it to http.data"
-        columns = self.columns[name]
-        if columns is None or reference.column in columns:
+        table = self.tables[name]
+        if table is None:
             return None
-        return f"the data {quoted(name)} have no column {quoted(reference.column)}", did_you_mean(
-            reference.column, list(columns)
-        )
+        if reference.column not in table.columns:
+            what = f"the data {quoted(name)} have no column {quoted(reference.column)}"
+            return what, did_you_mean(reference.column, list(table.columns))
+        at = table.columns.index(reference.column)
+        wrong = (each[at] for each in table.rows if number_of(each[at]) is None) if reference.numeric else iter(())
+        if (text := next(wrong, None)) is not None:
+            return f"{quoted(text)} in {reference.shown} is not a number", f"write {{{reference.shown}}}, which is text"
+        return None
+
+    def _number(self, name: str) -> tuple[str, str] | None:
+        """What is wrong with a name that is to be a number."""
+        if name not in self.variables:
+            return f"number({name}) is not of a variable or a column", f"write {{{name}}}, or {{number(data.column)}}"
+        if number_of(self.variables[name]) is None:
+            return f"the variable {quoted(name)} is not a number", f"write {{{name}}}, which is text"
+        return None
 
 
 def scope_of(view: View) -> Scope:
     """What is known in the requests of the kinds of a scenario."""
     variables = view.get("http", "variables")
-    columns = {}
+    tables = {}
     for where, item in view.entries("http", "data"):
         if isinstance(name := item.get("name"), str):
-            columns[name] = view.parse(lambda file: read_data_file(file, view.folders).columns, *where, "file")
+            tables[name] = view.parse(lambda file: read_data_file(file, view.folders), *where, "file")
     given = _saved_names(view, ("http", "login"))
     later = {name for place in exchange_places(view) for name in _saved_names(view, place)}
     first = {*DRAWN, *OF_REQUEST, *given, *(variables if isinstance(variables, dict) else ())}
-    scope = Scope(frozenset(first), frozenset(later - first), columns)
+    texts = {
+        name: str(value)
+        for name, value in (variables.items() if isinstance(variables, dict) else ())
+        if not isinstance(value, dict) and name not in {*later, *given}
+    }
+    scope = Scope(frozenset(first), frozenset(later - first), tables, variables=texts)
     absent = {
         "tenant": not view.get("workload", "tenants"),
         "kind": not view.get("workload", "kinds"),

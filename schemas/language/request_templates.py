@@ -1,8 +1,10 @@
-"""Names in braces in the texts of an HTTP request: `{tenant}`, `{customers.id}`, `{random(1,100)}`.
+"""Names in braces in the texts of an HTTP request: `{tenant}`, `{customers.id}`, `{random(1,100)}`,
+`{number(customers.amount)}`.
 
 `{{` is a brace, and `{{name}}` the text `{name}`. A brace that no letter follows is itself, so that JSON can be written as text.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +15,8 @@ from soak.schemas.errors import WordingError, quoted
 
 _FOUND = re.compile(r"\{\{(?:(?P<plain>[A-Za-z_][A-Za-z0-9_.]*)\}\})?|\{(?P<inner>[A-Za-z_][^{}\n]{0,99})\}")
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\.([^.()\s][^.()]*))?")
+_NUMBER = re.compile(r"number\((.*)\)")
+_OF_JSON = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _RANDOM = re.compile(r"random\(\s*(-?[0-9]{1,15})\s*,\s*(-?[0-9]{1,15})\s*\)")
 
 UUID, RANDOM = "uuid", "random"
@@ -25,12 +29,16 @@ DRAWN = (UUID, RANDOM)
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What stands in braces: a name, with a column if it is of data; for `random` the smallest and the largest number."""
+    """What stands in braces: a name, with a column if it is of data; for `random` the smallest and the largest number.
+
+    numeric: whether its text is sent as the number that it is.
+    """
 
     name: str
     column: str = ""
     low: int = 0
     high: int = 0
+    numeric: bool = False
 
     @property
     def shown(self) -> str:
@@ -65,11 +73,23 @@ def _reference(inner: str) -> Reference:
         if low > high:
             raise WordingError(f"{{{inner}}} is from {low} to {high}", f"write {{random({high},{low})}}")
         return Reference(RANDOM, low=low, high=high)
-    found = _NAME.fullmatch(inner)
+    numeric = _NUMBER.fullmatch(inner)
+    found = _NAME.fullmatch(numeric[1].strip() if numeric else inner)
     if not found or found[1] == RANDOM:
         remedy = "write {random(1,100)}" if inner.startswith(RANDOM) else f"write {{{{{inner}}} for the text itself"
         raise WordingError(f"{quoted(f'{{{inner}}}')} is not a name", remedy)
-    return Reference(found[1], found[2] or "")
+    return Reference(found[1], found[2] or "", numeric=bool(numeric))
+
+
+def number_of(text: str) -> int | float | None:
+    """The number that a text is in JSON; None for another text, and for a number that is too large."""
+    found = _OF_JSON.fullmatch(text.strip())
+    if found is None:
+        return None
+    number = float(found[0])
+    if not math.isfinite(number):
+        return None
+    return number if found[2] or found[3] else int(found[0])
 
 
 def references(value: Any) -> Iterator[Reference]:

@@ -21,6 +21,8 @@ SECRETS = frozenset({"to", "password", "token"})
 
 MAX_SUGGESTIONS, MAX_LISTED = 200, 40
 
+_ONE_OF = "write one of:"
+
 
 def did_you_mean(word: str, words: Iterator[str] | list[str]) -> str:
     """`did you mean …?` for the nearest of `words`, or the list of words if none is near."""
@@ -29,7 +31,7 @@ def did_you_mean(word: str, words: Iterator[str] | list[str]) -> str:
     if near is not None:
         return f"did you mean {quoted(near)}?"
     more = ", …" if len(known) > MAX_LISTED else ""
-    return f"write one of: {', '.join(map(shortened, known[:MAX_LISTED]))}{more}"
+    return f"{_ONE_OF} {', '.join(map(shortened, known[:MAX_LISTED]))}{more}"
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
@@ -60,19 +62,23 @@ def shape_problems(
         return []
     from soak.schemas.validator import Validator
 
-    problems = [problem for error in Validator(shape).iter_errors(data) for problem in _problems(document, error)]
+    top = {key for key, each in shape.get("properties", {}).items() if resolve(each).get("type") in {"object", "array"}}
+    problems = [problem for error in Validator(shape).iter_errors(data) for problem in _problems(document, error, top)]
     return [problem for problem in problems if problem.where not in garbled]
 
 
-def _problems(document: Document, error: "ValidationError") -> Iterator[Problem]:
+def _problems(document: Document, error: "ValidationError", top: set[str]) -> Iterator[Problem]:
+    """What an error says; `top`: the sections of the top level."""
     where: Where = tuple(error.absolute_path)
     describe = _DESCRIBE.get(str(error.validator))
     if describe is None:
         yield document.problem(where, f"violates {error.validator} of the schema", "see `soak schema`")
         return
     for inner, what, remedy in describe(error):
+        misplaced = where and inner and inner[0] in top and remedy.startswith(_ONE_OF)
+        hint = f"{inner[0]} belongs to the top level: move it there" if misplaced else remedy
         said = what.replace(_show(error.instance), "the value") if _may_be_secret(error) else what
-        yield document.problem((*where, *inner), said, remedy, at_key=bool(inner))
+        yield document.problem((*where, *inner), said, hint, at_key=bool(inner))
 
 
 def _may_be_secret(error: Any) -> bool:

@@ -43,6 +43,11 @@ workload:
 phases: [{name: all, for: 6s, users: {A: 12, Z: 0}}]
 gateway: {pools: per_tenant}
 checks:
+  - name: first
+    for_each: tenant
+    when: before
+    http: {method: POST, path: /execute, json: {tool: search}}
+    expect: {decision: allow}
   - name: chain
     for_each: tenant
     when: after

@@ -1,7 +1,8 @@
 """What was expected of the answers of a check, and what follows from each: PASS, FAIL or INCONCLUSIVE.
 
 A value that must equal another field of the same answer, or reach it, says how much of what there is was looked at: where it is
-less, nothing that holds is known to hold of all of it, so that the check says nothing but what it found broken.
+less, nothing that holds is known to hold of all of it, so that the check says nothing but what it found broken. Likewise where
+both are 0: there was nothing to look at.
 """
 
 from collections.abc import Iterable
@@ -39,14 +40,15 @@ def found_in(check: Check, expected: Expected, answer: Answer) -> Found:
     if value is None or target is None:
         return Found(Status.INCONCLUSIVE, value, target, f"no answer: {why(answer.failed, check)}")
     text = answer.texts.get(expected.field, "")
-    if expected.covers and value < target:
-        return Found(Status.INCONCLUSIVE, value, target, f"it looked at {_share(value, target, expected)}")
+    if expected.covers and (value < target or _is_nothing(value, target)):
+        detail = _nothing(expected) if value == target else f"it looked at {_share(value, target, expected)}"
+        return Found(Status.INCONCLUSIVE, value, target, detail)
     if not expected.op.holds(value, target):
         return Found(Status.FAIL, value, target, _apart(expected, target, text), text)
     if partial := next((each for each in check.expected if each is not expected and _is_partial(each, answer)), None):
-        looked, there = answer.values[partial.field], target_in(partial, answer)
-        detail = f"it holds in what was looked at: {_share(looked, there or 0.0, partial)}"
-        return Found(Status.INCONCLUSIVE, value, target, detail)
+        looked, there = answer.values[partial.field], target_in(partial, answer) or 0.0
+        share = f"it holds in what was looked at: {_share(looked, there, partial)}"
+        return Found(Status.INCONCLUSIVE, value, target, _nothing(partial) if looked == there else share)
     return Found(Status.PASS, value, target)
 
 
@@ -59,7 +61,17 @@ def _apart(expected: Expected, target: float, text: str) -> str:
 
 def _is_partial(expected: Expected, answer: Answer) -> bool:
     value, target = answer.values.get(expected.field), target_in(expected, answer)
-    return expected.covers and value is not None and target is not None and value < target
+    if not expected.covers or value is None or target is None:
+        return False
+    return value < target or _is_nothing(value, target)
+
+
+def _is_nothing(value: float, target: float) -> bool:
+    return value == target == 0
+
+
+def _nothing(expected: Expected) -> str:
+    return f"there was nothing to look at ({expected.field} and {expected.beside} are 0)"
 
 
 def _share(value: float, target: float, expected: Expected) -> str:

@@ -17,16 +17,13 @@ def judge_checks(judge: Judge, end: End) -> Iterator[ObjectiveResult]:
     for place, check in enumerate(judge.scenario.checks):
         for number, expected in enumerate(check.expected):
             for tenant in check.tenants:
-                yield _result(
-                    judge, check, expected, tenant, judge.checks.expectations.judged.get((place, number, tenant)), end
-                )
+                judged = judge.checks.expectations.judged.get((place, number, tenant))
+                yield _result(check, expected, tenant, judged, end)
 
 
-def _result(
-    judge: Judge, check: Check, expected: Expected, tenant: str, judged: Judged | None, end: End
-) -> ObjectiveResult:
+def _result(check: Check, expected: Expected, tenant: str, judged: Judged | None, end: End) -> ObjectiveResult:
     found = judged.counts if judged else None
-    status, detail = _status(judge, check, judged, end)
+    status, detail = status_of(check, judged, end)
     value, target = (found.value, found.target) if found else (None, None)
     unit = Unit.ANSWER if isinstance(expected.target, Exactly) else Unit.COUNT
     return ObjectiveResult(
@@ -47,7 +44,8 @@ def _result(
     )
 
 
-def _status(judge: Judge, check: Check, judged: Judged | None, end: End) -> tuple[Status, str]:
+def status_of(check: Check, judged: Judged | None, end: End) -> tuple[Status, str]:
+    """What is said of an expectation of a run that ended in this way, and why."""
     if judged is None or judged.counts is None:
         return Status.INCONCLUSIVE, f"the check {check.name} was not made{_because(check, end)}"
     found = judged.counts

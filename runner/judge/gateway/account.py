@@ -10,6 +10,7 @@ import numpy as np
 
 from soak.runner.judge.account import Account, Beside
 from soak.runner.judge.alerts import number_or_none
+from soak.runner.judge.checks.expected import Expectations
 from soak.runner.judge.checks.outcomes import Outcomes
 from soak.runner.judge.confidence import DEFAULT_CONFIDENCE, Evidence
 from soak.runner.judge.course import Course
@@ -104,6 +105,7 @@ class GatewayAccount(Account):
         self._even = {each: Evenness(scenario, self._labels, self._in(each)) for each in (None, *self._phases)}
         self._due, self._done = np.zeros(self._labels.unknown + 1), np.zeros(self._labels.unknown + 1)
         self._outcomes = Outcomes(scenario, vocabulary)
+        self._expectations = Expectations(scenario)
         self._time = TenantsOverTime(scenario, len(self._tenants))
         self._until_s = 0.0
 
@@ -114,6 +116,7 @@ class GatewayAccount(Account):
         """Take in a block."""
         self._until_s = block.until_s
         self._outcomes.observe(block)
+        self._expectations.observe(self._outcomes)
         ended, due_s, label = self._open.observe(block)
         self._failed.observe(ended)
         self._count(ended, due_s, label)
@@ -190,7 +193,7 @@ class GatewayAccount(Account):
                 list(self._time.told(self._tenants, self._until_s)),
             ),
             COMPARISON: ComparisonReport(SCHEMA_VERSION, name, baseline, self._jain(None), phases),
-            **dict(check_reports(self._scenario, self._outcomes)),
+            **dict(check_reports(self._scenario, self._outcomes, self._expectations, beside.end)),
         }
 
     def texts(self, beside: Beside) -> Mapping[str, bytes]:

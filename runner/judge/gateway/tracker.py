@@ -72,7 +72,9 @@ class GatewayTracker(Tracker):
             self._note(facts, name, block, tasks, chosen, status)
         for name, error in _RATES.items():
             facts.series[name] = rows.samples(ended, errors_ == error.value, tasks.label)
-        facts.series["answered"] = rows.samples(ended, ~np.isin(errors_, list(_UNANSWERED)), tasks.label)
+        unanswered = ended & np.isin(errors_, list(_UNANSWERED))
+        facts.series["answered"] = rows.samples(ended, ~unanswered, tasks.label)
+        self._note(facts, "answered", block, tasks, unanswered, status)
         if self._with_shares and tasks.label is not None:
             facts.series[JAIN_INDEX.series] = self._shares(rows, tasks.label)
         self._say_why(facts, rows, status, tasks.label)

@@ -144,6 +144,21 @@ def test_text_is_shown_as_what_was_expected_and_not_as_a_number(answer: Any, sho
     )
 
 
+def test_nothing_to_look_at_says_nothing() -> None:
+    """0 of 0 rows; where only a number is named, 0 is what was asked for."""
+    nothing = Story(ONE % ("after", 'bad: 0, gap: 0, seen: "== written"'))
+    nothing.answer(1.0, "c", bad=0, gap=2, seen=0, written=0)
+    said = "there was nothing to look at (seen and written are 0)"
+    assert found(nothing.verdict()) == {
+        "c_bad == 0": (Status.INCONCLUSIVE, said),
+        "c_gap == 0": (Status.FAIL, ""),
+        "c_seen == written": (Status.INCONCLUSIVE, said),
+    }
+    more = Story(ONE % ("after", 'seen: ">= written"'))
+    more.answer(1.0, "c", seen=1, written=0)
+    assert statuses(more.verdict()) == {"c_seen >= written": Status.PASS}
+
+
 def test_a_broken_line_says_what_the_value_is_compared_with() -> None:
     story = Story(ONE % ("after", 'n: ">= {done}"'))
     story.answer(1.0, "c", n=283, done=2659)

@@ -15,7 +15,7 @@ from soak.runner.checks import command, query
 from soak.runner.checks.answers import NoAnswerError, one_object, outcome_of
 from soak.runner.checks.perform import Surroundings, perform
 from soak.runner.checks.request import Requests
-from soak.schemas.language.check import Check, Exactly, Exec, Expected, Figure, Http, When
+from soak.schemas.language.check import Check, Exactly, Exec, Expected, Http, When
 from soak.schemas.language.expression import Op
 from soak.schemas.language.http import Exchange, Login, Request, Who
 from soak.schemas.language.http import Http as HttpCommon
@@ -173,14 +173,21 @@ def asked(url: str, path: str, tmp_path: Path, timeout_s: float = 5.0) -> dict[s
     """The answer to a request of a check."""
     action = Http("GET", f"{url}{path}", "", (), (("X-Token", Secret("CHECK_TOKEN", None)),), None, None)
     step = Check("c", action, ("A",), timeout_s, When.AFTER, 0.0, 0.0, ())
-    return dict(Requests(None, tmp_path, ("A",), 0).answer(step, action, "A", {"done": "7", "tenant": "A"}, never))
+    return dict(
+        Requests(None, tmp_path, ("A",), 0).answer(
+            step, action, "A", {"done": "7", "done.reads": "3", "tenant": "A"}, never
+        )
+    )
 
 
 def test_a_request_knows_its_tenant_figures_and_secrets(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CHECK_TOKEN", "s{3}cret")
-    assert asked(url, "/a?t={tenant}&n={done}", tmp_path) == {"path": "/a?t=A&n=7", "token": "s{3}cret"}
+    assert asked(url, "/a?t={tenant}&n={done}&r={done.reads}", tmp_path) == {
+        "path": "/a?t=A&n=7&r=3",
+        "token": "s{3}cret",
+    }
 
 
 @pytest.mark.parametrize(
@@ -208,7 +215,7 @@ def test_a_secret_that_is_answered_is_hidden(url: str, tmp_path: Path, monkeypat
     expected = (Expected("token", Op.EQ, Exactly("other")),)
     step = Check("c", action, ("",), 5.0, When.AFTER, 0.0, 0.0, expected)
     around = Surroundings(tmp_path, Requests(None, tmp_path, (), 0), "", {}, never)
-    outcome, _ = perform(step, dict.fromkeys(Figure, 0), around)
+    outcome, _ = perform(step, {}, around)
     assert outcome.values == {"token": 0.0}
     assert "secret" not in repr(outcome)
 

@@ -84,11 +84,11 @@ class Instant:
 
 
 TEXT = """
-duration: 1s
+duration: 2s
 drain: 10s
 warmup: 0s
 workload:
-  arrivals: {rate: 20/s}
+  arrivals: {rate: 10/s}
   task: {duration: {distribution: constant, value: 1ms}}
   tenants: [{name: A, share: 60%}, {name: B, share: 40%}]
 slos: [success_rate >= 50%]
@@ -138,7 +138,8 @@ def test_checks_are_made_when_they_should(tmp_path: Path) -> None:
     assert [(out / "system" / name).read_text().count("up") for name in ("A", "B", "down")] == [1, 1, 2]
     told = types(out)
     assert told[:3] == ["run.started", "check.value", "check.done"]
-    assert told.count("check.done") >= 1 + 3 + 2 + 3
+    # On a busy machine a check of every 200 ms is still under way when the next one is due.
+    assert told.count("check.done") >= 1 + 2 + 2 + 3
     assert told.index("checks.began") < told.index("teardown.done")
     assert told[-4:] == ["teardown.done", "teardown.done", "teardown.failed", "run.ended"]
     kept = json.loads((out / CHECKS).read_text())

@@ -15,7 +15,7 @@ from soak.runner.http.draws import integers, uuids
 from soak.schemas.errors import UsageError, WordingError, quoted, shown
 from soak.schemas.language.http import Body, DataFile, Exchange, Http, Pick, Request
 from soak.schemas.language.outlets import Secret
-from soak.schemas.language.request_templates import Reference, parse
+from soak.schemas.language.request_templates import Reference, number_of, parse
 
 HTTP = Http(
     "http://127.0.0.1:8000/",
@@ -45,6 +45,7 @@ def sent(body: Any, number: int = 7, **more: Any) -> Any:
         ("{tenant}", (Reference("tenant"),)),
         ("a{tenant}b{customers.id}", ("a", Reference("tenant"), "b", Reference("customers", "id"))),
         ("{customers.full name}", (Reference("customers", "full name"),)),
+        ("{number(customers.amount)}", (Reference("customers", "amount", numeric=True),)),
         ("{random(-1, 100)}", (Reference("random", low=-1, high=100),)),
         ("{{tenant}}", ("{tenant}",)),
         ("{{ x", ("{ x",)),
@@ -97,6 +98,39 @@ def test_json_keeps_the_kind_of_values() -> None:
         "deep": {"u": "{user}"},
     }
     assert sent(body, 1) == {"B": [1, "n1", "eu", None, True, 1.5], 'q"': 'Bo b\n"', "deep": {"u": 4}}
+
+
+def test_a_text_is_sent_as_the_number_that_it_is() -> None:
+    """Only where that is written, and where it is one."""
+    http = replace(HTTP, variables=(*HTTP.variables, ("rate", "2.50")))
+    body = {
+        "id": "{customers.id}",
+        "n": ["{number(customers.id)}", "{number(rate)}"],
+        "text": "no. {number(customers.id)}",
+    }
+    assert sent(body, 1, http=http) == {"id": "2", "n": [2, 2.5], "text": "no. 2"}
+    with pytest.raises(UsageError, match=r"customers\.full name is not a number in row 1"):
+        sent({"a": "{number(customers.full name)}"})
+    with pytest.raises(UsageError, match="region is not a variable that is a number"):
+        sent({"a": "{number(region)}"})
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0", 0),
+        ("-12", -12),
+        (" 1.5 ", 1.5),
+        ("1e3", 1000.0),
+        ("007", None),
+        ("1,5", None),
+        ("", None),
+        ("nan", None),
+        ("1e999", None),
+    ],
+)
+def test_what_is_a_number(text: str, number: float | None) -> None:
+    assert (number_of(text), type(number_of(text))) == (number, type(number))
 
 
 def test_text_is_sent_as_it_is() -> None:

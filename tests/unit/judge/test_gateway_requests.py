@@ -12,9 +12,9 @@ from jsonschema import Draft202012Validator
 from soak.runner.judge.account import Beside
 from soak.runner.judge.gateway.account import GatewayAccount
 from soak.runner.judge.gateway.comparable import GatewayComparable
-from soak.schemas.evidence.verdict import Outcome, Status
+from soak.schemas.evidence.verdict import End, Outcome, Status
 from soak.schemas.files import DIRECTORY
-from soak.schemas.language.check import numbered
+from soak.schemas.language.check import Figure, LoadFigure, numbered
 from soak.schemas.systems.gateway.documents import (
     COMPARISON,
     ERRORS,
@@ -131,6 +131,19 @@ def test_a_latency_that_a_busy_generator_measured_is_not_fail() -> None:
     assert other.detail.startswith("broken, but process 0 that makes load was the bottleneck")
 
 
+def test_checks_know_how_many_requests_there_were_of_each_kind_and_tenant() -> None:
+    made = make_judge(GATEWAY % "requests >= 1" + CHECKS)
+    for _ in made.observe(block_of(HISTORY, made.vocabulary, until=20.0)):
+        pass
+    parts = [(kind, tenant) for kind in ("allowed", "denied", "") for tenant in ("A", "B", "")]
+    found = {figure: [made.figure(LoadFigure(figure, kind), tenant) for kind, tenant in parts] for figure in Figure}
+    assert found == {
+        Figure.OFFERED: [2, 1, 3, 1, 1, 2, 3, 2, 5],
+        Figure.DONE: [2, 0, 2, 0, 0, 0, 2, 0, 2],
+        Figure.FAILED: [0, 1, 1, 1, 1, 2, 1, 2, 3],
+    }
+
+
 CHECKS = """
 checks:
   - name: chain
@@ -141,14 +154,15 @@ checks:
 """
 
 
-def checked(history: str) -> dict[str, tuple[str, dict[str, float], str]]:
-    """What chain_verify.json says of each tenant after checks with these answers."""
-    made = make_judge(GATEWAY % "requests >= 1" + CHECKS)
+def checked(
+    history: str, checks: str = CHECKS, end: End = End.COMPLETED
+) -> dict[str, tuple[str, dict[str, float], str]]:
+    """What chain_verify.json says of each tenant after checks with these answers, of a run that ended so."""
+    made = make_judge(GATEWAY % "requests >= 1" + checks)
     found = GatewayAccount(made.scenario, made.vocabulary)
     found.observe(block_of(history, made.vocabulary, until=30.0))
-    report = found.documents(Beside(datetime(2026, 1, 1, tzinfo=UTC), 1.0, UTC, (), lambda name: None))[
-        "chain_verify.json"
-    ]
+    beside = Beside(datetime(2026, 1, 1, tzinfo=UTC), 1.0, UTC, (), lambda name: None, end=end)
+    report = found.documents(beside)["chain_verify.json"]
     assert isinstance(report, CheckReport)
     schema = json.loads((DIRECTORY / "check_answers.schema.json").read_text(encoding="utf-8"))
     assert list(Draft202012Validator(schema).iter_errors(msgspec.to_builtins(report))) == []
@@ -169,6 +183,20 @@ def test_what_a_check_answered_stands_in_its_file() -> None:
     assert found["B"] == ("INCONCLUSIVE", {"violations": 0, "rows_verified": 3, "rows_written": 4}, found["B"][2])
     assert "3 of 4 (rows_verified of rows_written)" in found["B"][2]
     assert checked("1 enqueued 1 due=1")["A"] == ("INCONCLUSIVE", {}, "it was not made")
+
+
+def test_what_is_tried_until_it_holds_is_open_where_the_run_was_interrupted() -> None:
+    """As in the verdict: FAIL only where there was time for it."""
+    settled = CHECKS.replace("when: after", "when: settled, within: 9s".replace(", ", "\n    "))
+    names = [name for _, name in numbered(scenario(GATEWAY % "requests >= 1" + settled).checks)]
+    lines = [
+        f"21 check.value w{names.index(name)} {value} tenant=A"
+        for name, value in {"violations": 1, "rows_verified": 4, "rows_written": 4}.items()
+    ]
+    history = "\n".join([*lines, "21 check.done w0 0.1 tenant=A"])
+    assert checked(history, settled)["A"][::2] == ("FAIL", "not within 9s")
+    so_far = "it did not hold so far: the run was interrupted before"
+    assert checked(history, settled, End.INTERRUPTED)["A"][::2] == ("INCONCLUSIVE", so_far)
 
 
 def test_the_files_are_as_their_schemas_say() -> None:

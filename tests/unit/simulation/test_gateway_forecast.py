@@ -170,3 +170,27 @@ def test_faults_that_no_request_meets(tmp_path: Path) -> None:
     }
     gateway = {"store": {"connections": 1, "latency": times("2ms")}, "chain": {"hold": times("1ms")}}
     assert not doubts(scenario(tmp_path, {"arrivals": {"rate": "10/s"}}, gateway, faults=faults))
+
+
+@pytest.mark.parametrize(
+    ("slos", "found"),
+    [
+        (["latency_p95{tenant=*} <= 1s", "slowdown{tenant=B, phase=late} <= 2"], ["A", "B"]),
+        (["success_rate >= 90%", "fast{tenant=A} >= 90%"], ["A"]),
+        (["success_rate{tenant=A} >= 90%", "latency_p95{tenant=*} <= 1s"], ["B"]),
+        (["success_rate{tenant=*} >= 90%", "latency_p95{tenant=*} <= 1s"], []),
+        (["success_rate == 100%", "latency_p95{tenant=*} <= 1s"], []),
+        (["latency_p95 <= 1s"], []),
+    ],
+)
+def test_a_latency_of_tenants_without_their_success(tmp_path: Path, slos: list[str], found: list[str]) -> None:
+    workload = {"arrivals": {"rate": "10/s"}, "tenants": [{"name": "A", "share": "50%"}, {"name": "B", "share": "50%"}]}
+    phases = [{"name": "early", "for": "5m"}, {"name": "late", "for": "5m"}]
+    more = {
+        "duration": "10m",
+        "phases": phases,
+        "slis": {"fast": {"share": {"of": "latency", "below": "1s"}}},
+        "slos": slos,
+    }
+    of = scenario(tmp_path, workload, {}, **more)
+    assert [each.remedy for each in doubts(of)] == [f"add success_rate{{tenant={name}}} >= 99%" for name in found]
