@@ -158,6 +158,14 @@ def stairs(edges_s: Floats, values: Floats) -> tuple[Floats, Floats]:
     return np.concatenate([[0.0], edges_s]), np.concatenate([values[:1], values])
 
 
+def within(run: RunData, t_s: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """Points of a line by minutes, none after the end of the run; a single one as a level from its start on."""
+    points_s: Floats = np.minimum(t_s, run.verdict.ended_s or np.inf)
+    if len(points_s) == 1:
+        return np.concatenate([[0.0], points_s]), np.repeat(values, 2)
+    return points_s, values
+
+
 def time_axis(axes: Axes, run: RunData) -> None:
     """Scenario time along the bottom, in hours, minutes or seconds, over the whole run."""
     span_axis(axes, run.verdict.ended_s)

@@ -17,6 +17,7 @@ from soak.reports.plots.canvas import (
     legend,
     time_axis,
     to_svg,
+    within,
 )
 from soak.schemas.stream.block import Floats
 
@@ -34,7 +35,11 @@ def plot(run: RunData) -> bytes | None:
     edges_s, _ = bucketed(run)
     last = np.minimum((edges_s / 60).astype(int), len(run.metrics.t_s)) - 1
     for name, color in _QUANTILES:
-        axes.plot(run.metrics.t_s[last], _positive(run.metrics.get(f"latency_{name}_s")[last]), color=color, label=name)
+        axes.plot(
+            *within(run, run.metrics.t_s[last], _positive(run.metrics.get(f"latency_{name}_s")[last])),
+            color=color,
+            label=name,
+        )
     axes.set_yscale("log")
     for objective in run.verdict.objectives:
         if objective.is_of_latency and objective.limit:

@@ -4,7 +4,19 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter
 
 from soak.reports.data import MINUTE_S, RunData
-from soak.reports.plots.canvas import BLUE, GREEN, RED, bands, change_marks, end_mark, figure, legend, time_axis, to_svg
+from soak.reports.plots.canvas import (
+    BLUE,
+    GREEN,
+    RED,
+    bands,
+    change_marks,
+    end_mark,
+    figure,
+    legend,
+    time_axis,
+    to_svg,
+    within,
+)
 from soak.schemas.stream.block import Floats
 from soak.schemas.units import show_duration, show_ratio
 
@@ -21,7 +33,7 @@ def plot(run: RunData) -> bytes | None:
     window_s = aborts[0].window_s or _WINDOW_S if aborts else _WINDOW_S
     rate = moving_rate(run.metrics.get("done"), run.metrics.get("failed"), max(1, round(window_s / MINUTE_S)))
     window = f"{show_duration(window_s)} window" if run.verdict.ended_s > window_s else "since the start"
-    axes.plot(run.metrics.t_s, rate, color=BLUE, label=f"success rate, {window}")
+    axes.plot(*within(run, run.metrics.t_s, rate), color=BLUE, label=f"success rate, {window}")
     limits = []
     for limit in [abort.target for abort in aborts if abort.target is not None]:
         limits.append(limit)

@@ -14,6 +14,7 @@ from soak.reports.plots.canvas import (
     time_axis,
     to_svg,
     whole_numbers,
+    within,
 )
 from soak.reports.plots.panels import TASKS, Over, Panel
 from soak.reports.room import ask, room_of
@@ -53,7 +54,7 @@ def _draw(axes: Axes, run: RunData, panel: Panel) -> None:
         if line.filled:
             axes.fill_between(*stairs(edges_s, values), step="pre", color=line.color, alpha=0.5, lw=0, label=label)
         else:
-            axes.plot(edges_s, values, color=line.color, lw=line.width, label=label)
+            axes.plot(*within(run, edges_s, values), color=line.color, lw=line.width, label=label)
     axes.set_ylabel(panel.unit)
     axes.set_title(panel.title if known or not panel.unknown else f"{panel.title}: {panel.unknown}")
     if all(line.over is Over.PER_MINUTE for line in panel.lines):

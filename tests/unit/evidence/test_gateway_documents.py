@@ -5,9 +5,11 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from soak.reports.data import read_run
+from soak.reports.plots.canvas import within
 from soak.reports.render import render
 from soak.reports.timeline import draw_timeline
 from soak.runner.cli import run_command
@@ -164,6 +166,11 @@ def test_plots_of_a_short_run_end_with_it_and_name_no_window_that_is_longer(plai
     timeline = str(made.svg)
     assert "Latency, since the start" in timeline and "30 min window" not in timeline
     assert ">30s</text>" in timeline
+    metrics = read_run(plain)
+    points_s, values = within(metrics, np.array([60.0, 120.0]), np.array([1.0, 2.0]))
+    assert points_s.tolist() == [60.0, metrics.verdict.ended_s] and values.tolist() == [1.0, 2.0]
+    points_s, values = within(metrics, np.array([120.0]), np.array([3.0]))
+    assert points_s.tolist() == [0.0, metrics.verdict.ended_s] and values.tolist() == [3.0, 3.0]
     for name in ("latency.svg", "success.svg", "tenants_latency.svg"):
         drawn = (plain / "plots" / name).read_text(encoding="utf-8")
         assert "scenario time [s]" in drawn and "30 min window" not in drawn
