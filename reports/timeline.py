@@ -20,7 +20,7 @@ from soak.schemas.units import show_duration, show_ratio
 WIDTH, LEFT, RIGHT = 1000, 104, 12
 PANEL, GAP, LANE = 110, 34, 20
 _MOST_TICKS = 12
-_STEPS_S = (60, 300, 600, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800)
+_STEPS_S = (1, 2, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800)
 _WINDOW_MINUTES = 30
 _QUANTILES = (("p50", BLUE), ("p95", ORANGE), ("p99", PURPLE))
 _LOWEST = 1e-3
@@ -62,7 +62,7 @@ def draw_timeline(run: RunData) -> Timeline | None:
         return None
     edges_s, step = bucketed(run)
     panels = list(_panels(run, edges_s, step))
-    span_s = max(run.verdict.ended_s, 60.0)
+    span_s = run.verdict.ended_s or 60.0
     parts: list[str] = []
     top = 18.0
     for panel in panels:
@@ -121,8 +121,13 @@ def _success(run: RunData, objectives: list[ObjectiveResult], last: Ints) -> _Pa
     low = min([limit for _, limit in limits] + ([float(known.min())] if len(known) else []) + [0.99])
     lines = [_Line("success", BLUE, rate, show_ratio)]
     return _Panel(
-        "Success rate, 30 min window", "success", lines, limits, low=max(0.0, low - 0.2 * (1 - low)), high=1.0
+        f"Success rate, {_window(run)}", "success", lines, limits, low=max(0.0, low - 0.2 * (1 - low)), high=1.0
     )
+
+
+def _window(run: RunData) -> str:
+    """Over what a value is taken; a run that is shorter is all before it."""
+    return f"{_WINDOW_MINUTES} min window" if run.verdict.ended_s > _WINDOW_MINUTES * 60 else "since the start"
 
 
 def _latency(run: RunData, objectives: list[ObjectiveResult], last: Ints) -> _Panel:
@@ -130,7 +135,7 @@ def _latency(run: RunData, objectives: list[ObjectiveResult], last: Ints) -> _Pa
         _Line(name, color, run.metrics.get(f"latency_{name}_s")[last], show_duration) for name, color in _QUANTILES
     ]
     limits = [(each.objective, float(each.limit or 0)) for each in objectives if each.is_of_latency]
-    return _Panel("Latency, 30 min window", "latency", lines, [limit for limit in limits if limit[1]], log=True)
+    return _Panel(f"Latency, {_window(run)}", "latency", lines, [limit for limit in limits if limit[1]], log=True)
 
 
 def _by_minutes(panel: Panel, run: RunData, step: int) -> _Panel:
@@ -274,7 +279,7 @@ def _data(panels: list[_Panel], edges_s: Floats, span_s: float) -> Markup:
     rows = [
         [
             round(min(edge / span_s, 1.0), 5),
-            show_duration(round(edge)),
+            show_duration(round(min(edge, span_s), 1 if span_s < 60 else 0)),
             *(
                 f"{line.name} {'–' if line.values[place] != line.values[place] else line.show(float(line.values[place]))}"
                 for panel in panels

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from soak.schemas.evidence.explanation import Case, Cases, Explanation
 from soak.schemas.evidence.verdict import Reason, Verdict
+from soak.schemas.language.room import TaskWords
 from soak.schemas.units import show_duration
 
 _WIDTH = 116
@@ -19,25 +20,25 @@ def explanation_of(verdict: Verdict, reason: Reason) -> Explanation | None:
     return next(found, None)
 
 
-def reasons_explained(verdict: Verdict) -> Iterator[str]:
-    """Each reason, with what explains it and the first cases below."""
+def reasons_explained(verdict: Verdict, called: TaskWords | None = None) -> Iterator[str]:
+    """Each reason, with what explains it and the first cases below. called: what tasks are called, if each has one attempt."""
     shown: list[Explanation] = []
     for reason in verdict.typed_reasons:
         yield f"  {reason.text}"
         if explanation := explanation_of(verdict, reason):
             yield from _wrapped(explanation.text)
-            yield from _cases(explanation, shown)
+            yield from _cases(explanation, shown, called)
             shown.append(explanation)
 
 
-def _cases(explanation: Explanation, shown: Sequence[Explanation]) -> Iterator[str]:
+def _cases(explanation: Explanation, shown: Sequence[Explanation], called: TaskWords | None) -> Iterator[str]:
     """The first cases, if they are not those of an explanation that is shown already."""
     same = [each.subject for each in shown if explanation.cases and each.cases == explanation.cases]
     if same:
         yield f"    the cases are those of {same[0]}"
         return
     for cases in explanation.cases[:_MOST_CAUSES]:
-        yield from _wrapped(_of_cause(cases))
+        yield from _wrapped(_of_cause(cases, called))
     if (more := len(explanation.cases) - _MOST_CAUSES) > 0:
         yield f"    {more} more causes are in the report"
 
@@ -46,13 +47,20 @@ def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, _WIDTH, initial_indent="    ", subsequent_indent="      ", break_on_hyphens=False)
 
 
-def _of_cause(cases: Cases) -> str:
+def _of_cause(cases: Cases, called: TaskWords | None) -> str:
     """The cases of one cause; what all of them have in common is said once."""
+    if called:
+        return f"{cases.cause}, {cases.count:,}: {'; '.join(_told(case, called) for case in cases.first)}"
     moves = {(case.before, case.after) for case in cases.first}
     common = next(iter(moves)) if len(moves) == 1 else None
     first = "; ".join(_case(case, moved=common is None) for case in cases.first)
     moved = _moved(*common) if common and f"{common[0]} to {common[1]}" != cases.cause else ""
     return f"{cases.cause}, {cases.count:,}{moved}: {first}"
+
+
+def _told(case: Case, called: TaskWords) -> str:
+    said = f" ({case.detail})" if case.detail else ""
+    return f"{called.unit} {case.task} at {show_duration(case.t_s)}{said}"
 
 
 def _case(case: Case, *, moved: bool) -> str:

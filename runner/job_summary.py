@@ -16,6 +16,9 @@ from soak.schemas.units import show_duration
 def job_summary_of(verdict: Verdict, scenario: Scenario) -> str:
     """A run in short: its verdict, why, and every objective."""
     run = f"{verdict.target}, seed {verdict.seed}, {show_duration(verdict.ended_s)} of scenario time"
+    called = language_of(scenario.system).tasks
+    if called and verdict.clock == "simulated":
+        run = f"{run}; {called.simulated}"
     run = f"{run}; {worked_on(verdict, language_of(scenario.system))}"
     lines = [f"## {verdict.headline}: {scenario.title or verdict.scenario}", "", run, ""]
     notes = [

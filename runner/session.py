@@ -233,11 +233,12 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
     from soak.reports.changepoints import changes_in_words
     from soak.reports.decided import summary
 
-    known = summary(verdict)
+    known, called = summary(verdict), language_of(loaded.scenario.system).tasks
     lines = [
         "",
         f"{verdict.headline}  {printable(loaded.scenario.title or verdict.scenario)}",
-        *reasons_explained(verdict),
+        *([f"  {called.simulated}"] if called and verdict.clock == "simulated" else []),
+        *reasons_explained(verdict, called),
         *(f"  warning: {printable(each)}" for each in verdict.warned),
         *(f"  thin: {caveat}" for caveat in verdict.caveats),
         *([f"  not judged in a simulation: {', '.join(verdict.not_judged)}"] if verdict.not_judged else []),

@@ -159,12 +159,17 @@ def stairs(edges_s: Floats, values: Floats) -> tuple[Floats, Floats]:
 
 
 def time_axis(axes: Axes, run: RunData) -> None:
-    """Scenario time along the bottom, in hours or minutes, over the whole run."""
+    """Scenario time along the bottom, in hours, minutes or seconds, over the whole run."""
     span_axis(axes, run.verdict.ended_s)
 
 
 def span_axis(axes: Axes, ended_s: float) -> None:
-    """Scenario time along the bottom, in hours or minutes, up to `ended_s`."""
+    """Scenario time along the bottom, in hours, minutes or seconds, up to `ended_s`."""
+    if 0 < ended_s <= 2 * MINUTE_S:
+        axes.set_xlim(0, ended_s)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=_MOST_TICKS, steps=[1, 2, 5, 10]))
+        axes.set_xlabel("scenario time [s]")
+        return
     span_s = max(ended_s, MINUTE_S)
     hours = span_s > 3 * 3600
     unit_s = 3600.0 if hours else 60.0

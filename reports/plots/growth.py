@@ -14,9 +14,9 @@ from soak.schemas.stream.processes import RUNNER
 
 _MOST_POINTS = 300
 _MIB = 2**20
-_LATENCY = Grown(
-    "latency_growth", "Latency: dots are 30 min medians, the line is fitted to means of tasks", "s", "latency_p50_s"
-)
+_LATENCY = Grown("latency_growth", "Latency", "s", "latency_p50_s")
+_DRAWN = {_LATENCY.sli: ("medians of up to 30 min", "fitted to means of tasks: ")}
+"""What dots and line are, where the line is fitted to something else."""
 
 
 def plot(run: RunData) -> bytes:
@@ -28,9 +28,10 @@ def plot(run: RunData) -> bytes:
     for axes, (growth, name, unit, t_s, values) in zip(all_axes, panels, strict=True):
         step = max(1, len(t_s) // _MOST_POINTS)
         scale = _MIB if unit == "MiB" else 1.0
-        axes.plot(t_s[::step], values[::step] / scale, ".", color=BLUE, ms=2.5)
+        dots, line = _DRAWN.get(growth.sli, (None, ""))
+        axes.plot(t_s[::step], values[::step] / scale, ".", color=BLUE, ms=2.5, label=dots if len(t_s) else None)
         ends = np.array([0.0, run.verdict.ended_s])
-        slope = f"{Unit(growth.unit).show(growth.slope)}, {_said(growth)}"
+        slope = f"{line}{Unit(growth.unit).show(growth.slope)}, {_said(growth)}"
         fitted = (growth.level + growth.slope * ends / 3600) / scale
         axes.plot(ends, fitted, color=RED, lw=1.2, label=slope)
         axes.set_title(name)

@@ -21,6 +21,8 @@ from soak.reports.plots.canvas import (
 from soak.schemas.stream.block import Floats
 
 _LEAST_S = 1e-6
+_WINDOW_S = 1800.0
+"""Of the quantiles in metrics.csv."""
 _QUANTILES = (("p50", BLUE), ("p95", ORANGE), ("p99", PURPLE))
 
 
@@ -40,7 +42,7 @@ def plot(run: RunData) -> bytes | None:
     axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5), numticks=12))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}s"))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.set_ylabel("latency, 30 min window")
+    axes.set_ylabel("latency, 30 min window" if run.verdict.ended_s > _WINDOW_S else "latency, since the start")
     axes.set_title("Latency")
     bands(axes, run)
     end_mark(axes, run)

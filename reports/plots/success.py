@@ -20,7 +20,8 @@ def plot(run: RunData) -> bytes | None:
     aborts = [abort for abort in run.aborts_of(_SLI) if abort.window_s]
     window_s = aborts[0].window_s or _WINDOW_S if aborts else _WINDOW_S
     rate = moving_rate(run.metrics.get("done"), run.metrics.get("failed"), max(1, round(window_s / MINUTE_S)))
-    axes.plot(run.metrics.t_s, rate, color=BLUE, label=f"success rate, {show_duration(window_s)} window")
+    window = f"{show_duration(window_s)} window" if run.verdict.ended_s > window_s else "since the start"
+    axes.plot(run.metrics.t_s, rate, color=BLUE, label=f"success rate, {window}")
     limits = []
     for limit in [abort.target for abort in aborts if abort.target is not None]:
         limits.append(limit)

@@ -10,6 +10,7 @@ from soak.runner.cli.options import json_option
 from soak.runner.console import remark, tell
 
 _EDITOR = re.compile(rb"\$schema=\S+")
+_TRY = re.compile(rb"^(# Try: soak run )scenario\.yaml\b", re.MULTILINE)
 """Where an editor finds the schema, in the first line of a file."""
 
 
@@ -115,6 +116,7 @@ def _write(original: _Original, path: Path, *, force: bool) -> list[Path]:
 
     schema = path.with_name(f"{original.kind}.schema.json")
     contents = {path: _EDITOR.sub(b"$schema=" + schema.name.encode(), original.content, count=1)}
+    contents[path] = _named(contents[path], path)
     contents |= {path.with_name(each.name): each.read_bytes() for each in original.beside}
     for each in contents:
         if each.exists() and not force:
@@ -126,6 +128,11 @@ def _write(original: _Original, path: Path, *, force: bool) -> list[Path]:
         except OSError as error:
             raise UsageError(f"{each}: {reason(error)} (choose another place)") from None
     return list(contents)
+
+
+def _named(content: bytes, path: Path) -> bytes:
+    """A scenario whose first lines say how to run it, under its own name."""
+    return _TRY.sub(lambda found: found[1] + path.name.encode(), content, count=1)
 
 
 def _list(*, as_json: bool) -> int:

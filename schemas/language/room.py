@@ -121,12 +121,13 @@ class TaskWords:
     """What tasks are called where each has exactly one attempt: `906 requests: 891 well, 15 failed`.
 
     states: the word of a state of tasks, by its name; others have their name. Of a case, attempt, worker and state say
-    nothing.
+    nothing. simulated: what is said of a simulation beside its verdict, where real runs have the same scenarios.
     """
 
     unit: str
     units: str
     states: Mapping[str, str]
+    simulated: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,6 @@ import pytest
 from http_servers import Handler, service
 from servers import free_port
 
-pytest.importorskip("locust")
-
 SCENARIO = """
 version: 1
 name: told

@@ -12,8 +12,6 @@ from soak.runner.targets.trials import Trial
 from soak.schemas.evidence.verdict import Status
 from soak.systems.gateway.defects import VARIABLE, Defect
 
-pytest.importorskip("locust")
-
 SCENARIO = """
 version: 1
 name: short

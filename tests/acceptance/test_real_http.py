@@ -13,8 +13,6 @@ from http_servers import Handler, endless, nobody, own_certificate, says_yes, se
 from soak.runner.cli import run_command
 from soak.schemas.language.load import load
 
-pytest.importorskip("locust")
-
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 COMMON = """
 version: 1

@@ -129,3 +129,8 @@ def test_what_is_not_a_url(
 def test_only_some_ask_a_service(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["init", "--from", "72h", "--url", "http://127.0.0.1:8000"]) == 2
     assert "--url: 72h.yaml asks no service at a URL (add --from http)" in capsys.readouterr().err
+
+
+def test_what_was_written_says_how_to_run_it_under_its_own_name(tmp_path: Path) -> None:
+    assert run_command(["init", str(tmp_path / "mine.yaml"), "--from", "http"]) == 0
+    assert "\n# Try: soak run mine.yaml --target http\n" in (tmp_path / "mine.yaml").read_text(encoding="utf-8")

@@ -403,6 +403,20 @@ def test_a_shipped_scenario_loads(path: str) -> None:
     assert load(ROOT / path).scenario.name
 
 
+PATCHES = re.compile(r"""^\s*(?:from|import) (?:locust|gevent)\b|importorskip\(["'](?:locust|gevent)""", re.MULTILINE)
+
+
+def test_no_test_imports_what_patches_its_process() -> None:
+    """Locust replaces threads and sockets of the process that imports it: then the process of the tests waits for ever."""
+    found = [
+        path
+        for path in (ROOT / "tests").rglob("*.py")
+        if path.name != "test_tidy.py" and PATCHES.search(path.read_text())
+    ]
+    assert found == []
+    assert PATCHES.search('import os\npytest.importorskip("locust")') and PATCHES.search("    from gevent import sleep")
+
+
 def test_scenarios_are_shipped() -> None:
     assert SCENARIOS
 

@@ -109,7 +109,12 @@ LANGUAGE = Language(
     levels={Kind.SAMPLE_IN_SERVICE: "requests in service", Kind.SAMPLE_OUTBOX: "rows in the outbox"},
     headline={"success": "success_rate", "p95": "latency_p95"},
     closed=True,
-    tasks=TaskWords("request", "requests", {"DONE": "well", "FAILED": "failed"}),
+    tasks=TaskWords(
+        "request",
+        "requests",
+        {"DONE": "well", "FAILED": "failed"},
+        simulated="simulated: a model answered the requests, no service was asked",
+    ),
     instead={"duration": "how long the service works on a request is gateway.service, or service: of a kind"},
     kind_service=_kind_service,
     words=lambda settings: (PROCESS,),

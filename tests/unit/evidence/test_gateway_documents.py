@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from soak.reports.data import read_run
 from soak.reports.render import render
+from soak.reports.timeline import draw_timeline
 from soak.runner.cli import run_command
 from soak.runner.evidence.directory import RunDirectory
 from soak.runner.evidence.verify import verify
@@ -82,7 +84,7 @@ PLAIN = """
 version: 1
 name: plain
 system: gateway
-duration: 1m
+duration: 90s
 seed: 1
 workload:
   arrivals: {rate: 20/s}
@@ -132,7 +134,11 @@ def test_requests_that_failed_are_told_as_requests(plain: Path) -> None:
     line = f"{well + failed:,} requests: {said}"
     loaded = load(plain / "scenario.yaml")
     made = decode_evidence((plain / "verdict.json").read_bytes(), Verdict, plain)
-    assert f"\n  {line}\n" in summary_lines(loaded, made, plain) and line in job_summary_of(made, loaded.scenario)
+    console, job = summary_lines(loaded, made, plain), job_summary_of(made, loaded.scenario)
+    assert f"\n  {line}\n" in console and line in job
+    assert f"throttled, {failed:,}: request {first['task']} at " in console and "PENDING" not in console
+    simulated = "imulated: a model answered the requests, no service was asked"
+    assert all(simulated in text for text in (console, job, summary, page))
     assert "IN_PROGRESS" not in summary and "<th>worker</th>" not in page and "Slowest requests" in page
 
 
@@ -150,3 +156,19 @@ def test_reasons_that_a_real_run_keeps_are_shown_with_their_files(plain: Path, t
     assert "[errors.log](errors.log), [system/errors.jsonl](system/errors.jsonl)" in summary
     assert "<td>status 500, &lt;b&gt;</td>" in page and '<a href="system/errors.jsonl">' in page
     assert '<a href="errors.log">' in (plain / "report.html").read_text(encoding="utf-8")
+
+
+def test_plots_of_a_short_run_end_with_it_and_name_no_window_that_is_longer(plain: Path) -> None:
+    made = draw_timeline(read_run(plain))
+    assert made
+    timeline = str(made.svg)
+    assert "Latency, since the start" in timeline and "30 min window" not in timeline
+    assert ">30s</text>" in timeline
+    for name in ("latency.svg", "success.svg", "tenants_latency.svg"):
+        drawn = (plain / "plots" / name).read_text(encoding="utf-8")
+        assert "scenario time [s]" in drawn and "30 min window" not in drawn
+
+
+def test_the_title_of_a_growth_plot_leaves_room_for_its_legend(plain: Path) -> None:
+    drawn = (plain / "plots" / "growth.svg").read_text(encoding="utf-8")
+    assert ">Latency</text>" in drawn and "fitted to means of tasks: " in drawn and "medians of up to 30 min" in drawn
