@@ -71,7 +71,9 @@ class Children:
         """Raise SoakError if the first process, or any of them, has ended by itself."""
         ended = [name for name, process in self._processes.items() if process.poll() is not None]
         if (self._processes and self._speaker and self._speaker.closed) or (of_any and ended):
-            raise SoakError(f"the load generator {' '.join(ended)} ended by itself (see {self.log})")
+            # The pipe of a process may be closed a moment before the process has ended.
+            names = " ".join(ended) or next(iter(self._processes))
+            raise SoakError(f"the load generator {names} ended by itself (see {self.log})")
 
     def kill(self, worker: int) -> None:
         """Kill a worker of this machine, as one that cannot be trusted to stop."""
