@@ -21,16 +21,20 @@ LANES = (
             "targets",
         }
     ),
-    frozenset({"test_real_pipeline", "test_pipeline_defects", "test_target_file_runs", "test_pipeline_processes"}),
     frozenset(
         {
+            "test_real_pipeline",
+            "test_pipeline_defects",
+            "test_target_file_runs",
+            "test_pipeline_processes",
             "test_real_gateway",
             "test_gateway_selftest",
-            "test_real_http",
-            "test_generator",
             "test_gateway_processes",
             "test_gateway_defects",
             "test_gateway_pages",
+            "test_distributed",
+            "test_real_http",
+            "test_generator",
             "test_checks_run",
         }
     ),
