@@ -44,9 +44,7 @@ def detail_of(error: BaseException) -> str:
         if isinstance(each, ssl.SSLCertVerificationError):
             return f"its certificate is not trusted: {shortened(each.verify_message)}"
         if isinstance(each, ssl.SSLError):
-            return (
-                f"no TLS connection: {shortened(getattr(each, 'reason', None) or each.strerror or type(each).__name__)}"
-            )
+            return f"no TLS connection: {shortened(getattr(each, 'reason', None) or type(each).__name__)}"
         if isinstance(each, socket.gaierror):
             return "its host name cannot be resolved"
         if isinstance(each, OSError) and each.errno:

@@ -314,8 +314,8 @@ def test_the_help_lists_every_command_under_a_heading(capsys: pytest.CaptureFixt
         elif headings and line:
             listed[line.split()[0]] = headings[-1]
     assert headings == ["Run", "Predict and explain", "Evidence", "Integrate", "Author"]
-    modules = {path.stem.rstrip("_") for path in (ROOT / "runner" / "cli").glob("[a-z]*.py")}
-    assert set(listed) == modules - {"options", "calibrate_arrivals"}
+    modules = {path.stem.rstrip("_").replace("_", "-") for path in (ROOT / "runner" / "cli").glob("[a-z]*.py")}
+    assert set(listed) == modules - {"options", "calibrate-arrivals"}
     assert (listed["run"], listed["verify"], listed["init"]) == ("Run", "Evidence", "Author")
 
 

@@ -19,6 +19,8 @@ FAILURES = {
     "retry-storm",
 }
 SEEN_SEVERAL_TIMES = {"db_outage", "disk_full", "port_taken"}
+LONG = {"gateway/1h.yaml", "gateway/4h.yaml"}
+"""Those with half a million tasks and more: only their first ten minutes are simulated here."""
 ABORTS = {"success-collapse", "duplicate-execution", "stalled", "guardrail-leak", "blind"}
 
 
@@ -29,7 +31,8 @@ def test_there_is_one_for_each_failure_scenario_and_abort_condition() -> None:
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: str(path.relative_to(ROOT / "scenarios")))
 def test_scenario(path: Path) -> None:
-    loaded = load(path)
+    long = path.relative_to(ROOT / "scenarios").as_posix() in LONG
+    loaded = load(path, settings=("duration=10m",) if long else ())
     expect: dict[str, Any] = loaded.data.get("x-expect", {"verdict": "PASS"})
     verdict, _ = simulate_scenario(loaded)
     assert verdict.verdict.value == expect["verdict"], verdict.reasons
