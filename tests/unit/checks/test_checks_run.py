@@ -138,8 +138,7 @@ def test_checks_are_made_when_they_should(tmp_path: Path) -> None:
     assert [(out / "system" / name).read_text().count("up") for name in ("A", "B", "down")] == [1, 1, 2]
     told = types(out)
     assert told[:3] == ["run.started", "check.value", "check.done"]
-    # On a busy machine a check of every 200 ms is still under way when the next one is due.
-    assert told.count("check.done") >= 1 + 2 + 2 + 3
+    assert told.count("check.done") >= 1 + 3 + 2 + 3
     assert told.index("checks.began") < told.index("teardown.done")
     assert told[-4:] == ["teardown.done", "teardown.done", "teardown.failed", "run.ended"]
     kept = json.loads((out / CHECKS).read_text())
