@@ -96,6 +96,9 @@ class _Header(_Typed):
     redelivery_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
     stop: Literal["all", "decidable"] | None = None
     target_sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
+    level: Annotated[int, msgspec.Meta(ge=0, le=4)] | None = None
+    promises: tuple[str, ...] | None = None
+    left_out: dict[str, str] | None = None
 
 
 _Number: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=9e12)]

@@ -79,3 +79,15 @@ class FromFile(Protocol):
 
     target_file: LoadedTarget
     target_sha256: str | None
+
+
+@runtime_checkable
+class Promising(Protocol):
+    """A task system whose promises are known: what it did not promise is not demanded.
+
+    See `Identity`; known once `admit` has returned.
+    """
+
+    level: int | None
+    promises: tuple[str, ...] | None
+    left_out: dict[str, str] | None

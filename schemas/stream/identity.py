@@ -27,7 +27,8 @@ class Identity:
     attached class in real seconds, if given. `redelivery_s`: maximum time until the work of a dead worker is started
     again, in seconds of scenario time, if declared by the target. `stop`: the run ends once its verdict is
     known: `all` objectives, or those that are `decidable` before the end. `target_sha256`: hash of the target file, if one
-    was given.
+    was given. `level`: how much of a task system that a target file describes can be judged, 0 to 4; None for all other targets.
+    `promises`: words for what it promises; None: everything. `left_out`: by fault that does not apply to it, why.
     """
 
     scenario: str
@@ -41,3 +42,6 @@ class Identity:
     redelivery_s: float | None = None
     stop: str | None = None
     target_sha256: str | None = None
+    level: int | None = None
+    promises: tuple[str, ...] | None = None
+    left_out: dict[str, str] | None = None

@@ -117,7 +117,8 @@ class Action:
 class Program:
     """What is started from a command line; its output is appended to `<name>.log`. after: names of what must be ready before.
 
-    outage: of a service, the type of the fault that takes it down, and `kill` how.
+    outage: of a service, the type of the fault that takes it down, and `kill` how. role: what it is to the system, such as
+    `broker` or `database`, by which faults of services call it, too.
     """
 
     name: str
@@ -129,6 +130,7 @@ class Program:
     stop: Stop
     outage: str | None = None
     kill: Kill = Kill()
+    role: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,12 +218,103 @@ class Ledger:
     time: TimeFormat
 
 
+class Promise(StrEnum):
+    """What a task system promises, by its word in a target file. What nobody promises is not demanded."""
+
+    AT_LEAST_ONCE = "at_least_once"
+    """Every accepted task is executed to its end, also when workers die."""
+
+    EXACTLY_ONCE_EFFECT = "exactly_once_effect"
+    """The same, and no task is executed again once it was DONE."""
+
+    EXCLUSIVE = "exclusive"
+    """No task is started while another execution of it runs."""
+
+    IDEMPOTENT_KEYS = "idempotent_keys"
+    """A key that was submitted is refused when it comes again."""
+
+    RETRIES = "retries"
+    """An attempt that fails with a transient error is made again, up to the attempts of the scenario."""
+
+    BACKOFF = "backoff"
+    """It waits in between as the scenario says."""
+
+    PERMANENT_ERRORS = "permanent_errors"
+    """An attempt that fails permanently is not made again."""
+
+    REDELIVERY = "redelivery"
+    """Work of a dead worker is started again within a time."""
+
+    LEASES = "leases"
+    HEARTBEATS = "heartbeats"
+    GUARDRAIL = "guardrail"
+    PRIORITIES = "priorities"
+    ORDER = "order"
+
+
+@dataclass(frozen=True, slots=True)
+class Promises:
+    """All that a system promises. redelivery_s: within which time of its own clock work of a dead worker is started again."""
+
+    made: frozenset[Promise] = frozenset()
+    redelivery_s: float | None = None
+
+    def __contains__(self, promise: Promise) -> bool:
+        return promise in self.made
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The worker processes of a task system: `count` of `program` (None: as many as the scenario has), each with its own name.
+
+    concurrency: tasks that each executes at a time. restarts: whether soak starts one again that has ended (otherwise the
+    system, or nobody, does).
+    """
+
+    program: Program
+    count: int | None = None
+    concurrency: int = 1
+    restarts: bool = True
+    kill: Kill = Kill(Killed.TREE)
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """How a program is asked: by `command`, once for each question, or by `process`, which lives and speaks JSON lines."""
+
+    command: str | None = None
+    process: str | None = None
+    directory: str = "{here}"
+    timeout_s: float = 30.0
+    at_a_time: int = 4
+    """Of commands: how many may run at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """Something that a user may say differently: `{option.NAME}`. default: None, where it must be said."""
+
+    name: str
+    default: str | None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A TCP proxy of soak's in front of an address, so that the network can be cut: `{proxy.NAME}` is its port."""
+
+    name: str
+    to: str
+
+
 @dataclass(frozen=True, slots=True)
 class TargetFile:
     """A whole target file, checked. system: None where the file does not name one.
 
     conventions: what of a scenario is otherwise with this target, as plain data. url, ready, metrics: of a service that requests
-    are sent to.
+    are sent to. workers, submit, census, promises: of a task system; census is a `Spoken`, or True where the submit process answers it.
+    faketime: how many times as fast the clock of all programs runs (None: as ours). tcp: whether the protocol is spoken over TCP,
+    for programs in containers or on other hosts.
     """
 
     name: str
@@ -241,6 +334,14 @@ class TargetFile:
     url: str | None = None
     ready: Probe | None = None
     metrics: Mapping[str, Metric] = field(default_factory=dict)
+    workers: Workers | None = None
+    submit: Spoken | None = None
+    census: Spoken | bool | None = None
+    promises: Promises | None = None
+    options: Mapping[str, Option] = field(default_factory=dict)
+    proxies: tuple[Proxy, ...] = ()
+    faketime: float | None = None
+    tcp: bool = False
 
     def process(self, name: str) -> Process:
         """The process of a name. Raises KeyError."""
