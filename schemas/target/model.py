@@ -312,9 +312,9 @@ class TargetFile:
     """A whole target file, checked. system: None where the file does not name one.
 
     conventions: what of a scenario is otherwise with this target, as plain data. url, ready, metrics: of a service that requests
-    are sent to. workers, submit, census, promises: of a task system; census is a `Spoken`, or True where the submit process answers it.
-    faketime: how many times as fast the clock of all programs runs (None: as ours). tcp: whether the protocol is spoken over TCP,
-    for programs in containers or on other hosts.
+    are sent to. workers, submit, census, promises: of a task system; census is True where the submit process answers for it.
+    faketime: how many times as fast the clock of all programs runs (None: as ours). tcp: whether the protocol is spoken over
+    TCP, for programs in containers or on other hosts.
     """
 
     name: str
