@@ -29,10 +29,10 @@ from soak.runner.targets.resources import Resources
 from soak.runner.targets.sockets import socket_directory
 from soak.schemas.errors import SoakError, writing
 from soak.schemas.stream.block import Block
-from soak.schemas.stream.events import CENSUS, Kind
+from soak.schemas.stream.events import CENSUS
 from soak.schemas.systems.queue.settings import queue_of
 from soak.schemas.target.load import LoadedTarget
-from soak.schemas.target.model import Promises, TargetFile
+from soak.schemas.target.model import Promises
 from soak.simulation.plan import Plan
 
 SYSTEM = "system"
@@ -44,7 +44,7 @@ _LOOK_REAL_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How a run is made. directory: of the run. values: of the names in braces that the target file does not give."""
+    """How a run is made. directory: of the run."""
 
     file: LoadedTarget
     directory: Path
@@ -84,11 +84,10 @@ class Drive:
         for name in self._control.names():
             self._workers.number(name)
         self._ledger = Ledger(context, self._server, self._account, self._workers, self._control)
-        self._control.struck = self._ledger.struck
         self._offers = Offers(context, self._account)
         self._control.start()
         self._offers.intake = self._intake(prepared)
-        self._census = Census(prepared, self._offers.intake)
+        self._census = Census(prepared, self._offers.intake, self._selector)
         self._resources = Resources(context, self._control.pids, way.directory, self._control.service_pids)
         self._stack.callback(context.close)
 
@@ -206,10 +205,3 @@ class Drive:
             remark(f"{words}{f' ({times} times)' if times > 1 else ''}")
         return context.journal.take(until_s)
 
-
-def file_of(loaded: LoadedTarget) -> TargetFile:
-    """The typed file."""
-    return loaded.file
-
-
-_ = Kind

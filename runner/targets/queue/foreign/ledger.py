@@ -1,12 +1,13 @@
 """The execution ledger: each attempt that a body reports, with its planned fate."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.queue.foreign.account import Account
 from soak.runner.targets.queue.foreign.server import Attempt, Server
 from soak.runner.targets.queue.names import Workers
-from soak.schemas.stream.events import Kind
+from soak.schemas.stream.events import KEY_SHIFT, Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.queue.actions import BODY_FAILS, Action
@@ -27,13 +28,16 @@ _FAILS = {
 class Strikes(Protocol):
     """What faults of attempts do to the worker that has one, by its name."""
 
+    blamed: Mapping[str, int]
+    """By worker that a fault was to end: the cause, until it is started again."""
+
     def worker_of(self, pid: int) -> str | None:
         """The worker that a process belongs to; None for a process of no worker that we know."""
 
-    def kill(self, name: str, cause: int) -> None:
+    def kill(self, name: str, cause: int) -> bool:
         """SIGKILL as the target file says; its end is noted with the cause."""
 
-    def pause(self, name: str, cause: int) -> None:
+    def pause(self, name: str) -> bool:
         """SIGSTOP."""
 
     def wake(self, name: str) -> None:
@@ -43,7 +47,7 @@ class Strikes(Protocol):
 class Ledger:
     """Told by the server when a body starts and ends, it decides what happens in between.
 
-    A fault that ends a worker says so by `struck`: all executions of that worker die of it.
+    An execution has died when its line is closed, whatever was killed.
     """
 
     def __init__(self, context: RunContext, server: Server, account: Account, workers: Workers, strikes: Strikes) -> None:
@@ -52,8 +56,6 @@ class Ledger:
         self._queue = queue_of(context.plan.scenario)
         self._limited, self._rules = limited(context.plan), rules(context.plan)
         self._locked_s = self._queue.busy_timeout_s
-        self._by_worker: dict[str, dict[int, Attempt]] = {}
-        """The executions that run, by worker."""
         self.strays = 0
         """Bodies whose task was never submitted."""
         server.answer(started=self._started, ended=self._ended, lost=self._lost, wrong=self._wrong)
@@ -65,14 +67,12 @@ class Ledger:
     def _started(self, attempt: Attempt) -> None:
         if attempt.number > self._account.highest:
             self.strays += 1
-            self._wrong(f"a body reports task {attempt.number >> 1}, which was never submitted")
+            self._wrong(f"a body reports task {attempt.number >> KEY_SHIFT}, which was never submitted")
             self._server.finish(attempt, end="permanent", error="unknown_task")
-            attempt.over = True
             return
         self._name(attempt)
         t_s = self._context.clock.scenario(attempt.started_at)
         attempt.attempt = self._account.started(attempt.number, self._workers.number(attempt.worker), t_s)
-        self._by_worker.setdefault(attempt.worker, {})[id(attempt)] = attempt
         if attempt.own:
             return
         service_s, attempt.cause, within = self._plan.fate(attempt.number, attempt.attempt, t_s)
@@ -107,39 +107,34 @@ class Ledger:
         self._context.at(end_s, lambda: self._finish(attempt))
 
     def _ended(self, attempt: Attempt, at: float, end: str, error: str) -> None:
+        if not attempt.attempt:
+            return  # of no task that was submitted
         t_s, action = self._context.clock.scenario(at), self._action(attempt)
         if action in {Action.HANG, Action.SLOW}:
             self._context.note(t_s, Kind.FAULT_SEEN, cause=attempt.cause)
         cause = attempt.cause if action in BODY_FAILS or action is Action.DB_LOCK else NO_CAUSE
         if attempt.own and end != "ok":
             cause = self._plan.vocabulary.cause("", error or end)
-        where = self._rest(attempt, t_s)
+        where = self._where(attempt)
         if end == "ok":
-            self._account.succeeded(*where, cause, self._ran_s(attempt, t_s))
+            self._account.succeeded(*where, t_s, cause, self._ran_s(attempt, t_s))
         else:
-            self._account.failed(*where, cause, self._ran_s(attempt, t_s), transient=end == "transient")
+            self._account.failed(*where, t_s, cause, self._ran_s(attempt, t_s), transient=end == "transient")
 
     def _lost(self, attempt: Attempt, at: float) -> None:
-        self._dies(attempt, self._context.clock.scenario(at), self._plan.vocabulary.cause("", GONE))
+        if not attempt.attempt:
+            return
+        t_s = self._context.clock.scenario(at)
+        cause = self._strikes.blamed.get(attempt.worker) or self._plan.vocabulary.cause("", GONE)
+        self._account.died(*self._where(attempt), t_s, cause, self._ran_s(attempt, t_s))
 
     def _wrong(self, words: str) -> None:
         self.wrong[words] = self.wrong.get(words, 0) + 1
 
     # What happens to them.
 
-    def struck(self, name: str, cause: int) -> None:
-        """A fault has ended a worker, now: what it ran dies of it."""
-        for each in list(self._by_worker.get(name, {}).values()):
-            self._dies(each, self._context.now(), cause)
-
-    def _dies(self, attempt: Attempt, t_s: float, cause: int) -> None:
-        attempt.over = True
-        self._account.died(*self._rest(attempt, t_s), cause, self._ran_s(attempt, t_s))
-
-    def _rest(self, attempt: Attempt, t_s: float) -> tuple[int, int, int, float]:
-        """An execution is over; returns its task, attempt and worker, and when."""
-        self._by_worker.get(attempt.worker, {}).pop(id(attempt), None)
-        return attempt.number, attempt.attempt, self._workers.number(attempt.worker), t_s
+    def _where(self, attempt: Attempt) -> tuple[int, int, int]:
+        return attempt.number, attempt.attempt, self._workers.number(attempt.worker)
 
     def _ran_s(self, attempt: Attempt, t_s: float) -> float:
         return max(0.0, t_s - self._context.clock.scenario(attempt.started_at))
@@ -163,12 +158,11 @@ class Ledger:
         if not attempt.over and self._is_reachable(attempt):
             self._inject(attempt)
             self._strikes.kill(attempt.worker, attempt.cause)
-            self.struck(attempt.worker, attempt.cause)
 
     def _hang(self, attempt: Attempt) -> None:
         if not attempt.over and self._is_reachable(attempt):
             self._inject(attempt)
-            self._strikes.pause(attempt.worker, attempt.cause)
+            self._strikes.pause(attempt.worker)
             wakes_s = self._context.now() + self._plan.fault_of(attempt.cause).hang_for_s
             self._context.at(wakes_s, lambda: self._strikes.wake(attempt.worker))
 
