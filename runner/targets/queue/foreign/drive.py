@@ -134,7 +134,7 @@ class Drive:
                     )
                 )
             )
-        return self._stack.enter_context(closing(self._spoken(prepared)))
+        raise NotImplementedError
 
     def __enter__(self) -> "Drive":
         return self
@@ -199,7 +199,7 @@ class Drive:
         self._control.wake_all()
         self._server.close()
         until_s = context.now()
-        for state, count in self._census.take(self._account.snapshot()).items():
+        for state, count in self._census.take().items():
             context.note(until_s, CENSUS[state], value=count)
         for words, times in self._ledger.wrong.items():
             remark(f"{words}{f' ({times} times)' if times > 1 else ''}")

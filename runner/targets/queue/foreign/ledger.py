@@ -28,8 +28,9 @@ _FAILS = {
 class Strikes(Protocol):
     """What faults of attempts do to the worker that has one, by its name."""
 
-    blamed: Mapping[str, int]
-    """By worker that a fault was to end: the cause, until it is started again."""
+    @property
+    def blamed(self) -> Mapping[str, int]:
+        """By worker that a fault was to end: the cause, until it is started again."""
 
     def worker_of(self, pid: int) -> str | None:
         """The worker that a process belongs to; None for a process of no worker that we know."""

@@ -37,8 +37,9 @@ class ForeignTarget:
     @property
     def redelivery_s(self) -> float | None:
         """In real seconds: its promise is of its own clock."""
-        promised_s = self.target_file.file.promises and self.target_file.file.promises.redelivery_s
-        return promised_s / (self.target_file.file.faketime or 1.0) if promised_s is not None else None
+        file = self.target_file.file
+        promised_s = file.promises.redelivery_s if file.promises else None
+        return None if promised_s is None else promised_s / (file.faketime or 1.0)
 
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
         """Raises UsageError for a scenario that this target cannot run, ScenarioError for what its file lacks."""
