@@ -122,7 +122,7 @@ class Account:
         self._becomes(task, TaskState.IN_PROGRESS)
 
     def succeeded(self, number: int, attempt: int, worker: int, t_s: float, cause: int, ran_s: float) -> None:
-        """An execution has ended well: its task is DONE. cause: of a fault that it met all the same."""
+        """An execution has succeeded: its task is DONE. cause: of a fault that it met all the same."""
         task = self._over(number, attempt, worker, t_s, cause, ran_s)
         if task.state in OPEN:
             self._close(task, number, Kind.TASK_DONE, t_s, attempt, worker)
@@ -157,7 +157,14 @@ class Account:
     # States.
 
     def _close(
-        self, task: _Task, number: int, kind: Kind, t_s: float, attempt: int = 0, worker: int = -1, cause: int = NO_CAUSE
+        self,
+        task: _Task,
+        number: int,
+        kind: Kind,
+        t_s: float,
+        attempt: int = 0,
+        worker: int = -1,
+        cause: int = NO_CAUSE,
     ) -> None:
         if task.state is TaskState.PENDING:
             # Its last execution had failed, and one that was started before it has not.

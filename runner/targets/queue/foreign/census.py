@@ -31,7 +31,7 @@ class Counting(Protocol):
 
 
 class Census:
-    """Takes the census of a system where its target file says how. What is no count is left out, and said."""
+    """Takes the census of a system where its target file says how. Entries that are not counts are left out, and said."""
 
     def __init__(self, prepared: Prepared, intake: object, selector: selectors.BaseSelector) -> None:
         self._says = prepared.file.census
@@ -46,7 +46,7 @@ class Census:
             return {}
         wrong = [name for name, count in found.items() if name not in _STATES or type(count) is not int or count < 0]
         if wrong:
-            remark(f"the census has what is no number of tasks in a state: {', '.join(wrong)} (it is left out)")
+            remark(f"not a number of tasks in a state: {', '.join(wrong)} (left out of the census)")
         return {_STATES[name]: count for name, count in found.items() if name not in wrong}
 
     def _by_intake(self) -> Mapping[str, Any] | None:
@@ -91,6 +91,8 @@ class Census:
             found = None
         if popen.returncode or not isinstance(found, dict):
             said = shortened(output.decode(errors="replace").strip())
-            remark(f"the census could not be taken: {words[0]} exited with {popen.returncode} and said {said or 'nothing'}")
+            remark(
+                f"the census could not be taken: {words[0]} exited with {popen.returncode} and said {said or 'nothing'}"
+            )
             return None
         return found

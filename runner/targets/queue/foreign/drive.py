@@ -75,7 +75,9 @@ class Drive:
         self._context = context = RunContext.held(plan, way.speed, 0.0, 0.0)
         sockets = Path(enter(socket_directory()))
         tcp = ("127.0.0.1", 0) if file.tcp else None
-        self._server = enter(closing(Server(self._selector, unix=sockets / "soak", tcp=tcp, token=secrets.token_hex(16))))
+        self._server = enter(
+            closing(Server(self._selector, unix=sockets / "soak", tcp=tcp, token=secrets.token_hex(16)))
+        )
         prepared = self._prepared()
         self._account = Account(context, prepared.file.promises or Promises())
         restart_s = queue_of(plan.scenario).worker_restart_s / way.speed
@@ -204,4 +206,3 @@ class Drive:
         for words, times in self._ledger.wrong.items():
             remark(f"{words}{f' ({times} times)' if times > 1 else ''}")
         return context.journal.take(until_s)
-

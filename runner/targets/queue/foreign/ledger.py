@@ -51,7 +51,9 @@ class Ledger:
     An execution has died when its line is closed, whatever was killed.
     """
 
-    def __init__(self, context: RunContext, server: Server, account: Account, workers: Workers, strikes: Strikes) -> None:
+    def __init__(
+        self, context: RunContext, server: Server, account: Account, workers: Workers, strikes: Strikes
+    ) -> None:
         self._context, self._plan = context, context.plan
         self._server, self._account, self._workers, self._strikes = server, account, workers, strikes
         self._queue = queue_of(context.plan.scenario)
@@ -171,7 +173,7 @@ class Ledger:
         """Whether the process of an attempt belongs to a worker that can be struck."""
         if attempt.pid and self._strikes.worker_of(attempt.pid) == attempt.worker:
             return True
-        self._wrong(f"worker {attempt.worker!r} is no process of this run: it cannot be killed or stopped")
+        self._wrong(f"worker {attempt.worker!r} is not a process of this run: it cannot be killed or stopped")
         return False
 
     def _inject(self, attempt: Attempt) -> None:
