@@ -17,6 +17,9 @@ def judge_laws(judge: Judge) -> list[LawResult]:
     lost = judge.telemetry.lost_events
     results = []
     for law in _laws(judge):
+        if not law.applies:
+            results.append(LawResult(law.name, law.description, Status.NOT_APPLICABLE, None, law.detail))
+            continue
         status = Status.INCONCLUSIVE if law.broken is None else Status.FAIL if law.broken else Status.PASS
         detail = law.detail
         if lost and law.broken != 0:

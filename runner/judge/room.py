@@ -29,12 +29,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """What must be true of every run. broken: by how much it is not; None where that cannot be told yet, for `detail`."""
+    """What must be true of every run. broken: by how much it is not; None where that cannot be told yet, for `detail`.
+
+    applies: whether the target promises it at all; `detail` says why it does not.
+    """
 
     name: str
     description: str
     broken: float | None
     detail: str
+    applies: bool = True
 
 
 @dataclass(frozen=True, slots=True)

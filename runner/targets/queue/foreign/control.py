@@ -5,6 +5,7 @@
 
 import signal
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -87,6 +88,7 @@ class Control:
         self._asked: dict[str, tuple[ProcessId, float]] = {}
         """Workers that were asked to stop, and when, in monotonic seconds."""
         self._paused: dict[str, set[ProcessId]] = {}
+        self._blamed: dict[str, int] = {}
 
     # The course of the run.
 
@@ -124,6 +126,11 @@ class Control:
         self.services.close()
 
     # Workers.
+
+    @property
+    def blamed(self) -> Mapping[str, int]:
+        """By worker that a fault was to end: the cause, until it is started again."""
+        return self._blamed
 
     def names(self) -> list[str]:
         """The names of all workers."""
@@ -170,7 +177,7 @@ class Control:
     def _expect_end(self, name: str, cause: int, back_s: float | None) -> ProcessId | None:
         process = self.process(name)
         if process is not None:
-            self.services.expected[name] = cause
+            self.services.expected[name] = self._blamed[name] = cause
             self._back_s.pop(name, None)
             if back_s is not None:
                 self._back_s[name] = back_s
@@ -224,6 +231,8 @@ class Control:
         return self._launcher.environment_of(program), self._launcher.folder_of(program)
 
     def _saw(self, seen: Seen) -> None:
+        if seen.what is Happening.STARTED:
+            self._blamed.pop(seen.name, None)
         if seen.what is Happening.ENDED:
             self._paused.pop(seen.name, None)
             if (back_s := self._back_s.pop(seen.name, None)) is not None:
