@@ -60,6 +60,7 @@ def run(
     target: str = "simulation",
     speed: float | None = None,
     patience_s: float | None = None,
+    target_options: Mapping[str, str] | None = None,
     out: AnyPath | None = None,
     tier: str | None = None,
     overlays: Iterable[AnyPath] = (),
@@ -82,7 +83,7 @@ def run(
 
     with heard_by(on_remark or _nobody):
         note_former_name(target)
-        driven = make_target(target, speed, patience_s)
+        driven = make_target(target, speed, patience_s, target_options)
         loaded = _loaded(scenario, tier, overlays, settings, seed, conventions(driven))
         place = None if out is None else Path(out)
         try:

@@ -1,6 +1,7 @@
 """One `soak resume`: continues a run that failed midway or was interrupted, up to its verdict."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from soak.runner.console import tell
@@ -20,16 +21,18 @@ from soak.schemas.stream.identity import Identity
 from soak.schemas.target.load import LoadedTarget, load_target
 
 
-def resume_run(path: Path, *, as_json: bool, target_file: Path | None = None) -> int:
+def resume_run(
+    path: Path, *, as_json: bool, target_file: Path | None = None, target_options: Mapping[str, str] | None = None
+) -> int:
     """Continue a run that failed midway or was interrupted, or judge it if it had ended; returns the exit code.
 
-    target_file: the one of the run, where it lies. Raises SoakError.
+    target_file: the one of the run, where it lies; target_options: the options that it was given. Raises SoakError.
     """
     directory = RunDirectory.open(path)
     directory.claim()
     past = read_past(directory)
     # A wrong --target says nothing of whether the run can go on: its teardown waits for the right one.
-    file = None if _has_ended(past) else _file_of(past.identity, target_file)
+    file = None if _has_ended(past) else _file_of(past.identity, target_file, target_options)
     try:
         target = _going_on(past, path, file)
     except UsageError:
@@ -85,7 +88,7 @@ def _going_on(past: Past, path: Path, file: LoadedTarget | None) -> Target | Non
     return target
 
 
-def _file_of(identity: Identity, file: Path | None) -> LoadedTarget | None:
+def _file_of(identity: Identity, file: Path | None, options: Mapping[str, str] | None) -> LoadedTarget | None:
     """The target file that the run was against; None where there was none. Raises UsageError."""
     if identity.target_sha256 is None:
         if file is not None:
@@ -94,7 +97,8 @@ def _file_of(identity: Identity, file: Path | None) -> LoadedTarget | None:
     if file is None:
         remedy = "add --target FILE: its commands start from the folder that it lies in"
         raise UsageError(f"this run was against a target file named {identity.target} ({remedy})")
-    loaded = load_target(file)
+    loaded = load_target(file, options)
     if loaded.sha256 != identity.target_sha256:
-        raise UsageError(f"{file}: is not the target file of this run, which is kept with it (give that one)")
+        what = "is not the target file of this run, with its options; it is kept with the run"
+        raise UsageError(f"{file}: {what} (give that one, and its --option)")
     return loaded

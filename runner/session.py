@@ -2,7 +2,7 @@
 
 import contextlib
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -60,10 +60,14 @@ def run_scenario(
     processes: int | None = None,
     locust_master: str | None = None,
     expect_workers: int | None = None,
+    target_options: Mapping[str, str] | None = None,
 ) -> int:
     """Run a scenario file and print the verdict; returns the exit code."""
     note_former_name(target_name)
-    target = make_target(target_name, speed, patience_s) if replay is None else _recorded(replay, target_name, speed)
+    if replay is None:
+        target = make_target(target_name, speed, patience_s, target_options)
+    else:
+        target = _recorded(replay, target_name, speed)
     have_load_made(target, options_of(processes, locust_master, expect_workers))
     loaded = load(path, tier=tier, overlays=overlays, settings=settings, conventions=conventions(target))
     verdict, directory = run_loaded(loaded, target, out=out, abort=abort, notify=notify, stop=stop)

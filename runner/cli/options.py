@@ -60,6 +60,29 @@ patience_option = click.option(
 )
 
 
+def _options(ctx: click.Context, param: click.Parameter, said: tuple[str, ...]) -> dict[str, str]:
+    """Options of a target file by name. Raises click.BadParameter."""
+    found: dict[str, str] = {}
+    for each in said:
+        name, is_there, value = each.partition("=")
+        if not name or not is_there:
+            raise click.BadParameter(f"{each!r} is not NAME=VALUE (write it like broker=redis).", ctx, param)
+        if name in found:
+            raise click.BadParameter(f"{name} is given twice (keep one).", ctx, param)
+        found[name] = value
+    return found
+
+
+options_option = click.option(
+    "--option",
+    "target_options",
+    multiple=True,
+    callback=_options,
+    metavar="NAME=VALUE",
+    help="Option of the target file, such as broker=redis. May be repeated.",
+)
+
+
 jobs_option = click.option(
     "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Number of simulating processes. [default: one per core]"
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from soak.runner.cli.options import json_option, run_directory_argument
+from soak.runner.cli.options import json_option, options_option, run_directory_argument
 
 
 @click.command("resume")
@@ -16,8 +16,9 @@ from soak.runner.cli.options import json_option, run_directory_argument
     metavar="FILE",
     help="The target file of the run, where it lies; needed if it had one.",
 )
+@options_option
 @json_option
-def command(run_directory: Path, target_file: Path | None, as_json: bool) -> int:
+def command(run_directory: Path, target_file: Path | None, target_options: dict[str, str], as_json: bool) -> int:
     """Continue a real run that was interrupted, or whose runner was killed, from the end of its event stream.
 
     The scenario's clock is stopped while the runner is down, however long that takes. The time from the last flush of the stream
@@ -30,4 +31,4 @@ def command(run_directory: Path, target_file: Path | None, as_json: bool) -> int
     """
     from soak.runner.resume import resume_run
 
-    return resume_run(run_directory, as_json=as_json, target_file=target_file)
+    return resume_run(run_directory, as_json=as_json, target_file=target_file, target_options=target_options)

@@ -10,6 +10,7 @@ from soak.runner.cli.options import (
     all_settings,
     job_summary_option,
     json_option,
+    options_option,
     override_options,
     patience_option,
     scenario_argument,
@@ -25,8 +26,9 @@ from soak.runner.cli.options import (
     show_default=True,
     metavar="NAME",
     help="What to run against: simulation, orchestrator, calls, pipeline, gateway, http (the service at http.url), a target file "
-    "(FILE.yaml), or your own class as module:Class.",
+    "(FILE.yaml), an adapter (see `soak target list`), or your own class as module:Class.",
 )
+@options_option
 @click.option(
     "--speed",
     type=Positive(100_000),

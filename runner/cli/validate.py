@@ -1,13 +1,13 @@
 """`soak validate`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
-from soak.runner.cli.options import all_settings, json_option, override_options
+from soak.runner.cli.options import all_settings, json_option, options_option, override_options
 from soak.runner.console import remark, tell
 from soak.schemas.errors import FileError, Problem, ScenarioError, SoakError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @click.command("validate")
 @click.argument("scenarios", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SCENARIO...")
 @override_options
+@options_option
 @json_option
 def command(
     scenarios: tuple[Path, ...],
@@ -26,6 +27,7 @@ def command(
     settings: tuple[str, ...],
     overlays: tuple[Path, ...],
     tier: str | None,
+    target_options: dict[str, str],
     as_json: bool,
 ) -> int:
     """Check scenario and target files and list every mistake, each with file, line, column and what to write instead.
@@ -39,9 +41,9 @@ def command(
       soak validate scenarios/*.yaml
       soak validate scenarios/72h.yaml --tier pr --set queue.workers=2
       soak validate scenarios/72h.yaml --overlay calibrated.yaml
-      soak validate targets/my-pipeline.yaml
+      soak validate targets/my-pipeline.yaml --option broker=redis
     """
-    changes = _Changes(tier, overlays, all_settings(settings, duration, seed), _Once())
+    changes = _Changes(tier, overlays, all_settings(settings, duration, seed), _Once(), target_options)
     checked = {path: _check(path, changes) for path in scenarios}
     if as_json:
         tell(_as_json(checked))
@@ -113,6 +115,8 @@ class _Changes:
     overlays: tuple[Path, ...]
     settings: Sequence[str]
     read: _Once
+    options: Mapping[str, str]
+    """Of target files."""
 
     @property
     def words(self) -> str:
@@ -130,8 +134,11 @@ def _check(path: Path, changes: _Changes) -> tuple[list[Problem], list[Problem]]
 
     try:
         if path != STDIN and describes_a_target(document := changes.read(path)):
-            loaded_from(document, path)
+            loaded_from(document, path, changes.options)
             return [], []
+        if changes.options:
+            what = "--option applies to target files, and this is a scenario"
+            raise ScenarioError([Problem(str(path), 0, 0, "", what, "remove it")])
         sources = Sources.read(path, changes.overlays, changes.read)
         return [], list(cautions(sources.load(tier=changes.tier, settings=changes.settings)))
     except ScenarioError as error:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from soak.runner.linux import refuse_elsewhere
 from soak.runner.load.options import Options
+from soak.runner.targets.adapters import adapters
 from soak.runner.targets.base import Loading, Target
 from soak.runner.targets.room import named, room_of, target_names
 from soak.schemas.errors import ScenarioError, UsageError, quoted
@@ -11,23 +12,28 @@ from soak.schemas.language.registry import OURS
 from soak.schemas.language.registry import names as systems
 from soak.schemas.stream.identity import target_now
 from soak.schemas.target.load import SUFFIXES, LoadedTarget, load_target
+from soak.schemas.target.options import Given
 
 SIMULATION = "simulation"
 _SIMULATE = "run it on Linux, or leave out --target: a simulation runs anywhere"
 
 
-def make_target(name: str, speed: float | None = None, patience_s: float | None = None) -> Target:
+def make_target(
+    name: str, speed: float | None = None, patience_s: float | None = None, options: Given | None = None
+) -> Target:
     """A target by name, by the path of a target file (which ends in .yaml or .yml), or an attached class.
 
     Raises UsageError, and ScenarioError with all problems of a target file. `speed` is for those that run on the real clock;
-    `patience_s`, how long a call may take, for attached classes.
+    `patience_s`, how long a call may take, for attached classes; `options` for target files, ours and others.
     """
     name = target_now(name)
-    file = is_file(name)
-    found = None if file or name == SIMULATION or ":" in name else named(name)
-    if patience_s is not None and (file or found or name == SIMULATION):
+    path = file_of(name)
+    found = None if path or name == SIMULATION or ":" in name else named(name)
+    if patience_s is not None and (path or found or name == SIMULATION):
         remedy = "remove it, or name a --target as package.module:Class"
         raise UsageError(f"--patience applies to attached classes only, not to {name} ({remedy})")
+    if options and not path:
+        raise UsageError(f"--option applies to target files and adapters, not to {name} (remove it)")
     if name == SIMULATION:
         from soak.runner.targets.simulation import Simulation
 
@@ -37,9 +43,16 @@ def make_target(name: str, speed: float | None = None, patience_s: float | None 
             )
         return Simulation()
     refuse_elsewhere(f"--target {name}", _SIMULATE)
-    if file:
-        return from_file(load_target(Path(name)), speed or 1.0)
+    if path:
+        return from_file(load_target(path, options), speed or 1.0, bundled=not is_file(name))
     return found.make(speed or 1.0) if found else _attached(name, speed or 1.0, patience_s)
+
+
+def file_of(name: str) -> Path | None:
+    """The target file that a target is called by, or the one of an adapter; None for any other target."""
+    if is_file(name):
+        return Path(name)
+    return None if ":" in name else adapters().get(name)
 
 
 def have_load_made(target: Target, load: Options | None) -> None:
@@ -57,8 +70,8 @@ def is_file(name: str) -> bool:
     return name.endswith(SUFFIXES)
 
 
-def from_file(loaded: LoadedTarget, speed: float) -> Target:
-    """The target that a target file describes. Raises ScenarioError where no system takes it."""
+def from_file(loaded: LoadedTarget, speed: float, *, bundled: bool = False) -> Target:
+    """The target that a target file describes; `bundled`: whether it is ours. Raises ScenarioError where no system takes it."""
     name, wanted = loaded.file.name, loaded.file.system
     if name in (SIMULATION, *target_names()):
         what = f"{quoted(name)} is a target of soak"
@@ -71,15 +84,22 @@ def from_file(loaded: LoadedTarget, speed: float) -> Target:
         what = f"target files do not describe the system {quoted(wanted)}"
         remedy = f"they describe {', '.join(takers)}; {room_of(wanted).advice or 'leave out --target to simulate it'}"
         raise ScenarioError([loaded.document.problem(("system",), what, remedy)])
-    by_url = loaded.file.url is not None
-    meant = wanted or next((each for each in takers if room_of(each).reached_by_url is by_url), next(iter(takers)))
-    return takers[meant](loaded, speed)
+    return takers[wanted or _told(loaded, list(takers))](loaded, speed, bundled)
+
+
+def _told(loaded: LoadedTarget, takers: list[str]) -> str:
+    """The system of a target file that names none, by its keys."""
+    keys: dict[str | None, str] = {}
+    for system in takers:
+        keys.setdefault(room_of(system).told_by, system)
+    said = [system for key, system in keys.items() if key is not None and (key,) in loaded.document.keys]
+    return said[0] if said else keys.get(None, takers[0])
 
 
 def _attached(name: str, speed: float, patience_s: float | None) -> Target:
     from soak.runner.targets.locate import find_class
 
-    kind = find_class(name, (SIMULATION, *target_names()))
+    kind = find_class(name, (SIMULATION, *target_names(), *adapters()))
     for system in OURS:
         if attach := room_of(system).attach:
             return attach(name, kind, speed, patience_s)

@@ -55,15 +55,16 @@ class Room:
 
     named: those that have a name. attach: makes a target of a class of a user's own (its name, the class, speed-up factor,
     patience in real seconds or None); None where there is no such thing. from_file: makes a target (`base.FromFile`) of what a
-    target file says, for a speed-up factor, or raises ScenarioError; None where target files do not describe the system.
-    reached_by_url: whether those that say `url` and no system are of this one. files_resumable: whether a run of a target file
-    can go on. needs: what a run takes of the machine. advice: what to write after `run it with` in a message.
+    target file says, for a speed-up factor and whether it is one of ours, or raises ScenarioError; None where target files do
+    not describe the system. told_by: the key by which a target file that names no system is of this one; None: it is where it has
+    no such key. files_resumable: whether a run of a target file can go on. needs: what a run takes of the machine. advice: what
+    to write after `run it with` in a message.
     """
 
     named: Sequence[Named] = ()
     attach: Callable[[str, type[Queue] | type[System], float, float | None], Target] | None = None
-    from_file: Callable[[LoadedTarget, float], Target] | None = None
-    reached_by_url: bool = False
+    from_file: Callable[[LoadedTarget, float, bool], Target] | None = None
+    told_by: str | None = None
     files_resumable: bool = True
     needs: Callable[[Plan], Iterable[Need]] = _none
     advice: str = ""

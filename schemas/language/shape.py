@@ -62,7 +62,8 @@ def shape_problems(
         return []
     from soak.schemas.validator import Validator
 
-    top = {key for key, each in shape.get("properties", {}).items() if resolve(each).get("type") in {"object", "array"}}
+    sections = ("object", "array")
+    top = {key for key, each in shape.get("properties", {}).items() if resolve(each).get("type") in sections}
     problems = [problem for error in Validator(shape).iter_errors(data) for problem in _problems(document, error, top)]
     return [problem for problem in problems if problem.where not in garbled]
 

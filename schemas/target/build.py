@@ -1,6 +1,6 @@
 """Checked plain data, with defaults filled in, to a typed target file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, TypeAlias
 
 from soak.schemas.target.choices import PROBES
@@ -13,33 +13,45 @@ from soak.schemas.target.model import (
     Ledger,
     LogLine,
     Metric,
+    Needs,
+    Option,
     Probe,
     ProbeKind,
     Process,
     Program,
+    Promise,
+    Promises,
+    Proxy,
     Source,
+    Spoken,
     Stop,
     Supervisor,
     TargetFile,
     TimeFormat,
+    Workers,
     WrittenFile,
 )
+from soak.schemas.target.options import text_of
+from soak.schemas.target.own_ports import ports_of, with_own_port
 from soak.schemas.units import duration
 
 Data: TypeAlias = Mapping[str, Any]
 
 
-def build_target(data: Data) -> TargetFile:
-    """The target file of valid data."""
+def build_target(data: Data, options: Mapping[str, str] | None = None) -> TargetFile:
+    """The target file of valid data. options: the values of its options, by which services are left out."""
     source, supervisor = data.get("source"), data.get("supervisor")
+    services = [each for each in data["services"] if is_there(each, options or {})]
+    left_out = {each["name"] for each in data["services"]} - {each["name"] for each in services}
+    data = without(data, left_out)
     return TargetFile(
         name=data["name"],
         title=data["title"],
         system=data.get("system"),
         environment=data["environment"],
-        ports=tuple(data["ports"]),
+        ports=ports_of({**data, "services": services}),
         files=tuple(WrittenFile(each["path"], each["text"], each["executable"]) for each in data["files"]),
-        services=tuple(_program(each["name"], each) for each in data["services"]),
+        services=tuple(_program(each["name"], with_own_port(each)) for each in data["services"]),
         supervisor=_supervisor(supervisor) if supervisor else None,
         processes=tuple(map(_process, data["processes"])),
         faults={name: _fault(each) for name, each in data["faults"].items()},
@@ -50,7 +62,61 @@ def build_target(data: Data) -> TargetFile:
         url=data["url"].rstrip("/") if "url" in data else None,
         ready=_probe(data.get("ready")),
         metrics={name: _metric(each) for name, each in data["metrics"].items()},
+        workers=_workers(data["workers"]) if "workers" in data else None,
+        submit=_spoken(data["submit"]) if "submit" in data else None,
+        census=_census(data.get("census")),
+        promises=_promises(data["promises"]) if "promises" in data else None,
+        options={name: _option(name, each) for name, each in data["options"].items()},
+        proxies=tuple(Proxy(name, str(to)) for name, to in data["proxies"].items()),
+        faketime=float(data["clock"]["faketime"]) if "clock" in data else None,
+        tcp=data["tcp"],
+        needs=_needs(data["needs"]) if "needs" in data else None,
     )
+
+
+def is_there(service: Data, options: Mapping[str, str]) -> bool:
+    """Whether the options have the values that a service is there for."""
+    return all(options.get(name) == text_of(value) for name, value in service.get("when", {}).items())
+
+
+def without(data: Data, left_out: Set[str]) -> Data:
+    """A target file without some of its services; nothing waits for them."""
+
+    def waiting(entry: Data) -> Data:
+        return {**entry, "after": [each for each in entry.get("after", ()) if each not in left_out]}
+
+    services = [waiting(each) for each in data["services"] if each["name"] not in left_out]
+    others = {key: waiting(data[key]) for key in ("workers", "source", "supervisor") if key in data}
+    return {**data, **others, "services": services, "processes": [*map(waiting, data["processes"])]}
+
+
+def _workers(data: Data) -> Workers:
+    kill = _kill(data.get("kill", {}), Killed.TREE)
+    return Workers(_program("workers", data), data.get("count"), data["concurrency"], data["restarts"], kill)
+
+
+def _spoken(data: Data) -> Spoken:
+    at_a_time = data.get("at_a_time", 4)
+    return Spoken(data.get("command"), data.get("process"), data["directory"], duration(data["timeout"]), at_a_time)
+
+
+def _census(data: Any) -> Spoken | bool | None:
+    return True if data is True else _spoken(data) if data else None
+
+
+def _promises(data: Sequence[str | Mapping[str, str]]) -> Promises:
+    words = frozenset(Promise(each) if isinstance(each, str) else Promise.REDELIVERY for each in data)
+    times = [duration(each["redelivery"]) for each in data if not isinstance(each, str)]
+    return Promises(words, times[0] if times else None)
+
+
+def _option(name: str, data: Data) -> Option:
+    default = text_of(data["default"]) if "default" in data else None
+    return Option(name, default, data["description"], tuple(map(text_of, data.get("choices", ()))))
+
+
+def _needs(data: Data) -> Needs:
+    return Needs(tuple(data["modules"]), data["python"], data.get("env"))
 
 
 def _seconds(data: Data, key: str) -> float | None:
@@ -68,6 +134,7 @@ def _program(name: str, data: Data) -> Program:
         stop=_stop(data["stop"]),
         outage=data.get("outage"),
         kill=_kill(data.get("kill", {}), Killed.TREE),
+        role=data.get("role"),
     )
 
 

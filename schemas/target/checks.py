@@ -11,6 +11,8 @@ from soak.schemas.language.registry import known, language_of
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.target.choices import CHOICES, GOES_WITH
 from soak.schemas.target.order import circle
+from soak.schemas.target.own_ports import ports_of
+from soak.schemas.target.task_checks import task_problems
 from soak.schemas.target.templates import PORT, fill, known_names, names_in
 
 Data: TypeAlias = Mapping[str, Any]
@@ -18,24 +20,26 @@ Data: TypeAlias = Mapping[str, Any]
 _ANY_NUMBER = "1"
 """What stands for a name in braces when a text is looked at."""
 
-_AS_THEY_ARE = ("conventions",)
-"""Keys below which nothing in braces is replaced."""
+_AS_THEY_ARE = frozenset({"conventions", "options"})
+"""Keys below which nothing in braces is replaced but options."""
 
 
 def problems(document: Document) -> Iterator[Problem]:
     """All of them, of a document whose shape is right."""
     data: Any = document.data
     yield from _system(document, data)
+    ports = ports_of(data)
     for where, value, key in _walk(data):
         yield from _choice(document, where, value, key)
         if isinstance(value, str):
-            yield from _text(document, where, value, key, tuple(data.get("ports", ())))
+            yield from _text(document, where, value, key, ports)
     yield from _queries(document, data)
     yield from _files(document, data)
     yield from _names(document, data)
     yield from _who_starts(document, data)
     yield from _order(document, data)
     yield from _reached(document, data)
+    yield from task_problems(document, data)
 
 
 def _walk(value: Any, where: Where = ()) -> Iterator[tuple[Where, Any, str]]:
@@ -46,7 +50,7 @@ def _walk(value: Any, where: Where = ()) -> Iterator[tuple[Where, Any, str]]:
     yield where, value, key
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for step, inner in items:
-        if (*where, step) != _AS_THEY_ARE:
+        if where or step not in _AS_THEY_ARE:
             yield from _walk(inner, (*where, step))
 
 
@@ -79,7 +83,8 @@ def _choice(document: Document, where: Where, value: Any, key: str) -> Iterator[
 
 
 def _text(document: Document, where: Where, text: str, key: str, ports: tuple[str, ...]) -> Iterator[Problem]:
-    names = known_names(where, ports)
+    data: Any = document.data
+    names = known_names(where, data, ports)
     unknown = [name for name in names_in(text) if name not in names]
     for name in dict.fromkeys(unknown):
         if name.startswith(PORT) and not ports:
@@ -88,7 +93,7 @@ def _text(document: Document, where: Where, text: str, key: str, ports: tuple[st
             meant = did_you_mean(name, names)
             remedy = f"{meant}{' ' if meant.endswith('?') else '; '}{{{{{name}}}}} stands for the text {{{name}}}"
         yield document.problem(where, f"unknown name {{{shortened(name)}}}", remedy)
-    if not unknown and (check := _CHECKS.get(_PATTERN if key == "log" and _is_probe(where) else key)):
+    if not unknown and (check := _CHECKS.get(_checked_as(where, key))):
         # Of a text with a name in it only the rest can be looked at.
         filled = fill(text, dict.fromkeys(names, _ANY_NUMBER))
         for what, remedy in check(filled):
@@ -96,8 +101,11 @@ def _text(document: Document, where: Where, text: str, key: str, ports: tuple[st
             yield document.problem(where, what.replace(quoted(filled), quoted(text)), remedy)
 
 
-def _is_probe(where: Where) -> bool:
-    return len(where) > 1 and where[-2] in {"ready", "live"}
+def _checked_as(where: Where, key: str) -> str:
+    """The key of `_CHECKS` for the text at a place."""
+    if where[0] == "proxies":
+        return "tcp"
+    return _PATTERN if key == "log" and len(where) > 1 and where[-2] in {"ready", "live"} else key
 
 
 Finding: TypeAlias = tuple[str, str]
@@ -155,6 +163,8 @@ _PATTERN = "command_line"
 _CHECKS: Mapping[str, Callable[[str], Iterator[Finding]]] = {
     "command": _command,
     "exec": _command,
+    "process": _command,
+    "python": _command,
     _PATTERN: _pattern,
     "pattern": _one_group,
     "http": _url,
@@ -198,7 +208,7 @@ def _programs(data: Data) -> Iterator[tuple[Where, Data]]:
 
 
 def _names(document: Document, data: Data) -> Iterator[Problem]:
-    seen = {each for each in ("source", "supervisor") if each in data}
+    seen = {each for each in ("source", "supervisor", "workers") if each in data}
     for where, each in _programs(data):
         if each["name"] in seen:
             what = f"the name {quoted(each['name'])} is duplicated"
@@ -272,7 +282,9 @@ def _fault_types(data: Data) -> list[str]:
 def _order(document: Document, data: Data) -> Iterator[Problem]:
     """What waits for what: names that there are, and no circle."""
     programs = [(where, each["name"], each.get("after", [])) for where, each in _programs(data)]
-    programs += [((key,), key, data[key].get("after", [])) for key in ("source", "supervisor") if key in data]
+    programs += [
+        ((key,), key, data[key].get("after", [])) for key in ("source", "supervisor", "workers") if key in data
+    ]
     names = [name for _, name, _ in programs]
     for where, _, after in programs:
         for place, other in enumerate(after):

@@ -14,6 +14,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "metric": ("prometheus", "json", "log"),
     "ledger": ("jsonl", "sqlite"),
     "fault": ("begin", "sqlite"),
+    **dict.fromkeys(("submit", "census"), ("command", "process")),
     **dict.fromkeys(("go", "disconnect", "begin", "end"), ACTIONS),
 }
 """Keys of which there is one, by the kind of mapping: the key at which it is, or what it is where it has a name."""
@@ -33,6 +34,7 @@ GOES_WITH: Mapping[tuple[str, str], tuple[str, ...]] = {
     **{("metric", key): with_ for key, with_ in _OF_A_METRIC.items()},
     **{("ledger", key): with_ for key, with_ in _OF_A_LEDGER.items()},
     ("fault", "end"): ("begin",),
+    ("submit", "at_a_time"): ("command",),
     **{(kind, key): ("http",) for kind in ("go", "disconnect", "begin", "end") for key in ("method", "body")},
 }
 """With which of them a key goes, by kind of mapping and key; all others go with any."""

@@ -1,5 +1,6 @@
 """A target file to typed data, or to all its problems."""
 
+import json
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from soak.schemas.language.shape import shape_problems, with_defaults
 from soak.schemas.target.build import build_target
 from soak.schemas.target.checks import problems
 from soak.schemas.target.model import TargetFile
+from soak.schemas.target.options import Given, option_problems, put_in, values_of
 
 SUFFIXES = (".yaml", ".yml")
 """What the name of a target file ends in."""
@@ -21,27 +23,31 @@ SUFFIXES = (".yaml", ".yml")
 
 @dataclass(frozen=True, slots=True)
 class LoadedTarget:
-    """A target file, and what it was read from. folder: what its relative paths start from, `{here}`."""
+    """A target file, and what it was read from. folder: what its relative paths start from, `{here}`.
+
+    content: the file, and the options given as comments at its end. options: those given, by name.
+    """
 
     file: TargetFile
     folder: Path
     content: bytes
     document: Document = field(compare=False, repr=False)
+    options: Given = field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
-        """Hash of the file as it is."""
+        """Hash of the content."""
         import hashlib
 
         return hashlib.sha256(self.content).hexdigest()
 
 
-def load_target(path: Path) -> LoadedTarget:
-    """The target file at `path`.
+def load_target(path: Path, options: Given | None = None) -> LoadedTarget:
+    """The target file at `path`, with the options that were given.
 
-    Raises ScenarioError with every problem of the file, and UsageError when it cannot be read.
+    Raises ScenarioError with every problem of the file and of the options, and UsageError when it cannot be read.
     """
-    return loaded_from(read_document(path, "target"), path)
+    return loaded_from(read_document(path, "target"), path, options)
 
 
 def describes_a_target(document: Document) -> bool:
@@ -52,18 +58,29 @@ def describes_a_target(document: Document) -> bool:
     return not own.isdisjoint(document.data) and "workload" not in document.data
 
 
-def loaded_from(document: Document, path: Path) -> LoadedTarget:
-    """The target file in a document that was read from `path`. Raises ScenarioError."""
-    folder, schema = folder_of(path), target_schema()
+def loaded_from(document: Document, path: Path, options: Given | None = None) -> LoadedTarget:
+    """The target file in a document that was read from `path`; its data are changed. Raises ScenarioError."""
+    folder, schema, given = folder_of(path), target_schema(), options or {}
     if isinstance(document.data, dict) and "workload" in document.data:
         what, remedy = "is a scenario, not a target file", "give it in front of --target"
         raise ScenarioError([document.problem(("workload",), what, remedy, at_key=True)])
+    name = document.data.get("name") if isinstance(document.data, dict) else None
+    values = values_of(document, given, str(name))
+    put_in(document, values, schema)
     found = document.problems + shape_problems(document, schema=schema)
     if not found:
         found = list(problems(document))
+    found += option_problems(document, given)
     if found:
         raise ScenarioError(found)
-    return LoadedTarget(build_target(_completed(document.data, schema)), folder, document.content, document)
+    content = document.content + _as_comments(given)
+    return LoadedTarget(build_target(_completed(document.data, schema), values), folder, content, document, given)
+
+
+def _as_comments(options: Given) -> bytes:
+    """Options as they are kept with the file: the lines of the file stay where they are."""
+    lines = [f"# --option {json.dumps(f'{name}={value}', ensure_ascii=False)}" for name, value in options.items()]
+    return "".join(f"\n{line}" for line in lines).encode()
 
 
 def _completed(data: Any, schema: Schema) -> Any:

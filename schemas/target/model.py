@@ -267,8 +267,8 @@ class Promises:
 class Workers:
     """The worker processes of a task system: `count` of `program` (None: as many as the scenario has), each with its own name.
 
-    concurrency: tasks that each executes at a time. restarts: whether soak starts one again that has ended (otherwise the
-    system, or nobody, does).
+    In its texts the names `{name}` and `{port}`, which are of one worker, stay until it is started. concurrency: tasks that each
+    executes at a time. restarts: whether soak starts one again that has ended (otherwise the system, or nobody, does).
     """
 
     program: Program
@@ -292,11 +292,12 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """Something that a user may say differently: `{option.NAME}`. default: None, where it must be said."""
+    """Something that a user may say differently: `{option.NAME}`. default: None, where it must be said. choices: empty: any."""
 
     name: str
     default: str | None
     description: str = ""
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,13 +309,22 @@ class Proxy:
 
 
 @dataclass(frozen=True, slots=True)
+class Needs:
+    """Python modules that the interpreter `python` must have. env: the environment that has them (None: the target's name)."""
+
+    modules: tuple[str, ...]
+    python: str
+    env: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TargetFile:
     """A whole target file, checked. system: None where the file does not name one.
 
     conventions: what of a scenario is otherwise with this target, as plain data. url, ready, metrics: of a service that requests
     are sent to. workers, submit, census, promises: of a task system; census is True where the submit process answers for it.
     faketime: how many times as fast the clock of all programs runs (None: as ours). tcp: whether the protocol is spoken over
-    TCP, for programs in containers or on other hosts.
+    TCP, for programs in containers or on other hosts. needs: what must be installed.
     """
 
     name: str
@@ -342,6 +352,7 @@ class TargetFile:
     proxies: tuple[Proxy, ...] = ()
     faketime: float | None = None
     tcp: bool = False
+    needs: Needs | None = None
 
     def process(self, name: str) -> Process:
         """The process of a name. Raises KeyError."""

@@ -1,7 +1,7 @@
 """Names in braces in the texts of a target file: `{dir}`, `{port.health}`. `{{name}}` stands for `{name}`; all else is itself."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any, TypeVar
@@ -21,7 +21,13 @@ ALWAYS: Mapping[str, str] = {
     "config": "a JSON file with the settings of the scenario, in real seconds",
     "replay": "a file with the records to send",
 }
-"""What is known in every text, and what it stands for; beside these the ports, as `port.NAME`."""
+"""What is known in every text, and what it stands for; beside these the ports, as `port.NAME`, and options, as `option.NAME`."""
+
+OF_TASKS: Mapping[str, str] = {
+    "kit": "a folder with the package `soak` as far as tasks and submitters need it, for another interpreter",
+    "workers": "the number of workers",
+}
+"""The same, in the target file of a task system; beside these the ports of proxies, as `proxy.NAME`."""
 
 WITHIN: Mapping[str, tuple[str, ...]] = {
     "pid": ("stop", "kill", "faults"),
@@ -30,21 +36,37 @@ WITHIN: Mapping[str, tuple[str, ...]] = {
     "process": ("faults",),
     "sink": ("faults",),
     "after": ("query",),
+    "port": ("services", "workers"),
 }
 """What is known only in texts below one of these keys: a process id, seconds since 1970, the length of a fault in seconds, the
-process or sink that it strikes, the largest position that was read."""
+process or sink that it strikes, the largest position that was read, a port of one's own."""
 
-PORT = "port."
+PORT, PROXY, OPTION = "port.", "proxy.", "option."
 
 T = TypeVar("T")
 
-__all__ = ["ALWAYS", "PORT", "WITHIN", "expand", "fill", "fill_command", "known_names", "names_in"]
+__all__ = [
+    "ALWAYS",
+    "OF_TASKS",
+    "OPTION",
+    "PORT",
+    "PROXY",
+    "WITHIN",
+    "expand",
+    "fill",
+    "fill_command",
+    "known_names",
+    "names_in",
+]
 
 
-def known_names(where: Where, ports: tuple[str, ...]) -> list[str]:
-    """The names that the text at `where` may hold."""
+def known_names(where: Where, data: Mapping[str, Any], ports: Iterable[str]) -> list[str]:
+    """The names that the text at `where` of a target file may hold."""
     here = [name for name, keys in WITHIN.items() if not {*keys}.isdisjoint(where)]
-    return [*ALWAYS, *here, *(f"{PORT}{each}" for each in ports)]
+    tasks = [*OF_TASKS, *(f"{PROXY}{each}" for each in data.get("proxies", ()))] if "submit" in data else []
+    submitted = ["key", "payload"] if where == ("submit", "command") else []
+    options = [f"{OPTION}{each}" for each in data.get("options", ())]
+    return [*ALWAYS, *here, *submitted, *(f"{PORT}{each}" for each in ports), *tasks, *options]
 
 
 def fill_command(text: str, values: Mapping[str, str]) -> str:

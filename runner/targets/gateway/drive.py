@@ -15,7 +15,6 @@ from soak.runner.targets.gateway.config import SYSTEM, values_of, write_settings
 from soak.runner.targets.gateway.faults import Struck, strike_of
 from soak.runner.targets.gateway.metrics import Metrics
 from soak.runner.targets.gateway.reasons import Reasons
-from soak.runner.targets.gateway.service import Service
 from soak.runner.targets.gateway.watch import Watch
 from soak.runner.targets.losses import put_losses
 from soak.runner.targets.offspring import offspring_ended
@@ -23,6 +22,7 @@ from soak.runner.targets.processes.actions import Actions
 from soak.runner.targets.processes.background import Background
 from soak.runner.targets.processes.faults import Faults
 from soak.runner.targets.processes.prepared import prepare
+from soak.runner.targets.processes.service import Service
 from soak.runner.targets.resources import Resources
 from soak.schemas.errors import SoakError, writing
 from soak.schemas.language.http import Exchange

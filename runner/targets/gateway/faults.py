@@ -8,13 +8,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from soak.runner.targets.context import RunContext
-from soak.runner.targets.gateway.service import Service
 from soak.runner.targets.gateway.watch import Watch
 from soak.runner.targets.processes.actions import Actions
 from soak.runner.targets.processes.ending import kill, send_all
 from soak.runner.targets.processes.group import Happening, Seen
 from soak.runner.targets.processes.identity import ProcessId, tree
 from soak.runner.targets.processes.probes import Probed
+from soak.runner.targets.processes.service import Service
 from soak.runner.targets.processes.strikes import Asked, SqliteLock, Strike
 from soak.schemas.language.faults import TELEMETRY_LOSS, Fault
 from soak.schemas.language.windows import Window

@@ -39,10 +39,10 @@ def _bundled(name: str, speed: float) -> Target:
     return FileTarget(load_target(_FOLDER / name), speed, bundled=True)
 
 
-def _of_file(loaded: "LoadedTarget", speed: float) -> Target:
+def _of_file(loaded: "LoadedTarget", speed: float, bundled: bool) -> Target:
     from soak.runner.targets.gateway.target import FileTarget
 
-    return FileTarget(loaded, speed)
+    return FileTarget(loaded, speed, bundled=bundled)
 
 
 def _trials() -> "Trials":
@@ -67,7 +67,7 @@ ROOM = Room(
         Named("gateway-postgres", _postgres, trials=_trials),
     ),
     from_file=_of_file,
-    reached_by_url=True,
+    told_by="url",
     files_resumable=False,
     needs=_needs,
     advice="--target http (with http.url), --target gateway, or a target file of your own",

@@ -24,10 +24,10 @@ def _bundled(speed: float) -> Target:
     return PipelineTarget(load_target(_FILE), speed, bundled=True)
 
 
-def _of_file(loaded: "LoadedTarget", speed: float) -> Target:
+def _of_file(loaded: "LoadedTarget", speed: float, bundled: bool) -> Target:
     from soak.runner.targets.pipeline.target import PipelineTarget
 
-    return PipelineTarget(loaded, speed)
+    return PipelineTarget(loaded, speed, bundled=bundled)
 
 
 def _trials() -> "Trials":

@@ -42,8 +42,12 @@ class Managed:
         launcher: Launcher,
         background: Background,
         ends: Ends,
+        *,
+        sweeps: bool = True,
     ) -> None:
+        """sweeps: whether what it leaves behind in its session is ended when it has ended."""
         assert process.program is not None
+        self._sweeps = sweeps
         self.process = process
         self.waits = waits
         self.state = State.WAITING
@@ -177,7 +181,8 @@ class Managed:
         if self._asked:
             self._asked.cancel()
         if self._child:
-            kill_session(self._child.id.pid)
+            if self._sweeps:
+                kill_session(self._child.id.pid)
             self._child.exit()
         self.id, self._asked, self.state = None, None, state
 

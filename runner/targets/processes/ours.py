@@ -93,6 +93,11 @@ class Ours(Group):
         """How often a process was started again."""
         return self._supervisor.restarts(name) if self._supervisor else 0
 
+    def put_off(self, name: str, wait_s: float) -> None:
+        """A process that is down is started again so long from now, in real seconds, whatever the policy says."""
+        if self._supervisor:
+            self._supervisor.put_off(name, wait_s)
+
     def stop(self) -> None:
         """See `Group`."""
         assert self._supervisor

@@ -3,14 +3,15 @@
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from soak.runner.targets.processes.launch import Launcher
 from soak.runner.targets.processes.ports import free_ports
 from soak.schemas.errors import Problem, Where, writing
 from soak.schemas.target.load import LoadedTarget
-from soak.schemas.target.model import Program, TargetFile
+from soak.schemas.target.model import Program, Spoken, Stop, TargetFile
 from soak.schemas.target.templates import PORT, expand, names_in
 
 _EXECUTABLE = 0o755
@@ -39,7 +40,12 @@ def prepare(
     """
     ports = free_ports(loaded.file.ports) if ports is None else ports
     whole = directory.resolve()
-    file = expand(loaded.file, {**_own(loaded), "dir": str(whole), **values, **_texts(ports)})
+    known = {**_own(loaded), "dir": str(whole), **values, **_texts(ports)}
+    file = expand(loaded.file, known)
+    if loaded.file.workers:
+        # The name is that of each worker, put in when it is started.
+        of_each = {name: value for name, value in known.items() if name != "name"}
+        file = replace(file, workers=expand(loaded.file.workers, of_each))
     for each in file.files:
         path = Path(each.path)
         with writing(path.relative_to(whole)):
@@ -58,20 +64,34 @@ def missing_commands(loaded: LoadedTarget, processes: Iterable[str] | None = Non
     file = expand(loaded.file, _own(loaded))
     wanted = None if processes is None else {*processes}
     launcher = Launcher(Path(), loaded.folder.resolve(), file.environment)
-    for where, program in _places(file):
+    for where, program in _places(loaded, file):
         unwanted = wanted is not None and where[0] == "processes" and program.name not in wanted
         if not unwanted and not _is_below(program) and (found := launcher.missing(program)):
-            yield loaded.document.problem((*where, found.key), found.what, found.remedy)
+            key = "process" if (*where, "process") in loaded.document.keys else found.key
+            yield loaded.document.problem((*where, key), found.what, found.remedy)
 
 
-def _places(file: TargetFile) -> Iterator[tuple[Where, Program]]:
+def _places(loaded: LoadedTarget, file: TargetFile) -> Iterator[tuple[Where, Program]]:
     """All that soak starts, each with its place in the target file."""
-    yield from ((("services", place), each) for place, each in enumerate(file.services))
+    data: Any = loaded.document.data
+    # Some services may have been left out, so that their places are found by their names.
+    services = [each["name"] for each in data.get("services", ())]
+    yield from ((("services", services.index(each.name)), each) for each in file.services)
     if file.source:
         yield ("source",), file.source.program
     if file.supervisor:
         yield ("supervisor",), file.supervisor.program
     yield from ((("processes", place), each.program) for place, each in enumerate(file.processes) if each.program)
+    if file.workers:
+        yield ("workers",), file.workers.program
+    yield from _spoken("submit", file.submit)
+    yield from _spoken("census", file.census)
+
+
+def _spoken(key: str, said: Spoken | bool | None) -> Iterator[tuple[Where, Program]]:
+    """What is run to be asked, as a program."""
+    if isinstance(said, Spoken) and (command := said.command or said.process):
+        yield (key,), Program(key, command, said.directory, {}, (), None, Stop())
 
 
 def _is_below(program: Program) -> bool:

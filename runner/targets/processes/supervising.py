@@ -31,6 +31,7 @@ class Policy:
     backoff_s: from the end that was noticed to restart n in a row, n from 1; the row ends after reset_after_s of being ready.
     max_restarts: with more of them within within_s the process is given up. start_timeout_s: a process that is not ready by
     then is killed, which counts as a failure. unhealthy_after: red probes in a row after which it is killed; None: never.
+    sweeps: whether what a process leaves behind in its session is ended before it is started again.
     """
 
     when: When
@@ -43,6 +44,7 @@ class Policy:
     grace_s: float
     order: Sequence[str]
     unhealthy_after: int | None = None
+    sweeps: bool = True
 
 
 class What(StrEnum):
@@ -102,7 +104,9 @@ class Supervisor:
         }
         by_name = {each.name: each for each in processes}
         self._managed: Mapping[str, Managed] = {
-            name: Managed(by_name[name], waits[name], policy.start_timeout_s, launcher, background, ends)
+            name: Managed(
+                by_name[name], waits[name], policy.start_timeout_s, launcher, background, ends, sweeps=policy.sweeps
+            )
             for name in start_order(waits)
         }
         self._background = background
@@ -141,6 +145,11 @@ class Supervisor:
     def restarts(self, name: str) -> int:
         """How often a process was started again."""
         return self._managed[name].restarts
+
+    def put_off(self, name: str, wait_s: float) -> None:
+        """A process that is down is started again so long from now, in real seconds, whatever the policy says."""
+        if self._managed[name].state is State.WAITING:
+            self._managed[name].due_at = time.monotonic() + wait_s
 
     @property
     def is_ready(self) -> bool:

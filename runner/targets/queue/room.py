@@ -1,14 +1,18 @@
 """The system `queue` on a real clock: the bundled orchestrator, and classes of a user's own."""
 
 from collections.abc import Iterator
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from soak.contract import Queue, System
 from soak.runner.targets.base import Target
 from soak.runner.targets.room import Named, Need, Room
 from soak.runner.targets.trials import Trials
+from soak.schemas.errors import ScenarioError
 from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.plan import Plan
+
+if TYPE_CHECKING:
+    from soak.schemas.target.load import LoadedTarget
 
 _FILES_PER_WORKER = 4
 
@@ -37,6 +41,15 @@ def _attach(name: str, kind: type[Queue] | type[System], speed: float, patience_
     return QueueAdapter(name, cast("type[Queue]", kind), speed, patience_s)
 
 
+def _of_file(loaded: "LoadedTarget", speed: float, bundled: bool) -> Target:
+    from soak.runner.targets.queue.foreign.target import ForeignTarget
+
+    if not loaded.file.submit:
+        what = "does not say how a task is given to the system"
+        raise ScenarioError([loaded.document.problem((), what, "add submit: {command: submit.sh {key} {payload}}")])
+    return ForeignTarget(loaded, speed, bundled=bundled)
+
+
 def _needs(plan: Plan) -> Iterator[Need]:
     workers = queue_of(plan.scenario).workers
     yield Need(open_files=workers * _FILES_PER_WORKER, who=f"{workers} workers")
@@ -45,6 +58,9 @@ def _needs(plan: Plan) -> Iterator[Need]:
 ROOM = Room(
     named=(Named("orchestrator", _orchestrator, resumable=True, trials=_trials),),
     attach=_attach,
+    from_file=_of_file,
+    told_by="submit",
+    files_resumable=False,
     needs=_needs,
-    advice="--target orchestrator, or your own queue as package.module:Class",
+    advice="--target orchestrator, an adapter such as --target celery, a target file, or your own queue as package.module:Class",
 )

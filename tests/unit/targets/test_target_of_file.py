@@ -62,8 +62,8 @@ def test_a_path_is_the_target_of_its_file(files: Path) -> None:
         ("name: simulation", "1:7: name: 'simulation' is a target of soak (give this one another name)"),
         ("name: orchestrator", "1:7: name: 'orchestrator' is a target of soak (give this one another name)"),
         (
-            "name: mine\nsystem: queue",
-            "2:9: system: target files do not describe the system 'queue' (they describe pipeline, gateway;",
+            "name: mine\nsystem: calls",
+            "2:9: system: target files do not describe the system 'calls' (they describe queue, pipeline, gateway;",
         ),
         ("nam: mine", "1:1: nam: unknown key 'nam' (did you mean 'name'?)"),
     ],

@@ -12,7 +12,6 @@ from servers import fetch, until
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.gateway.faults import Outage, Slow, Struck, strike_of
 from soak.runner.targets.gateway.metrics import Metrics
-from soak.runner.targets.gateway.service import Service
 from soak.runner.targets.gateway.watch import Watch
 from soak.runner.targets.offspring import offspring_ended
 from soak.runner.targets.processes.actions import Actions
@@ -21,6 +20,7 @@ from soak.runner.targets.processes.ending import kill_tree
 from soak.runner.targets.processes.identity import stat
 from soak.runner.targets.processes.launch import StartError
 from soak.runner.targets.processes.prepared import prepare
+from soak.runner.targets.processes.service import Service
 from soak.schemas.language.load import load
 from soak.schemas.stream.events import Kind
 from soak.schemas.target.load import load_target

@@ -1,20 +1,20 @@
 """The programs of a target file: started, followed, taken down by faults and started again, stopped."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from soak.runner.console import remark
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.processes.background import Background
-from soak.runner.targets.processes.ending import kill, wait_for_end
+from soak.runner.targets.processes.ending import kill, stop_tree, wait_for_end
 from soak.runner.targets.processes.group import SUPERVISOR, Group, Happening, Seen
 from soak.runner.targets.processes.identity import ProcessId, all_processes, tree
 from soak.runner.targets.processes.launch import StartError
 from soak.runner.targets.processes.ours import Ours
 from soak.runner.targets.processes.prepared import Prepared
 from soak.runner.targets.processes.probes import Probed, Subject, probe
-from soak.runner.targets.processes.starting import READY_WITHIN_S
+from soak.runner.targets.processes.starting import GRACE_S, READY_WITHIN_S
 from soak.runner.targets.processes.supervising import Policy, When
 from soak.runner.targets.processes.theirs import Theirs
 from soak.schemas.stream.events import Kind
@@ -22,7 +22,7 @@ from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.schemas.target.model import ProbeKind, Program
 
 _BACKOFF_S, _LONGEST_BACKOFF_S = 0.5, 30.0
-_POLICY = Policy(
+KEPT_ALIVE = Policy(
     When.ALWAYS,
     lambda number: min(_LONGEST_BACKOFF_S, _BACKOFF_S * 2 ** (number - 1)),
     max_restarts=1_000_000,
@@ -44,20 +44,24 @@ _STOPS_WITHIN_S = 60.0
 class Service:
     """All programs of a run. One that ends does not end the run: what its end does to requests is for the judge to see."""
 
-    def __init__(self, prepared: Prepared, background: Background) -> None:
+    def __init__(self, prepared: Prepared, background: Background, policy: Policy = KEPT_ALIVE) -> None:
+        """policy: how soak keeps the processes alive that no supervisor of the target file does."""
         self._prepared, self._background = prepared, background
         file = prepared.file
         names = tuple(each.name for each in file.processes)
         kind = Ours if file.supervisor is None else Theirs
-        self.group: Group = kind(prepared, background, _POLICY, names)
+        self.group: Group = kind(prepared, background, policy, names)
         self.programs = {each.name: each for each in file.services}
-        self._numbers = {name: number for number, name in enumerate((*names, *self.programs, SUPERVISOR))}
+        self.numbers = {name: number for number, name in enumerate((*names, *self.programs, SUPERVISOR))}
+        """By name, the number under which the stream has a process; others have none."""
         self._threads = ThreadPoolExecutor(2, "outages")
         self._taken_down: set[str] = set()
         self._coming_back: list[Future[str]] = []
         self._reported: set[str] = set()
         self.expected: dict[str, int] = {}
         """By process, the cause of its next end: a fault that is to end it."""
+        self.unexpected = NO_CAUSE
+        """The cause of all other ends."""
         self.listeners: list[Callable[[Seen], None]] = []
 
     def start(self) -> None:
@@ -89,7 +93,7 @@ class Service:
         for seen in self.group.poll():
             t_s = min(context.clock.scenario(seen.at), context.now())
             if seen.what is Happening.ENDED:
-                self._note(t_s, Kind.PROCESS_EXITED, seen.name, self.expected.pop(seen.name, NO_CAUSE))
+                self._note(t_s, Kind.PROCESS_EXITED, seen.name, self.expected.pop(seen.name, self.unexpected))
             elif seen.what is Happening.STARTED:
                 self._note(t_s, Kind.PROCESS_STARTED, seen.name)
             elif seen.what is Happening.ABANDONED and SUPERVISOR not in self.group.programs.gone():
@@ -104,17 +108,17 @@ class Service:
                 self._reported.add(name)
                 if name != SUPERVISOR:  # whose end the group itself has told
                     remark(f"the run goes on, but {why}")
-                self._note(self._context.now(), Kind.PROCESS_EXITED, name)
+                self._note(self._context.now(), Kind.PROCESS_EXITED, name, self.unexpected)
 
     def _note(self, t_s: float, kind: Kind, name: str, cause: int = NO_CAUSE) -> None:
-        self._context.note_process(t_s, kind, name, self._numbers.get(name, -1), cause)
+        self._context.note_process(t_s, kind, name, self.numbers.get(name, -1), cause)
 
     def pids(self) -> dict[str, int]:
         """What is measured, by name: the processes and their supervisor with all that they started; without any, the services."""
         alive = self.group.programs.processes()
         roots = {name: each for name, each in alive.items() if name not in self.programs}
         roots |= self.group.ids()
-        return _with_descendants(roots or alive)
+        return with_descendants(roots or alive)
 
     # Outages.
 
@@ -122,15 +126,20 @@ class Service:
         """The service that faults of a type take down."""
         return next((each for each in self.programs.values() if each.outage == fault_type), None)
 
-    def take_down(self, program: Program, cause: int) -> "Future[bool]":
-        """Kill a service, in the background: whether it is gone."""
+    def named(self, name: str) -> Program | None:
+        """The service of a name, or else the first one of a role."""
+        found = self.programs.get(name)
+        return found or next((each for each in self.programs.values() if each.role == name), None)
+
+    def take_down(self, program: Program, cause: int, *, politely: bool = False) -> "Future[bool]":
+        """Kill a service, in the background: whether it is gone. politely: stop it as the target file says."""
         if (process := self.process(program)) is None:
             done: Future[bool] = Future()
             done.set_result(False)
             return done
         self._taken_down.add(program.name)
         self.expected[program.name] = cause
-        return self._threads.submit(self._kill, program, process)
+        return self._threads.submit(self._stop if politely else self._kill, program, process)
 
     def process(self, program: Program) -> ProcessId | None:
         """The process of a service; None while it is down."""
@@ -152,6 +161,12 @@ class Service:
         launcher = self._prepared.launcher
         kill(process, program.kill, launcher.environment_of(program), launcher.folder_of(program))
         return wait_for_end([process], _ENDS_WITHIN_S)
+
+    def _stop(self, program: Program, process: ProcessId) -> bool:
+        launcher, grace_s = self._prepared.launcher, program.stop.grace_s
+        environment, folder = launcher.environment_of(program), launcher.folder_of(program)
+        stop_tree(process, program.stop, GRACE_S if grace_s is None else grace_s, environment, folder)
+        return not process.is_alive()
 
     @property
     def is_down(self) -> bool:
@@ -190,6 +205,7 @@ class Service:
     def is_back(self, program: Program, why: str) -> None:
         """Note that it was started again, or say why not."""
         self._taken_down.discard(program.name)
+        self._reported.discard(program.name)
         if why:
             self._reported.add(program.name)
             remark(f"the run goes on, but {program.name} could not be started again: {why}")
@@ -213,7 +229,8 @@ class Service:
         self.group.end_now()
 
 
-def _with_descendants(roots: dict[str, ProcessId]) -> dict[str, int]:
+def with_descendants(roots: Mapping[str, ProcessId]) -> dict[str, int]:
+    """The process ids of these and of all that they started, by name; what a process of a name started is `name/pid`."""
     processes = all_processes()
     found = {name: each.pid for name, each in roots.items()}
     named = set(found.values())
