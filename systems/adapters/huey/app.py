@@ -15,7 +15,9 @@ def named(place: str) -> Any:
 
 
 settings = kit.settings()
-huey = named(os.environ["APP"]) if os.environ.get("APP") else RedisHuey("soak", url=os.environ["REDIS_URL"], results=False)
+huey = (
+    named(os.environ["APP"]) if os.environ.get("APP") else RedisHuey("soak", url=os.environ["REDIS_URL"], results=False)
+)
 
 
 @huey.task(retries=settings["max_attempts"] - 1, retry_delay=settings["backoff_s"][0] if settings["backoff_s"] else 0)

@@ -42,7 +42,11 @@ def run(consumer: str, idle_ms: int) -> None:
     while True:
         _, entries, *_ = redis.xautoclaim(STREAM, GROUP, consumer, min_idle_time=idle_ms, count=1)
         if not entries:
-            entries = [each for _, found in redis.xreadgroup(GROUP, consumer, {STREAM: ">"}, count=1, block=500) for each in found]
+            entries = [
+                each
+                for _, found in redis.xreadgroup(GROUP, consumer, {STREAM: ">"}, count=1, block=500)
+                for each in found
+            ]
         for entry, task in entries:
             work(entry, task)
 

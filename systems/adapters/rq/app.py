@@ -28,7 +28,11 @@ def work(payload: str) -> None:
 def enqueue(payload: str) -> None:
     """Put a task into the queue, with as many retries as the scenario has attempts."""
     waits = [ceil(each) for each in settings["backoff_s"]] if os.environ["SCHEDULER"] == "--with-scheduler" else [0]
-    queue.enqueue(task, payload, retry=Retry(max=settings["max_attempts"] - 1, interval=waits) if settings["max_attempts"] > 1 else None)
+    queue.enqueue(
+        task,
+        payload,
+        retry=Retry(max=settings["max_attempts"] - 1, interval=waits) if settings["max_attempts"] > 1 else None,
+    )
 
 
 settings = kit.settings()

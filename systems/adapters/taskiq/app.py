@@ -14,7 +14,11 @@ def made() -> BaseRedisBroker:
     """The broker that the target file asks for."""
     if os.environ["BROKER"] == "list":
         return ListQueueBroker(os.environ["REDIS_URL"])
-    return RedisStreamBroker(os.environ["REDIS_URL"], idle_timeout=int(float(os.environ["IDLE_S"]) * 1000), xread_count=int(os.environ["XREAD_COUNT"]))
+    return RedisStreamBroker(
+        os.environ["REDIS_URL"],
+        idle_timeout=int(float(os.environ["IDLE_S"]) * 1000),
+        xread_count=int(os.environ["XREAD_COUNT"]),
+    )
 
 
 broker = made().with_middlewares(
