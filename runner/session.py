@@ -28,7 +28,7 @@ from soak.runner.targets.refusals import refuse_system
 from soak.runner.targets.room import room_of, system_of
 from soak.runner.worked_on import worked_on
 from soak.schemas.errors import OutputError, SoakError, UsageError, failure_words, printable, reason
-from soak.schemas.evidence.verdict import End, Verdict
+from soak.schemas.evidence.verdict import End, Status, Verdict
 from soak.schemas.files import file_name
 from soak.schemas.language.document import Document
 from soak.schemas.language.expression import Unit
@@ -253,7 +253,10 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
         unit = Unit(objective.unit)
         value = "nothing observed" if objective.value is None else unit.show_beside(objective.value, objective.target)
         margin = "" if objective.margin is None else f"margin {unit.show_margin(objective.margin, objective.target)}"
-        lines.append(f"  {objective.status.value:12} {objective.objective:{max(width, 40)}} {value:>16}   {margin}")
+        applies = objective.status is not Status.NOT_APPLICABLE
+        said, beside = (objective.status.value, margin) if applies else ("n/a", objective.detail)
+        lines.append(f"  {said:12} {objective.objective:{max(width, 40)}} {value:>16}   {beside}")
+    lines += [f"  left out: fault {printable(each.name)}: {printable(each.detail)}" for each in verdict.left_out]
     lines += [f"  change       {printable(line)}" for line in changes_in_words(verdict).lines]
     work = language_of(loaded.scenario.system).work
     costs = attribution_line(verdict, work)
