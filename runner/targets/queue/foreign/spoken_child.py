@@ -36,9 +36,9 @@ class Start:
 
 
 class SpokenChild:
-    """A process that was started. heard: called with each line of its output; over: with what has become of it, once. later: for timers.
+    """A process that was started. heard: called with each line of its output; over: with what has become of it, once.
 
-    Raises StartError and OutputError.
+    later: for timers. Raises StartError and OutputError.
     """
 
     def __init__(
