@@ -115,14 +115,15 @@ class Ledger:
         t_s, action = self._context.clock.scenario(at), self._action(attempt)
         if action in {Action.HANG, Action.SLOW}:
             self._context.note(t_s, Kind.FAULT_SEEN, cause=attempt.cause)
-        cause = attempt.cause if action in BODY_FAILS or action is Action.DB_LOCK else NO_CAUSE
-        if attempt.own and end != "ok":
-            cause = self._plan.vocabulary.cause("", error or end)
-        where = self._where(attempt)
-        if end == "ok":
-            self._account.succeeded(*where, t_s, cause, self._ran_s(attempt, t_s))
-        else:
+        if end != "ok":
+            planned = attempt.cause if action in _FAILS else NO_CAUSE
+            cause = planned or self._plan.vocabulary.cause("", error or end)
+            where = self._where(attempt)
             self._account.failed(*where, t_s, cause, self._ran_s(attempt, t_s), transient=end == "transient")
+        elif action is Action.OVER_BUDGET:
+            self._account.blocked(*self._where(attempt), t_s, attempt.cause, self._ran_s(attempt, t_s))
+        else:
+            self._account.succeeded(*self._where(attempt), t_s, self._ran_s(attempt, t_s))
 
     def _lost(self, attempt: Attempt, at: float) -> None:
         if not attempt.attempt:
