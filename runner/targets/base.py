@@ -101,3 +101,10 @@ class Promising(Protocol):
     level: int | None
     promises: tuple[str, ...] | None
     left_out: dict[str, str] | None
+
+
+@runtime_checkable
+class Serving(Protocol):
+    """A task system with services of their own. `roles`: see `Identity`; known once `admit` has returned."""
+
+    roles: dict[str, str] | None

@@ -12,6 +12,7 @@ from soak.schemas.errors import Where
 ALWAYS: Mapping[str, str] = {
     "dir": "the directory of the run for the files of the system",
     "here": "the folder of the target file",
+    "cwd": "the directory that soak was started in",
     "python": "the Python interpreter that runs soak",
     "name": "the name of the target",
     "speed": "scenario seconds per real second",
