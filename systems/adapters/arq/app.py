@@ -1,33 +1,39 @@
-"""arq: the function that soak plans, and the settings of its workers."""
+"""Settings of arq's workers with the options, and a function whose body is soak's.
 
-import asyncio
+With APP (`module:class`) the settings are one's own; what the options say comes before them.
+"""
+
 import os
-from typing import Any
+from importlib import import_module
 
 from arq import Retry, func
 from arq.connections import RedisSettings
+
 from soak import kit
 
-settings = kit.settings()
-waits_s = settings["backoff_s"] or [0.0]
+SETTINGS = kit.settings()
 
 
-async def work(context: dict[str, Any], payload: str) -> None:
-    """One attempt. arq makes again only what raises Retry, or is cancelled."""
-    attempt = context["job_try"]
+def own():
+    """The class at `module:class`, or an empty one."""
+    module, _, name = os.environ["APP"].partition(":")
+    return getattr(import_module(module), name) if module else object
+
+
+async def work(context, payload):
+    """An attempt. arq makes again what raises Retry, and what is cancelled; any other exception is for good."""
+    attempt, waits = context["job_try"], SETTINGS["backoff_s"]
     try:
-        await asyncio.to_thread(kit.attempt, payload, attempt=attempt)
+        await kit.attempt_async(payload, attempt=attempt)
     except kit.TransientError as error:
-        if attempt >= settings["max_attempts"]:
+        if attempt >= SETTINGS["max_attempts"]:
             raise
-        raise Retry(defer=waits_s[min(attempt, len(waits_s)) - 1]) from error
+        raise Retry(defer=waits[min(attempt, len(waits)) - 1] if waits else 0) from error
 
 
-class Workers:
-    """`arq app.Workers`."""
+class Workers(own()):
+    """What `arq app.Workers` runs."""
 
-    functions = (func(work, name="work"),)
+    functions = (*getattr(own(), "functions", ()), func(work, name="soak", timeout=float(os.environ["JOB_TIMEOUT"])))
     redis_settings = RedisSettings.from_dsn(os.environ["REDIS_URL"])
-    max_jobs = settings["concurrency"]
-    max_tries = max(5, settings["max_attempts"])
-    job_timeout = float(os.environ["JOB_TIMEOUT_S"])
+    max_jobs = SETTINGS["concurrency"]

@@ -1,28 +1,33 @@
-"""Submits tasks, and counts those that are open, for soak."""
+"""Enqueues a job for each submission, by default with its key as job id, which is taken while a job or its result is there."""
 
 import asyncio
 import os
 
 from app import Workers
 from arq import create_pool
-from arq.connections import ArqRedis
 from arq.constants import default_queue_name, in_progress_key_prefix
+
 from soak import kit
 
-loop = asyncio.new_event_loop()
-pool: ArqRedis = loop.run_until_complete(create_pool(Workers.redis_settings))
-with_keys = os.environ["KEYS"] == "yes"
+QUEUE = getattr(Workers, "queue_name", default_queue_name)
+KEYS = os.environ["KEYS"] == "yes"
 
 
-def submit(key: str, payload: str) -> bool:
-    """With a key as its `_job_id`, a job is refused while another with this key is queued, or its result is kept."""
-    return loop.run_until_complete(pool.enqueue_job("work", payload, _job_id=key if with_keys else None)) is not None
+async def main():
+    """Serve until soak has no more questions."""
+    pool = await create_pool(Workers.redis_settings)
+
+    async def submit(key, payload):
+        """False: a job with this id waits or runs, or was done less than an hour ago."""
+        job = await pool.enqueue_job("soak", payload, _job_id=key if KEYS else None, _queue_name=QUEUE)
+        return job is not None
+
+    async def census():
+        """Jobs that wait, and those that arq takes for running."""
+        running = len([each async for each in pool.scan_iter(f"{in_progress_key_prefix}*", count=1000)])
+        return {"pending": await pool.zcard(QUEUE) - running, "in_progress": running}
+
+    await kit.serve_async(submit=submit, census=census)
 
 
-async def counts() -> dict[str, int]:
-    """Jobs by state. Those that are done are not counted: arq forgets them after an hour."""
-    running = len([key async for key in pool.scan_iter(f"{in_progress_key_prefix}*", count=1000)])
-    return {"pending": await pool.zcard(default_queue_name) - running, "in_progress": running}
-
-
-kit.serve(submit=submit, census=lambda: loop.run_until_complete(counts()))
+asyncio.run(main())

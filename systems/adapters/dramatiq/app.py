@@ -1,44 +1,50 @@
-"""A Dramatiq broker on Redis, and the actor that soak plans. `APP` and `TASK` name a broker and an actor of your own instead."""
+"""A Dramatiq broker on Redis with the settings of the options, and an actor whose body is soak's.
+
+With APP (`module:name`) the broker is one's own, with TASK the actor.
+"""
 
 import os
 from importlib import import_module
-from typing import Any
 
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
+from dramatiq.middleware import CurrentMessage
+
 from soak import kit
 
+SETTINGS = kit.settings()
 
-def named(place: str) -> Any:
+
+def named(place):
     """The object at `module:name`."""
     module, _, name = place.partition(":")
     return getattr(import_module(module), name)
 
 
-def own_broker() -> RedisBroker:
-    """A broker with the settings of the target file."""
+def made():
+    """A broker with the settings of the options."""
     return RedisBroker(
         url=os.environ["REDIS_URL"],
-        heartbeat_timeout=int(float(os.environ["HEARTBEAT_S"]) * 1000),
+        heartbeat_timeout=int(float(os.environ["HEARTBEAT"]) * 1000),
         maintenance_chance=int(os.environ["MAINTENANCE_CHANCE"]),
     )
 
 
-settings = kit.settings()
-waits_ms = [int(each * 1000) for each in settings["backoff_s"]] or [1]
-broker = named(os.environ["APP"]) if os.environ.get("APP") else own_broker()
+broker = named(os.environ["APP"]) if os.environ["APP"] else made()
+if not any(isinstance(each, CurrentMessage) for each in broker.middleware):
+    broker.add_middleware(CurrentMessage())
 dramatiq.set_broker(broker)
 
 
-@dramatiq.actor(
-    max_retries=settings["max_attempts"] - 1,
-    min_backoff=waits_ms[0],
-    max_backoff=waits_ms[-1],
-    throws=(kit.PermanentError,),
-)
-def work(payload: str) -> None:
-    """One attempt. Dramatiq retries whatever an actor raises, except for what it `throws`."""
-    kit.attempt(payload)
+@dramatiq.actor(max_retries=SETTINGS["max_attempts"] - 1, throws=kit.PermanentError)
+def work(payload):
+    """An attempt. Dramatiq retries what an actor raises, except for what it `throws`; a delay of ours replaces a random one."""
+    made, waits = CurrentMessage.get_current_message().options.get("retries", 0), SETTINGS["backoff_s"]
+    try:
+        kit.attempt(payload, attempt=made + 1)
+    except kit.TransientError as error:
+        wait_s = waits[min(made, len(waits) - 1)] if waits else 0
+        raise dramatiq.errors.Retry(str(error), delay=int(wait_s * 1000)) from error
 
 
-task = named(os.environ["TASK"]) if os.environ.get("TASK") else work
+task = named(os.environ["TASK"]) if os.environ["TASK"] else work

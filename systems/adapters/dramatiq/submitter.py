@@ -1,19 +1,20 @@
-"""Submits tasks, and counts those that are open, for soak."""
+"""Sends a message for each submission, whatever its key: Dramatiq has none."""
 
 from app import broker, task
+
 from soak import kit
 
 
-def submit(_key: str, payload: str) -> None:
-    """Dramatiq has no keys: every submission is a message."""
+def submit(_key, payload):
+    """Every submission is a message."""
     task.send(payload)
 
 
-def census() -> dict[str, int]:
-    """Messages that are not acknowledged yet: those that wait and those that are at a worker."""
+def census():
+    """Messages that wait, also for a retry, and those that a worker has fetched and not acknowledged."""
     queue = f"{broker.namespace}:{task.queue_name}"
-    waiting = broker.client.llen(queue) + broker.client.hlen(f"{queue}.DQ.msgs")
-    return {"pending": waiting, "in_progress": broker.client.hlen(f"{queue}.msgs") - broker.client.llen(queue)}
+    waiting, delayed = broker.client.llen(queue), broker.client.hlen(f"{queue}.DQ.msgs")
+    return {"pending": waiting + delayed, "in_progress": broker.client.hlen(f"{queue}.msgs") - waiting}
 
 
 kit.serve(submit=submit, census=census)

@@ -1,16 +1,17 @@
-"""Submits tasks, and counts those that wait, for soak."""
+"""Calls the task for each submission, whatever its key: Huey has none."""
 
 from app import huey, task
+
 from soak import kit
 
 
-def submit(_key: str, payload: str) -> None:
-    """Huey has no keys: every submission is a task."""
+def submit(_key, payload):
+    """Every submission is a task."""
     task(payload)
 
 
-def census() -> dict[str, int]:
-    """Tasks that wait. Huey does not know what runs: a task is taken out of the store before it starts."""
+def census():
+    """Tasks that wait. What runs, Huey does not know: a task is taken out of the store before it starts."""
     return {"pending": huey.pending_count() + huey.scheduled_count()}
 
 

@@ -3,49 +3,57 @@
 import os
 import sys
 
-from redis import Redis
+from redis import Redis, ResponseError
+
 from soak import kit
 
+SETTINGS = kit.settings()
 STREAM, GROUP = "tasks", "workers"
-settings = kit.settings()
 redis = Redis.from_url(os.environ["REDIS_URL"], decode_responses=True)
 
 
-def declare() -> None:
+def declare():
     """The group, from the beginning of the stream."""
-    if not redis.exists(STREAM) or not any(each["name"] == GROUP for each in redis.xinfo_groups(STREAM)):
+    try:
         redis.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
+    except ResponseError as error:
+        if "BUSYGROUP" not in str(error):
+            raise
 
 
-def work(entry: str, task: dict[str, str]) -> None:
-    """One attempt; a transient error puts the task at the end of the stream again."""
-    attempt = int(task["attempt"])
+def work(entry, attempt, payload):
+    """An attempt; a transient error puts the task at the end of the stream again."""
     again = False
     try:
-        kit.attempt(task["payload"], attempt=attempt)
+        kit.attempt(payload, attempt=attempt)
     except kit.TransientError:
-        again = attempt < settings["max_attempts"]
+        again = attempt < SETTINGS["max_attempts"]
     except kit.PermanentError:
         pass
     with redis.pipeline(transaction=True) as pipe:
         if again:
-            pipe.xadd(STREAM, {"payload": task["payload"], "attempt": attempt + 1})
+            pipe.xadd(STREAM, {"attempt": attempt + 1, "payload": payload})
         pipe.xack(STREAM, GROUP, entry)
         pipe.xdel(STREAM, entry)
         pipe.execute()
 
 
-def run(consumer: str, idle_ms: int) -> None:
-    """Work for ever: first what has been idle for too long, then what is new."""
-    declare()
-    print("ready", flush=True)
-    while True:
-        _, entries, *_ = redis.xautoclaim(STREAM, GROUP, consumer, min_idle_time=idle_ms, count=1)
-        if not entries:
-            entries = [each for _, found in redis.xreadgroup(GROUP, consumer, {STREAM: ">"}, count=1, block=500) for each in found]
-        for entry, task in entries:
-            work(entry, task)
+def take(consumer, idle_ms):
+    """An entry that has been idle for too long, or a new one, or none within half a second."""
+    _, found, *_ = redis.xautoclaim(STREAM, GROUP, consumer, min_idle_time=idle_ms, count=1)
+    if not found:
+        found = [
+            each
+            for _, entries in redis.xreadgroup(GROUP, consumer, {STREAM: ">"}, count=1, block=500)
+            for each in entries
+        ]
+    return found
 
 
 if __name__ == "__main__":
-    run(sys.argv[1], int(float(os.environ["IDLE_S"]) * 1000))
+    declare()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    while True:
+        for entry, task in take(sys.argv[1], int(float(os.environ["IDLE"]) * 1000)):
+            work(entry, int(task["attempt"]), task["payload"])

@@ -1,23 +1,31 @@
-"""An RQ queue on Redis, and the task that soak plans. `APP` and `TASK` name a queue and a task of your own instead."""
+"""An RQ queue with the settings of the options, and a function whose body is soak's.
 
+With APP (`module:name`) the queue is one's own, with TASK the function.
+"""
+
+import math
 import os
 from importlib import import_module
-from math import ceil
-from typing import Any
 
 from redis import Redis
 from rq import Queue, Retry, get_current_job
+
 from soak import kit
 
+SETTINGS = kit.settings()
+RETRIES = SETTINGS["max_attempts"] - 1
+SCHEDULED = "--with-scheduler" in os.environ["WORKER_OPTIONS"]
+"""Whether retries can wait: without a scheduler, nobody would ever take up one that waits."""
 
-def named(place: str) -> Any:
+
+def named(place):
     """The object at `module:name`."""
     module, _, name = place.partition(":")
     return getattr(import_module(module), name)
 
 
-def work(payload: str) -> None:
-    """One attempt. RQ has no exception for errors that stay: the task gives up the retries it has left."""
+def work(payload):
+    """An attempt. RQ has no exception for errors that stay, so a job gives up the retries that it has left."""
     try:
         kit.attempt(payload)
     except kit.PermanentError:
@@ -25,12 +33,15 @@ def work(payload: str) -> None:
         raise
 
 
-def enqueue(payload: str) -> None:
-    """Put a task into the queue, with as many retries as the scenario has attempts."""
-    waits = [ceil(each) for each in settings["backoff_s"]] if os.environ["SCHEDULER"] == "--with-scheduler" else [0]
-    queue.enqueue(task, payload, retry=Retry(max=settings["max_attempts"] - 1, interval=waits) if settings["max_attempts"] > 1 else None)
+def retry():
+    """As many retries as the scenario has attempts, or none."""
+    waits = [math.ceil(each) for each in SETTINGS["backoff_s"]] if SCHEDULED else []
+    return Retry(RETRIES, interval=waits or 0) if RETRIES else None
 
 
-settings = kit.settings()
-queue = named(os.environ["APP"]) if os.environ.get("APP") else Queue(connection=Redis.from_url(os.environ["REDIS_URL"]))
-task = named(os.environ["TASK"]) if os.environ.get("TASK") else work
+queue = (
+    named(os.environ["APP"])
+    if os.environ["APP"]
+    else Queue(os.environ["QUEUE"], Redis.from_url(os.environ["REDIS_URL"]))
+)
+task = named(os.environ["TASK"]) if os.environ["TASK"] else work

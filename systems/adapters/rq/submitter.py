@@ -1,16 +1,17 @@
-"""Submits tasks, and counts those that are open, for soak."""
+"""Enqueues a job for each submission, whatever its key: RQ has none."""
 
-from app import enqueue, queue
+from app import queue, retry, task
+
 from soak import kit
 
 
-def submit(_key: str, payload: str) -> None:
-    """RQ has no keys: every submission is a job."""
-    enqueue(payload)
+def submit(_key, payload):
+    """Every submission is a job."""
+    queue.enqueue(task, payload, retry=retry())
 
 
-def census() -> dict[str, int]:
-    """Jobs by state. Those that are done are not counted: RQ forgets them after 500 s."""
+def census():
+    """Jobs that wait, and those that RQ takes for running. Those that are done it forgets after 500 s."""
     waiting = queue.count + queue.scheduled_job_registry.get_job_count(cleanup=False)
     return {"pending": waiting, "in_progress": queue.started_job_registry.get_job_count(cleanup=False)}
 

@@ -1,28 +1,36 @@
-"""A taskiq broker on a Redis stream (or a list: `BROKER=list`), and the task that soak plans."""
+"""A taskiq broker on Redis with the settings of the options, and a task whose body is soak's.
+
+With APP (`module:name`) the broker is one's own.
+"""
 
 import os
+from importlib import import_module
 
-from soak import kit
 from taskiq import SimpleRetryMiddleware
 from taskiq_redis import ListQueueBroker, RedisStreamBroker
-from taskiq_redis.redis_broker import BaseRedisBroker
 
-settings = kit.settings()
+from soak import kit
+
+SETTINGS = kit.settings()
+URL = os.environ["REDIS_URL"]
 
 
-def made() -> BaseRedisBroker:
-    """The broker that the target file asks for."""
+def made():
+    """One's own broker, or one with the settings of the options."""
+    if own := os.environ["APP"]:
+        module, _, name = own.partition(":")
+        return getattr(import_module(module), name)
     if os.environ["BROKER"] == "list":
-        return ListQueueBroker(os.environ["REDIS_URL"])
-    return RedisStreamBroker(os.environ["REDIS_URL"], idle_timeout=int(float(os.environ["IDLE_S"]) * 1000), xread_count=int(os.environ["XREAD_COUNT"]))
+        return ListQueueBroker(URL)
+    return RedisStreamBroker(URL, idle_timeout=int(float(os.environ["IDLE_TIMEOUT"]) * 1000))
 
 
 broker = made().with_middlewares(
-    SimpleRetryMiddleware(default_retry_count=settings["max_attempts"], types_of_exceptions=(kit.TransientError,))
+    SimpleRetryMiddleware(SETTINGS["max_attempts"], types_of_exceptions=(kit.TransientError,))
 )
 
 
-@broker.task(retry_on_error=True)
-def work(payload: str) -> None:
-    """One attempt. The middleware makes again what raises TransientError, at once."""
-    kit.attempt(payload)
+@broker.task("soak", retry_on_error=True)
+async def work(payload):
+    """An attempt. The middleware makes again what raises a TransientError, at once."""
+    await kit.attempt_async(payload)

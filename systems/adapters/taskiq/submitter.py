@@ -1,17 +1,21 @@
-"""Submits tasks for soak."""
+"""Sends a message for each submission, whatever its key: taskiq has none."""
 
 import asyncio
 
 from app import broker, work
+
 from soak import kit
 
-loop = asyncio.new_event_loop()
-loop.run_until_complete(broker.startup())
+
+async def submit(_key, payload):
+    """Every submission is a message."""
+    await work.kiq(payload)
 
 
-def submit(_key: str, payload: str) -> None:
-    """taskiq has no keys: every submission is a message."""
-    loop.run_until_complete(work.kiq(payload))
+async def main():
+    """Serve until soak has no more questions."""
+    await broker.startup()
+    await kit.serve_async(submit=submit)
 
 
-kit.serve(submit=submit)
+asyncio.run(main())
