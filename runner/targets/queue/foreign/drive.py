@@ -174,7 +174,7 @@ class Drive:
 
     def _is_open(self) -> bool:
         """Whether something of the run is still to come."""
-        return bool(self._account.open) or not self._offers.over
+        return bool(self._account.open or self._account.running) or not self._offers.over
 
     def _snapshot(self) -> Snapshot:
         return self._account.snapshot()
