@@ -9,6 +9,8 @@ A line says when, what, and to which task; `w0` is a worker, `@2` an attempt (el
     9  retry 1 fault=net due=69
     60 queue_depth 3
     99 census pending=1
+
+`census some pending=1` is one of that state alone; otherwise the others are 0.
 """
 
 import hashlib
@@ -105,9 +107,11 @@ class _Parser:
         time, word, *rest = line.split()
         named = dict(part.split("=", 1) for part in rest if "=" in part)
         if word == "census":
+            some = "some" in rest
             return [
                 _Event(float(time), kind, value=float(named.get(state.name.lower(), 0)))
                 for state, kind in CENSUS.items()
+                if not some or state.name.lower() in named
             ]
         event = _Event(float(time), WORDS[word])
         bare = [part for part in rest if "=" not in part]
@@ -289,7 +293,14 @@ EXPIRED = """
 """
 
 
-def foreign(promises: str = "", *, level: int = 0, redelivery_s: float | None = None, **left_out: str) -> Identity:
+def foreign(
+    promises: str = "",
+    *,
+    level: int = 0,
+    redelivery_s: float | None = None,
+    roles: dict[str, str] | None = None,
+    **left_out: str,
+) -> Identity:
     """The identity of a run of a task system that a target file describes; its promises in words."""
     return replace(
         IDENTITY,
@@ -298,6 +309,7 @@ def foreign(promises: str = "", *, level: int = 0, redelivery_s: float | None = 
         promises=tuple(promises.split()),
         redelivery_s=redelivery_s,
         left_out=left_out or None,
+        roles=roles,
     )
 
 

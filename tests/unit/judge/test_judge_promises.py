@@ -67,8 +67,8 @@ slos: [success_rate >= 0%]
 abort: [{name: twice, when: duplicate_executions > 0}]
 alerts:
   - {name: again, when: duplicate_executions > 0, expect: {never: true}}
-  - {name: both, all: [duplicate_executions > 0, success_rate >= 0%]}
-  - {name: either, any: [duplicate_executions > 0, success_rate >= 0%]}
+  - {name: both, all: [{when: duplicate_executions > 0}, {when: success_rate >= 0%}]}
+  - {name: either, any: [{when: duplicate_executions > 0}, {when: success_rate >= 0%}]}
 """
 
 
