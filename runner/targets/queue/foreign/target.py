@@ -34,6 +34,8 @@ class ForeignTarget:
         promises = loaded.file.promises or Promises()
         self.promises: tuple[str, ...] | None = tuple(sorted(promises.made))
         self.left_out: dict[str, str] | None = None
+        roles = {each.name: each.role for each in loaded.file.services if each.role}
+        self.roles: dict[str, str] | None = roles or None
         self._directory = Path()
 
     @property
