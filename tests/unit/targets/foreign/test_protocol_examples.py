@@ -2,7 +2,6 @@
 
 import os
 import selectors
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from protocol_server import Seen, serving
-from servers import until
+from servers import need, until
 
 from soak.runner.targets.queue.foreign.kit_folder import write_kit
 from soak.runner.targets.queue.foreign.spoken import Callbacks, SpokenProcess
@@ -31,7 +30,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[str]
     def command(name: str) -> list[str]:
         stem, _, kind = name.partition(".")
         tool = "bash" if "tcp" in stem else TOOLS[kind]
-        assert shutil.which(tool), f"{tool} is needed by the tests of the protocol (Debian: golang-go, nodejs)"
+        need(tool)
         if kind != "go":
             return [tool, str(HERE / name)]
         program = folder / stem
