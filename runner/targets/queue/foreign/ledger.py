@@ -61,7 +61,7 @@ class Ledger:
         self._locked_s = self._queue.busy_timeout_s
         self.strays = 0
         """Bodies whose task was never submitted."""
-        server.answer(started=self._started, ended=self._ended, lost=self._lost, wrong=self._wrong)
+        server.answer(started=self._started, ended=self._ended, lost=self._lost, wrong=self.went_wrong)
         self.wrong: dict[str, int] = {}
         """What clients did wrong, in words, and how often."""
 
@@ -70,7 +70,7 @@ class Ledger:
     def _started(self, attempt: Attempt) -> None:
         if attempt.number > self._account.highest:
             self.strays += 1
-            self._wrong(f"a body reports task {attempt.number >> KEY_SHIFT}, which was never submitted")
+            self.went_wrong(f"a body reports task {attempt.number >> KEY_SHIFT}, which was never submitted")
             self._server.finish(attempt, end="permanent", error="unknown_task")
             return
         self._name(attempt)
@@ -132,7 +132,8 @@ class Ledger:
         cause = self._strikes.blamed.get(attempt.worker) or self._plan.vocabulary.cause("", GONE)
         self._account.died(*self._where(attempt), t_s, cause, self._ran_s(attempt, t_s))
 
-    def _wrong(self, words: str) -> None:
+    def went_wrong(self, words: str) -> None:
+        """Note what a client of the protocol did wrong."""
         self.wrong[words] = self.wrong.get(words, 0) + 1
 
     # What happens to them.
@@ -174,7 +175,7 @@ class Ledger:
         """Whether the process of an attempt belongs to a worker that can be struck."""
         if attempt.pid and self._strikes.worker_of(attempt.pid) == attempt.worker:
             return True
-        self._wrong(f"worker {attempt.worker!r} is not a process of this run: it cannot be killed or stopped")
+        self.went_wrong(f"worker {attempt.worker!r} is not a process of this run: it cannot be killed or stopped")
         return False
 
     def _inject(self, attempt: Attempt) -> None:
