@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from soak.contract import Snapshot
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.submitter import Submission
-from soak.schemas.stream.events import COPY, Kind
+from soak.schemas.stream.events import COPY, NEW_STATE, Kind
 from soak.schemas.stream.states import OPEN, TaskState
 from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.schemas.target.model import Promise, Promises
@@ -110,8 +110,9 @@ class Account:
         return task.starts
 
     def _is_forbidden(self, task: _Task) -> bool:
-        """Whether a task that has failed must not be started again, by the system's own word."""
-        return task.state is TaskState.FAILED and Promise.RETRIES in self._promises
+        """Whether a task that is closed must not be started again, by the system's own word."""
+        needed = {TaskState.FAILED: Promise.RETRIES, TaskState.BLOCKED: Promise.GUARDRAIL}.get(task.state)
+        return needed is not None and needed in self._promises
 
     def _take_up(self, task: _Task, number: int, worker: int, t_s: float) -> None:
         if task.state is not TaskState.PENDING:
@@ -121,11 +122,17 @@ class Account:
         task.died = NO_CAUSE
         self._becomes(task, TaskState.IN_PROGRESS)
 
-    def succeeded(self, number: int, attempt: int, worker: int, t_s: float, cause: int, ran_s: float) -> None:
-        """An execution has succeeded: its task is DONE. cause: of a fault that it met all the same."""
-        task = self._over(number, attempt, worker, t_s, cause, ran_s)
+    def succeeded(self, number: int, attempt: int, worker: int, t_s: float, ran_s: float) -> None:
+        """An execution has succeeded: its task is DONE."""
+        task = self._over(number, attempt, worker, t_s, NO_CAUSE, ran_s)
         if task.state in OPEN:
             self._close(task, number, Kind.TASK_DONE, t_s, attempt, worker)
+
+    def blocked(self, number: int, attempt: int, worker: int, t_s: float, cause: int, ran_s: float) -> None:
+        """An execution went over its hard budget: its task is BLOCKED, until it is seen to start again."""
+        task = self._over(number, attempt, worker, t_s, cause, ran_s)
+        if task.state in OPEN:
+            self._close(task, number, Kind.TASK_BLOCKED, t_s, attempt, worker, cause)
 
     def failed(
         self, number: int, attempt: int, worker: int, t_s: float, cause: int, ran_s: float, *, transient: bool
@@ -170,7 +177,7 @@ class Account:
             # Its last execution had failed, and one that was started before it has not.
             self._note(t_s, Kind.TASK_DISPATCHED, number, attempt, worker)
         self._note(t_s, kind, number, attempt, worker, cause)
-        self._becomes(task, TaskState.DONE if kind is Kind.TASK_DONE else TaskState.FAILED)
+        self._becomes(task, NEW_STATE[kind])
         self.ended(number, t_s)
 
     def _becomes(self, task: _Task, state: TaskState) -> None:

@@ -6,28 +6,21 @@ import shlex
 import subprocess
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
+from soak.contract import Snapshot
 from soak.runner.console import remark
 from soak.runner.targets.processes.ending import kill_session
 from soak.runner.targets.processes.prepared import Prepared
+from soak.runner.targets.queue.foreign.intake import ProcessIntake
 from soak.schemas.errors import reason, shortened
 from soak.schemas.stream.events import CENSUS
 from soak.schemas.stream.states import TaskState
 from soak.schemas.target.model import Spoken
 
 _STATES = {state.name.lower(): state for state in CENSUS}
-
-
-@runtime_checkable
-class Counting(Protocol):
-    """An intake that can be asked for a census, whose answer comes later."""
-
-    def census(self) -> None:
-        """Ask for it."""
-
-    counts: Mapping[str, Any] | None
-    """The last answer; None so far."""
+_SETTLES_REAL_S, _AGAIN_REAL_S = 3.0, 0.1
+"""How long a census may differ from what was seen before it counts, and after which time it is taken again."""
 
 
 class Census:
@@ -36,6 +29,19 @@ class Census:
     def __init__(self, prepared: Prepared, intake: object, selector: selectors.BaseSelector) -> None:
         self._says = prepared.file.census
         self._launcher, self._intake, self._selector = prepared.launcher, intake, selector
+
+    def settled(self, seen: Snapshot) -> dict[TaskState, int]:
+        """The first census that agrees with what was seen, or the last one within a time.
+
+        A system records the end of a task after its body has reported it, and counts states one after the other.
+        """
+        until = time.monotonic() + _SETTLES_REAL_S
+        while True:
+            counts = self.take()
+            agrees = all(count == getattr(seen, state.name.lower()) for state, count in counts.items())
+            if agrees or time.monotonic() >= until:
+                return counts
+            time.sleep(_AGAIN_REAL_S)
 
     def take(self) -> dict[TaskState, int]:
         """The number of tasks in each state that the system counts; empty where it does not, or gives no answer."""
@@ -50,16 +56,15 @@ class Census:
         return {_STATES[name]: count for name, count in found.items() if name not in wrong}
 
     def _by_intake(self) -> Mapping[str, Any] | None:
-        if not isinstance(self._intake, Counting):
-            return None
-        self._intake.counts = None
+        assert isinstance(self._intake, ProcessIntake), "the target file was checked"
         self._intake.census()
         until = time.monotonic() + Spoken().timeout_s
-        while self._intake.counts is None and (wait_s := until - time.monotonic()) > 0:
+        while not self._intake.counted and (wait_s := until - time.monotonic()) > 0:
             for key, _ in self._selector.select(wait_s):
                 key.data()
-        if self._intake.counts is None:
-            remark("the submit process gave no census")
+        if not self._intake.counted:
+            remark(f"the submit process gave no census within {Spoken().timeout_s:g} s")
+            return None
         return self._intake.counts
 
     def _by_command(self, says: Spoken) -> Mapping[str, Any] | None:

@@ -57,6 +57,9 @@ class CommandIntake:
         self._path = directory / LOG
         self._log: IO[bytes] = _opened(self._path)
 
+    def start(self) -> None:
+        """Nothing is to be started."""
+
     def submit(self, number: int, key: str, payload: str) -> None:
         """See `Intake`."""
         self._waiting.append((number, key, payload))

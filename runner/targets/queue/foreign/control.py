@@ -20,10 +20,12 @@ from soak.runner.targets.processes.prepared import Prepared
 from soak.runner.targets.processes.service import Service, with_descendants
 from soak.runner.targets.processes.starting import GRACE_S
 from soak.runner.targets.processes.supervising import Policy, When
-from soak.schemas.braces import filled_known
+from soak.schemas.braces import filled_known, names_in
 from soak.schemas.stream.events import worker_name
 from soak.schemas.target.load import LoadedTarget
 from soak.schemas.target.model import Kill, Probe, Process, Program, TargetFile
+from soak.schemas.target.own_ports import OWN
+from soak.schemas.target.templates import PORT, texts_of
 
 _FOREVER = 1_000_000_000
 _NO_ROUNDS_S = 86_400.0
@@ -36,7 +38,9 @@ def with_workers(loaded: LoadedTarget, count: int) -> LoadedTarget:
     if workers is None:
         return loaded
     names = [worker_name(number) for number in range(workers.count or count)]
-    return replace(loaded, file=replace(loaded.file, processes=tuple(_worker(loaded.file, name) for name in names)))
+    processes = tuple(_worker(loaded.file, name) for name in names)
+    own = names if any(OWN in names_in(text) for text in texts_of(workers)) else ()
+    return replace(loaded, file=replace(loaded.file, processes=processes, ports=(*loaded.file.ports, *own)))
 
 
 def _worker(file: TargetFile, name: str) -> Process:
@@ -47,21 +51,25 @@ def _worker(file: TargetFile, name: str) -> Process:
 
 
 def _named(program: Program, name: str) -> Program:
-    """A worker's program with `{name}` replaced, and no other name."""
+    """A worker's program with `{name}` replaced and `{port}` by the name of its port, and no other name."""
     return replace(
         program,
         name=name,
         command=_text(program.command, name) or "",
         directory=_text(program.directory, name) or "",
-        environment=filled_known(program.environment, {"name": name}),
+        environment=filled_known(program.environment, _of(name)),
         ready=_probe(program.ready, name),
         stop=replace(program.stop, command=_text(program.stop.command, name)),
     )
 
 
 def _text(text: str | None, name: str) -> str | None:
-    found: str | None = filled_known(text, {"name": name})
+    found: str | None = filled_known(text, _of(name))
     return found
+
+
+def _of(name: str) -> dict[str, str]:
+    return {"name": name, OWN: f"{{{PORT}{name}}}"}
 
 
 def _probe(probe: Probe | None, name: str) -> Probe | None:

@@ -2,9 +2,9 @@
 
 import secrets
 import selectors
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from soak.contract import Snapshot
@@ -13,14 +13,16 @@ from soak.runner.targets.context import RunContext
 from soak.runner.targets.losses import put_losses
 from soak.runner.targets.offspring import offspring_ended
 from soak.runner.targets.processes.background import Background
+from soak.runner.targets.processes.ports import free_ports
 from soak.runner.targets.processes.prepared import Prepared, prepare
 from soak.runner.targets.queue.foreign.account import Account
 from soak.runner.targets.queue.foreign.census import Census
-from soak.runner.targets.queue.foreign.commands import CommandIntake
 from soak.runner.targets.queue.foreign.control import Control, with_workers
+from soak.runner.targets.queue.foreign.informed import informed
+from soak.runner.targets.queue.foreign.intake import make_intake
 from soak.runner.targets.queue.foreign.kit_folder import write_kit
 from soak.runner.targets.queue.foreign.ledger import Ledger
-from soak.runner.targets.queue.foreign.offers import Intake, Offers
+from soak.runner.targets.queue.foreign.offers import Offers
 from soak.runner.targets.queue.foreign.server import Server
 from soak.runner.targets.queue.foreign.settings import CONFIG, settings_of, worker_count, write_settings
 from soak.runner.targets.queue.names import Workers
@@ -33,6 +35,7 @@ from soak.schemas.stream.events import CENSUS
 from soak.schemas.systems.queue.settings import queue_of
 from soak.schemas.target.load import LoadedTarget
 from soak.schemas.target.model import Promises
+from soak.schemas.target.templates import PORT, fill
 from soak.simulation.plan import Plan
 
 SYSTEM = "system"
@@ -88,8 +91,12 @@ class Drive:
         self._ledger = Ledger(context, self._server, self._account, self._workers, self._control)
         self._offers = Offers(context, self._account)
         self._control.start()
-        self._offers.intake = self._intake(prepared)
-        self._census = Census(prepared, self._offers.intake, self._selector)
+        intake = make_intake(
+            context, self._selector, prepared, self._system, self._offers.answer, self._ledger.went_wrong
+        )
+        self._offers.intake = enter(closing(intake))
+        intake.start()
+        self._census = Census(prepared, intake, self._selector)
         self._resources = Resources(context, self._control.pids, way.directory, self._control.service_pids)
         self._stack.callback(context.close)
 
@@ -97,46 +104,22 @@ class Drive:
         """The target file, with everything that it starts told where soak is and what it is to do."""
         plan, way, directory = self._plan, self._way, self._system
         file = way.file.file
-        settings = settings_of(plan.scenario, plan.seed, way.speed, file.faketime or 1.0, file.workers)
-        write_settings(directory / CONFIG, settings)
-        kit = write_kit(directory / "kit")
-        environment = {
-            **self._server.environment,
-            "SOAK_CONFIG": str(directory / CONFIG),
-            "PYTHONPATH": str(kit),
-            **file.environment,
-        }
-        loaded = replace(way.file, file=replace(file, environment=environment))
+        config, kit = directory / CONFIG, write_kit(directory / "kit")
+        count = worker_count(plan.scenario, file.workers)
+        write_settings(config, settings_of(plan.scenario, plan.seed, way.speed, file.faketime or 1.0, file.workers))
+        variables = {**self._server.environment, "SOAK_CONFIG": str(config)}
+        ports = free_ports(file.ports)
         values = {
             "speed": f"{way.speed:g}",
             "seed": str(plan.seed),
             "duration": f"{plan.scenario.duration_s / way.speed:g}",
             "timezone": plan.scenario.timezone,
-            "config": str(directory / CONFIG),
+            "config": str(config),
             "kit": str(kit),
-            "workers": str(worker_count(plan.scenario, file.workers)),
+            "workers": str(count),
+            **{f"proxy.{each.name}": fill(each.to, _texts(ports)) for each in file.proxies},
         }
-        return prepare(with_workers(loaded, worker_count(plan.scenario, file.workers)), directory, values)
-
-    def _intake(self, prepared: Prepared) -> Intake:
-        submit, launcher = prepared.file.submit, prepared.launcher
-        assert submit
-        folder = launcher.here / submit.directory
-        if submit.command:
-            return self._stack.enter_context(
-                closing(
-                    CommandIntake(
-                        self._context,
-                        self._selector,
-                        submit,
-                        launcher.environment,
-                        folder,
-                        self._system,
-                        self._offers.answer,
-                    )
-                )
-            )
-        raise NotImplementedError
+        return prepare(with_workers(informed(way.file, variables, str(kit)), count), directory, values, ports)
 
     def __enter__(self) -> "Drive":
         return self
@@ -191,7 +174,7 @@ class Drive:
 
     def _is_open(self) -> bool:
         """Whether something of the run is still to come."""
-        return bool(self._account.open) or not self._offers.over
+        return bool(self._account.open or self._account.running) or not self._offers.over
 
     def _snapshot(self) -> Snapshot:
         return self._account.snapshot()
@@ -201,8 +184,12 @@ class Drive:
         self._control.wake_all()
         self._server.close()
         until_s = context.now()
-        for state, count in self._census.take().items():
+        for state, count in self._census.settled(self._account.snapshot()).items():
             context.note(until_s, CENSUS[state], value=count)
         for words, times in self._ledger.wrong.items():
             remark(f"{words}{f' ({times} times)' if times > 1 else ''}")
         return context.journal.take(until_s)
+
+
+def _texts(ports: Mapping[str, int]) -> dict[str, str]:
+    return {f"{PORT}{name}": str(port) for name, port in ports.items()}

@@ -61,7 +61,7 @@ class Ledger:
         self._locked_s = self._queue.busy_timeout_s
         self.strays = 0
         """Bodies whose task was never submitted."""
-        server.answer(started=self._started, ended=self._ended, lost=self._lost, wrong=self._wrong)
+        server.answer(started=self._started, ended=self._ended, lost=self._lost, wrong=self.went_wrong)
         self.wrong: dict[str, int] = {}
         """What clients did wrong, in words, and how often."""
 
@@ -70,7 +70,7 @@ class Ledger:
     def _started(self, attempt: Attempt) -> None:
         if attempt.number > self._account.highest:
             self.strays += 1
-            self._wrong(f"a body reports task {attempt.number >> KEY_SHIFT}, which was never submitted")
+            self.went_wrong(f"a body reports task {attempt.number >> KEY_SHIFT}, which was never submitted")
             self._server.finish(attempt, end="permanent", error="unknown_task")
             return
         self._name(attempt)
@@ -115,14 +115,15 @@ class Ledger:
         t_s, action = self._context.clock.scenario(at), self._action(attempt)
         if action in {Action.HANG, Action.SLOW}:
             self._context.note(t_s, Kind.FAULT_SEEN, cause=attempt.cause)
-        cause = attempt.cause if action in BODY_FAILS or action is Action.DB_LOCK else NO_CAUSE
-        if attempt.own and end != "ok":
-            cause = self._plan.vocabulary.cause("", error or end)
-        where = self._where(attempt)
-        if end == "ok":
-            self._account.succeeded(*where, t_s, cause, self._ran_s(attempt, t_s))
-        else:
+        if end != "ok":
+            planned = attempt.cause if action in _FAILS else NO_CAUSE
+            cause = planned or self._plan.vocabulary.cause("", error or end)
+            where = self._where(attempt)
             self._account.failed(*where, t_s, cause, self._ran_s(attempt, t_s), transient=end == "transient")
+        elif action is Action.OVER_BUDGET:
+            self._account.blocked(*self._where(attempt), t_s, attempt.cause, self._ran_s(attempt, t_s))
+        else:
+            self._account.succeeded(*self._where(attempt), t_s, self._ran_s(attempt, t_s))
 
     def _lost(self, attempt: Attempt, at: float) -> None:
         if not attempt.attempt:
@@ -131,7 +132,8 @@ class Ledger:
         cause = self._strikes.blamed.get(attempt.worker) or self._plan.vocabulary.cause("", GONE)
         self._account.died(*self._where(attempt), t_s, cause, self._ran_s(attempt, t_s))
 
-    def _wrong(self, words: str) -> None:
+    def went_wrong(self, words: str) -> None:
+        """Note what a client of the protocol did wrong."""
         self.wrong[words] = self.wrong.get(words, 0) + 1
 
     # What happens to them.
@@ -173,7 +175,7 @@ class Ledger:
         """Whether the process of an attempt belongs to a worker that can be struck."""
         if attempt.pid and self._strikes.worker_of(attempt.pid) == attempt.worker:
             return True
-        self._wrong(f"worker {attempt.worker!r} is not a process of this run: it cannot be killed or stopped")
+        self.went_wrong(f"worker {attempt.worker!r} is not a process of this run: it cannot be killed or stopped")
         return False
 
     def _inject(self, attempt: Attempt) -> None:
