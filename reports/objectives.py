@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from soak.schemas.evidence.verdict import ObjectiveResult
+from soak.schemas.evidence.verdict import ObjectiveResult, Status
 from soak.schemas.language.expression import Op
 from soak.schemas.units import show_ratio
 
@@ -49,5 +49,21 @@ def evidence(objectives: Sequence[ObjectiveResult]) -> Iterator[str]:
             yield f"{what}: FAIL takes Holm's method, so that the chance that any of them is FAIL{side} is at most {error}."
 
 
-WORDS: Mapping[str, Callable[..., object]] = {"observations": observations, "excludes": excludes, "evidence": evidence}
+def plain(status: Status) -> str:
+    """A result in words."""
+    return "not applicable" if status is Status.NOT_APPLICABLE else status.value
+
+
+def result(status: Status) -> str:
+    """A result in Markdown: bold where it is neither PASS nor of something that does not apply."""
+    return plain(status) if status in {Status.PASS, Status.NOT_APPLICABLE} else f"**{status.value}**"
+
+
+WORDS: Mapping[str, Callable[..., object]] = {
+    "observations": observations,
+    "excludes": excludes,
+    "evidence": evidence,
+    "plain": plain,
+    "result": result,
+}
 """Filters of templates."""

@@ -37,7 +37,7 @@ def end_early(plan: Plan, judge: Judge, identity: Identity) -> None:
     if plan.ends_s < plan.scenario.duration_s or _known_s(judge, identity) > judge.until_s:
         return
     verdict = decide(judge, identity, End.DECIDED, with_findings=False)
-    statuses = [each.status for each in verdict.objectives]
+    statuses = [each.status for each in verdict.applicable]
     late = any(reason.kind is ReasonKind.LATENESS for reason in verdict.typed_reasons)
     failed = judge.deciding.failed_s <= judge.until_s
     if Status.FAIL in statuses if failed else not late and all(status is Status.PASS for status in statuses):

@@ -13,7 +13,7 @@ from soak.runner.early import end_early, end_simulation_early
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.samples import Facts
-from soak.runner.targets.base import FromFile, Patient, Promising, Redelivering, Target
+from soak.runner.targets.base import FromFile, Patient, Promising, Redelivering, Serving, Target
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import End, Verdict
 from soak.schemas.language.model import Scenario
@@ -76,7 +76,8 @@ def identify(
         None if declared_s is None else declared_s * target.speed,
         stop,
         target.target_sha256 if isinstance(target, FromFile) else None,
-        *((target.level, target.promises, target.left_out) if isinstance(target, Promising) else ()),
+        *((target.level, target.promises, target.left_out) if isinstance(target, Promising) else (None, None, None)),
+        target.roles if isinstance(target, Serving) else None,
     )
 
 

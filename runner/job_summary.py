@@ -6,7 +6,7 @@ from pathlib import Path
 from soak.runner.console import remark
 from soak.runner.worked_on import worked_on
 from soak.schemas.errors import reason
-from soak.schemas.evidence.verdict import Verdict
+from soak.schemas.evidence.verdict import Status, Verdict
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import language_of
@@ -31,6 +31,9 @@ def job_summary_of(verdict: Verdict, scenario: Scenario) -> str:
     for each in verdict.objectives:
         unit = Unit(each.unit)
         value = "nothing" if each.value is None else unit.show_beside(each.value, each.target)
+        if each.status is Status.NOT_APPLICABLE:
+            lines.append(f"| n/a | `{_code(each.objective)}` | {value} | {_plain(each.detail)} |")
+            continue
         margin = "" if each.margin is None else unit.show_margin(each.margin, each.target)
         lines.append(f"| {each.status.value} | `{_code(each.objective)}` | {value} | {margin} |")
     return "\n".join(lines)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
+import msgspec
+
 from soak.schemas.evidence.verdict import Status, Verdict
 
 FILE = "junit.xml"
@@ -24,7 +26,10 @@ class Case:
 
 
 def verdict_cases(verdict: Verdict) -> list[Case]:
-    """One case for each objective, alert with an expectation, law, abort condition and fault; INCONCLUSIVE is skipped."""
+    """One case for each objective, alert with an expectation, law, abort condition and fault.
+
+    What is INCONCLUSIVE or does not apply to the target is skipped.
+    """
     found = [
         *(("objectives", each.objective, each.status, each.warning or each.detail) for each in verdict.objectives),
         *(("laws", each.law, each.status, each.detail or each.description) for each in verdict.laws),
@@ -36,13 +41,20 @@ def verdict_cases(verdict: Verdict) -> list[Case]:
         held = abort.held_at_s is not None
         cases.append(
             Case("aborts", f"{abort.name}: {abort.when}", "failed" if held else "passed", "it held" if held else "")
+            if abort.not_applicable is msgspec.UNSET
+            else Case("aborts", f"{abort.name}: {abort.when}", "skipped", abort.not_applicable)
         )
     passed = verdict.verdict.exit_code == 0
     cases.append(Case("verdict", verdict.headline, "passed" if passed else "failed", "; ".join(verdict.reasons)))
     return cases
 
 
-_STATUS = {Status.PASS: "passed", Status.FAIL: "failed", Status.INCONCLUSIVE: "skipped"}
+_STATUS = {
+    Status.PASS: "passed",
+    Status.FAIL: "failed",
+    Status.INCONCLUSIVE: "skipped",
+    Status.NOT_APPLICABLE: "skipped",
+}
 
 
 def write_junit(name: str, cases: list[Case]) -> bytes:

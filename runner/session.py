@@ -22,13 +22,13 @@ from soak.runner.load.options import options_of
 from soak.runner.outlets import Outlets, open_outlets
 from soak.runner.past import Past, read_past, replay
 from soak.runner.progress import make_progress
-from soak.runner.targets.base import FromFile, Reading, Selective, Target
+from soak.runner.targets.base import Fitting, FromFile, Reading, Selective, Target
 from soak.runner.targets.make import SIMULATION, can_go_on, have_load_made, make_target
 from soak.runner.targets.refusals import refuse_system
 from soak.runner.targets.room import room_of, system_of
 from soak.runner.worked_on import worked_on
 from soak.schemas.errors import OutputError, SoakError, UsageError, failure_words, printable, reason
-from soak.schemas.evidence.verdict import End, Verdict
+from soak.schemas.evidence.verdict import End, Status, Verdict
 from soak.schemas.files import file_name
 from soak.schemas.language.document import Document
 from soak.schemas.language.expression import Unit
@@ -88,6 +88,7 @@ def run_loaded(
     loaded: Loaded, target: Target, *, out: Path | None, abort: bool, notify: bool, stop: str | None = None
 ) -> tuple[Verdict, RunDirectory]:
     """Run a scenario against a target, to a sealed run directory; `stop`: see `Identity`. Raises SoakError."""
+    loaded = _fitted(loaded, target)
     _admit(target, loaded.scenario)
     if isinstance(target, Reading):
         target.read(loaded)
@@ -118,6 +119,15 @@ def note_former_name(name: str) -> None:
 def conventions(target: Target) -> Document | None:
     """What of a scenario is otherwise with a target; None: nothing."""
     return conventions_of(target.target_file) if isinstance(target, FromFile) else None
+
+
+def _fitted(loaded: Loaded, target: Target) -> Loaded:
+    """The scenario as far as it applies to a target. Raises ScenarioError."""
+    if isinstance(target, Fitting):
+        loaded = target.fit(loaded)
+        for name, why in (target.left_out or {}).items():
+            remark(f"note: fault {name} is left out: {why}")
+    return loaded
 
 
 def _admit(target: Target, scenario: Scenario) -> None:
@@ -253,7 +263,10 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
         unit = Unit(objective.unit)
         value = "nothing observed" if objective.value is None else unit.show_beside(objective.value, objective.target)
         margin = "" if objective.margin is None else f"margin {unit.show_margin(objective.margin, objective.target)}"
-        lines.append(f"  {objective.status.value:12} {objective.objective:{max(width, 40)}} {value:>16}   {margin}")
+        applies = objective.status is not Status.NOT_APPLICABLE
+        said, beside = (objective.status.value, margin) if applies else ("n/a", objective.detail)
+        lines.append(f"  {said:12} {objective.objective:{max(width, 40)}} {value:>16}   {beside}")
+    lines += [f"  left out: fault {printable(each.name)}: {printable(each.detail)}" for each in verdict.left_out]
     lines += [f"  change       {printable(line)}" for line in changes_in_words(verdict).lines]
     work = language_of(loaded.scenario.system).work
     costs = attribution_line(verdict, work)

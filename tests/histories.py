@@ -9,6 +9,8 @@ A line says when, what, and to which task; `w0` is a worker, `@2` an attempt (el
     9  retry 1 fault=net due=69
     60 queue_depth 3
     99 census pending=1
+
+`census some pending=1` is one of that state alone; otherwise the others are 0.
 """
 
 import hashlib
@@ -105,9 +107,11 @@ class _Parser:
         time, word, *rest = line.split()
         named = dict(part.split("=", 1) for part in rest if "=" in part)
         if word == "census":
+            some = "some" in rest
             return [
                 _Event(float(time), kind, value=float(named.get(state.name.lower(), 0)))
                 for state, kind in CENSUS.items()
+                if not some or state.name.lower() in named
             ]
         event = _Event(float(time), WORDS[word])
         bare = [part for part in rest if "=" not in part]
@@ -165,16 +169,17 @@ def _block(events: Sequence[_Event], until: float | None) -> Block:
 _COLUMNS = ("task", "attempt", "worker", "cause", "label", "value")
 
 
-def closing(block: Block) -> str:
-    """The lines that end a run well: a census that agrees with the events, and how much was planned."""
+def closing(block: Block, *, census: bool = True) -> str:
+    """The lines that end a run well: a census that agrees with the events, if there is to be one, and how much was planned."""
     states: dict[int, TaskState] = {}
     for task, kind in zip(block.task.tolist(), block.kind.tolist(), strict=True):
         if Kind(kind) in NEW_STATE:
             states[task] = NEW_STATE[Kind(kind)]
     counts = [f"{state.name.lower()}={list(states.values()).count(state)}" for state in CENSUS]
     planned = len([task for task in states if not task & COPY]) + int((block.kind == Kind.TASK_DUPLICATE).sum())
-    census = "" if np.isin(block.kind, list(CENSUS.values())).any() else f"{block.until_s} census {' '.join(counts)}\n"
-    return census if Kind.RUN_ENDED in block.kind else f"{census}{block.until_s} run.ended {planned}"
+    has_one = not census or np.isin(block.kind, list(CENSUS.values())).any()
+    said = "" if has_one else f"{block.until_s} census {' '.join(counts)}\n"
+    return said if Kind.RUN_ENDED in block.kind else f"{said}{block.until_s} run.ended {planned}"
 
 
 def observed(judge: Judge, blocks: Iterable[Block]) -> list[Block]:
@@ -187,17 +192,23 @@ def observed(judge: Judge, blocks: Iterable[Block]) -> list[Block]:
     return kept
 
 
-def make_judge(text: str = "", *, abort: bool = True) -> Judge:
+def make_judge(text: str = "", *, abort: bool = True, identity: Identity | None = None) -> Judge:
     """A judge that has seen nothing yet."""
     made = scenario(text)
-    return Judge(made, Plan(made).vocabulary, abort=abort)
+    return Judge(made, Plan(made).vocabulary, abort=abort, identity=identity)
 
 
 def judge(
-    history: str, text: str = "", *, until: float | None = None, abort: bool = True, cuts: Sequence[int] = ()
+    history: str,
+    text: str = "",
+    *,
+    until: float | None = None,
+    abort: bool = True,
+    cuts: Sequence[int] = (),
+    identity: Identity | None = None,
 ) -> Judge:
     """The judge that has seen a history under a scenario to its end; `cuts` are where its blocks end."""
-    made = make_judge(text, abort=abort)
+    made = make_judge(text, abort=abort, identity=identity)
     block = block_of(history, made.vocabulary, until=until)
     observed(made, pieces(block, cuts))
     if not made.aborted_by:
@@ -230,14 +241,19 @@ def verdict(
     abort: bool = True,
     end: End | None = None,
     speed: float = 1.0,
+    identity: Identity | None = None,
 ) -> Verdict:
-    """The verdict on a history that ends well; `end`: it just ends there, in this way. `speed`: it was a real run, so fast."""
-    made = make_judge(text, abort=abort)
+    """The verdict on a history that ends well; `end`: it just ends there, in this way. `speed`: it was a real run, so fast.
+
+    identity: of a run whose target says what it promises; such a history says all that the system reports of its tasks.
+    """
+    made = make_judge(text, abort=abort, identity=identity)
     block = block_of(history, made.vocabulary, until=until)
     observed(made, [block])
     if end is None and not made.aborted_by:
-        observed(made, [block_of(closing(block), made.vocabulary)])
-    return decide(made, replace(IDENTITY, speed=speed), end or (End.ABORTED if made.aborted_by else End.COMPLETED))
+        observed(made, [block_of(closing(block, census=not identity), made.vocabulary)])
+    told = identity or replace(IDENTITY, speed=speed)
+    return decide(made, told, end or (End.ABORTED if made.aborted_by else End.COMPLETED))
 
 
 def objective(wanted: str, history: str, text: str = "", *, until: float | None = None) -> ObjectiveResult:
@@ -275,6 +291,26 @@ EXPIRED = """
 160 ended 1
 160 done 1
 """
+
+
+def foreign(
+    promises: str = "",
+    *,
+    level: int = 0,
+    redelivery_s: float | None = None,
+    roles: dict[str, str] | None = None,
+    **left_out: str,
+) -> Identity:
+    """The identity of a run of a task system that a target file describes; its promises in words."""
+    return replace(
+        IDENTITY,
+        clock="real",
+        level=level,
+        promises=tuple(promises.split()),
+        redelivery_s=redelivery_s,
+        left_out=left_out or None,
+        roles=roles,
+    )
 
 
 def shifted(history: str, task: str, seconds: float) -> str:

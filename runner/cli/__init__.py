@@ -38,6 +38,7 @@ _GROUPS = {
     },
     "Integrate": {
         "target": "Check the class that attaches your own system.",
+        "body": "Do one attempt of a task: for workers written as scripts.",
         "export": "Write the time series of a run for a database.",
         "monitoring": "Write alert rules and a Grafana dashboard for a scenario.",
     },

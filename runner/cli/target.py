@@ -53,6 +53,55 @@ def check(name: str, patience_s: float | None, as_json: bool) -> int:
     return _check_file(Path(name), patience_s, as_json) if is_file(name) else _check_class(name, patience_s, as_json)
 
 
+@command.command("list")
+@json_option
+def list_targets(as_json: bool) -> None:
+    """List the targets that have a name, and the adapters with their options and promises.
+
+    \b
+    Examples:
+      soak target list
+      soak run scenarios/72h.yaml --target celery --option broker=rabbitmq
+    """
+    from soak.runner.targets.listing import as_data, in_words, listed
+
+    found = listed()
+    tell(as_data(found) if as_json else in_words(found))
+
+
+@command.command("env")
+@click.argument("name", metavar="ADAPTER")
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where. [default: $SOAK_ENVS/ADAPTER, or ~/.cache/soak/envs/ADAPTER]",
+)
+def env(name: str, folder: Path | None) -> None:
+    """Make the virtual environment that an adapter needs, from its requirements.txt, with pip.
+
+    Exit codes: 0 it is there and up to date, 2 no such adapter, or it could not be made.
+
+    \b
+    Examples:
+      soak target env celery
+      soak target env celery --dir envs/celery
+    """
+    from soak.runner.console import remark
+    from soak.runner.targets.adapters import environment_of
+    from soak.runner.targets.environment import is_up_to_date, make
+
+    wanted = environment_of(name, folder)
+    if is_up_to_date(wanted):
+        tell(f"{wanted.folder}: is there and up to date")
+    else:
+        make(wanted, remark)
+        tell(f"{wanted.folder}: made")
+    if wanted != environment_of(name):
+        tell(f"use it with: --option python={wanted.python}")
+
+
 def _check_class(name: str, patience_s: float | None, as_json: bool) -> int:
     """Check a class, promise by promise."""
     from soak.runner.targets.caller import PATIENCE_S

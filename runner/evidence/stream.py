@@ -99,6 +99,7 @@ class _Header(_Typed):
     level: Annotated[int, msgspec.Meta(ge=0, le=4)] | None = None
     promises: tuple[str, ...] | None = None
     left_out: dict[str, str] | None = None
+    roles: dict[str, str] | None = None
 
 
 _Number: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=9e12)]

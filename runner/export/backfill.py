@@ -69,8 +69,8 @@ def _statuses(directory: RunDirectory, judge: Judge) -> list[Status]:
     """Of all objectives, as the verdict has them; empty where it is of others than this release judges."""
     verdict = decode_evidence(directory.read(VERDICT), Verdict, directory.file(VERDICT))
     texts = [each.comparison.text for each in judge.scenario.objectives]
-    same = texts == [each.objective for each in verdict.objectives]
-    return [each.status for each in verdict.objectives] if same else []
+    same = texts == [each.objective for each in verdict.applicable]
+    return [each.status for each in verdict.applicable] if same else []
 
 
 def _in_steps(blocks: Iterator[Block], step_s: float) -> Iterator[tuple[Block, bool]]:

@@ -96,7 +96,7 @@ class Exporter:
     def finished(self, judge: Judge, verdict: Verdict) -> None:
         """Make the last snapshot, for all."""
         self._ended = True
-        statuses = [each.status for each in verdict.objectives]
+        statuses = [each.status for each in verdict.applicable]
         self._put(self._snapshot(judge, verdict.verdict.value, statuses), self._destinations)
 
     def _snapshot(self, judge: Judge, verdict: str = "", statuses: Sequence[Status] = ()) -> MetricSnapshot:

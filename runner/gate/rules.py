@@ -11,7 +11,7 @@ from soak.runner.gate.test_results import read_junit
 from soak.runner.junit import Case
 from soak.schemas.errors import EvidenceError
 from soak.schemas.evidence.decision import RuleCheck, RuleResult
-from soak.schemas.evidence.verdict import Verdict
+from soak.schemas.evidence.verdict import ObjectiveResult, Status, Verdict
 from soak.schemas.language.gate import Bound, Evidence, RunsRule, TestsRule, slis_of_every_system
 from soak.schemas.stream.identity import target_now
 from soak.schemas.units import show_duration
@@ -153,7 +153,13 @@ def _broken(bound: Bound, verdict: Verdict) -> Iterator[str]:
     value = verdict.slis.get(bound.sli)
     if bound.sli not in verdict.slis and bound.sli not in slis_of_every_system():
         yield f"{bound.text}: the scenario names no {bound.sli} (add it under slos: only then is it computed)"
+    elif lacking := next((each.detail for each in verdict.objectives if _lacks(each, bound)), ""):
+        yield f"{bound.text}: {lacking}"
     elif value is None:
         yield f"{bound.text}: nothing was observed"
     elif not bound.op.holds(value, bound.target):
         yield f"{bound.text}: {bound.unit.show_beside(value, bound.target)} observed"
+
+
+def _lacks(objective: ObjectiveResult, bound: Bound) -> bool:
+    return objective.sli == bound.sli and objective.status is Status.NOT_APPLICABLE

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from soak.runner.judge.alerts import abort_result, alert_result, measured
+from soak.runner.judge.applicable import with_aborts, with_alerts, with_faults, with_objectives
 from soak.runner.judge.attribution import attribute
 from soak.runner.judge.changepoints.find import change_points
 from soak.runner.judge.checks.document import sections
@@ -55,7 +56,7 @@ def decide(judge: Judge, identity: Identity, end: End, *, with_findings: bool = 
     return msgspec.structs.replace(
         verdict,
         attribution=attribute(judge),
-        explanation=explain(judge, verdict.objectives[: len(judge.scenario.objectives)], verdict.laws),
+        explanation=explain(judge, verdict.applicable[: len(judge.scenario.objectives)], verdict.laws),
         tails=list(tails(judge, _held_back(judge, identity))),
         change_points=change_points(judge),
     )
@@ -63,8 +64,9 @@ def decide(judge: Judge, identity: Identity, end: End, *, with_findings: bool = 
 
 def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
     asked, laws, alerts = judge_objectives(judge, _held_back(judge, identity)), judge_laws(judge), _alerts(judge)
-    unfinished, faults = judge.lifecycle.unfinished(), judge.faults.results(judge.until_s)
-    reasons = _reasons(judge, identity, end, objectives := [*asked, *judge_checks(judge, end)], laws, alerts, faults)
+    unfinished, faults = judge.lifecycle.unfinished(), with_faults(judge, judge.faults.results(judge.until_s))
+    objectives = with_objectives(judge, [*asked, *judge_checks(judge, end)])
+    reasons = _reasons(judge, identity, end, objectives, laws, alerts, faults)
     return Verdict(
         schema_version=SCHEMA_VERSION,
         verdict=_outcome(end, reasons),
@@ -85,7 +87,7 @@ def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
         slis=judge.slis(),
         objectives=objectives,
         laws=laws,
-        aborts=[abort_result(guard) for guard in judge.aborts],
+        aborts=with_aborts(judge, [abort_result(guard) for guard in judge.aborts]),
         alerts=alerts,
         faults=faults,
         errors=judge.faults.errors(),
@@ -136,7 +138,8 @@ def _caveat(objective: ObjectiveResult) -> str:
 
 
 def _alerts(judge: Judge) -> list[AlertResult]:
-    return [alert_result(alert, guard.timer.firings, judge.scenario, judge.until_s) for alert, guard in judge.alerts]
+    found = [alert_result(alert, guard.timer.firings, judge.scenario, judge.until_s) for alert, guard in judge.alerts]
+    return with_alerts(judge, found)
 
 
 def _reasons(
@@ -256,6 +259,8 @@ def _doubts(
         yield _doubt(ReasonKind.CUT, f"the event stream is incomplete: it ends at {show_duration(judge.until_s)}")
     if not objectives:
         yield _doubt(ReasonKind.NO_OBJECTIVES, "the scenario has no objectives")
+    elif all(each.status is Status.NOT_APPLICABLE for each in objectives):
+        yield _doubt(ReasonKind.NO_OBJECTIVES, "no objective applies to what the target promises")
     for objective in objectives:
         if objective.status is Status.INCONCLUSIVE:
             yield _doubt(

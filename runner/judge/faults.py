@@ -101,7 +101,7 @@ class FaultCounts:
             status = Status.INCONCLUSIVE
             what = "injected or seen" if fault.spec.need_not_show else "seen"
             detail = f"{what} {shown} {'time' if shown == 1 else 'times'} where {_rounded(expected)} were expected"
-        return FaultResult(fault.name, fault.type, _asked(fault), expected, injected, seen, status, detail)
+        return FaultResult(fault.name, fault.type, asked(fault), expected, injected, seen, status, detail)
 
 
 def hardly(seen: int, expected: float) -> bool:
@@ -122,7 +122,8 @@ def _rounded(count: float) -> str:
     return f"{count:.3g}" if count < 1000 else f"{count:,.0f}"
 
 
-def _asked(fault: Fault) -> str:
+def asked(fault: Fault) -> str:
+    """What a scenario asks of a fault: its rate and when, in words."""
     words = []
     if not fault.by_time:
         of = f"{fault.spec.counts} to {fault.dependency}" if fault.dependency else fault.spec.counts

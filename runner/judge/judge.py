@@ -12,6 +12,7 @@ from itertools import count, takewhile
 import numpy as np
 
 from soak.runner.judge.alerts import number_or_none
+from soak.runner.judge.applicable import applicable
 from soak.runner.judge.attribution import Attribution
 from soak.runner.judge.changepoints.marks import Marks
 from soak.runner.judge.checks.expected import objective_texts
@@ -69,6 +70,7 @@ class Judge:
     ) -> None:
         """identity: of the run; None where no target has said anything."""
         scenario, self.not_judged = _judged(scenario, identity)
+        scenario, self.beside = applicable(scenario, identity)
         self.scenario, self.vocabulary = scenario, vocabulary
         self.aborting = abort and any(condition.stops for condition in scenario.aborts)
         self.labels = LabelNumbers(scenario)

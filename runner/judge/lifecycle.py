@@ -91,6 +91,8 @@ class Lifecycle:
         changed = last[last >= 0]
         self.table.put_states(rows.number[changed], rows.after[changed])
         self._stall(block, rows, facts)
+        if facts.ended:
+            self.tracker.ended(block, self, facts)
         self.table.forget_settled()
 
     def _take_census(self, block: Block) -> None:
@@ -209,8 +211,15 @@ class Lifecycle:
         """Tasks accepted by the system."""
         return self._accepted
 
+    @property
+    def census(self) -> dict[TaskState, int]:
+        """The system's own census: by state that it gives, how many tasks; empty without one."""
+        return self._census
+
     def uncounted_tasks(self) -> int | None:
         """Accepted tasks that the system's own census does not hold in any state; None without a census."""
+        if self.tracker.counts_some:
+            return 0
         return self._accepted - sum(self._census.values()) if self._census else None
 
     @property
@@ -221,7 +230,8 @@ class Lifecycle:
     def census_differences(self) -> dict[TaskState, tuple[int, int]]:
         """By state: the tasks in it by the events, and by the system's own census, where they differ; none without a census."""
         counts = self.state_counts()
-        found = {state: (counts[state], self._census.get(state, 0)) for state in CENSUS} if self._census else {}
+        states = self._census if self.tracker.counts_some else CENSUS
+        found = {state: (counts[state], self._census.get(state, 0)) for state in states} if self._census else {}
         return {state: (events, census) for state, (events, census) in found.items() if events != census}
 
     def unfinished(self, labels: frozenset[int] | None = None) -> Unfinished:

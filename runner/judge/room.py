@@ -29,12 +29,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """What must be true of every run. broken: by how much it is not; None where that cannot be told yet, for `detail`."""
+    """What must be true of every run. broken: by how much it is not; None where that cannot be told yet, for `detail`.
+
+    applies: whether the target promises it at all; `detail` says why it does not.
+    """
 
     name: str
     description: str
     broken: float | None
     detail: str
+    applies: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,9 @@ class Tracker:
     columns: tuple[str, ...] = ()
     """Columns of the table of open tasks that it keeps."""
 
+    counts_some = False
+    """Whether the system's census is of some states only, if there is one: see `conservation`."""
+
     def __init__(self, scenario: Scenario, vocabulary: Vocabulary, identity: Identity | None) -> None:
         """identity: of the run; None where no target has said anything."""
         self._scenario = scenario
@@ -131,6 +138,13 @@ class Tracker:
     def offered(self, lifecycle: "Lifecycle") -> int:
         """What was offered of the plan so far, second enqueues left out."""
         return lifecycle.offered
+
+    def ended(self, block: Block, lifecycle: "Lifecycle", facts: Facts) -> None:
+        """The run ends with a block, which has been taken in: add to the facts what is counted at the end only."""
+
+    def conservation(self, lifecycle: "Lifecycle") -> Law | None:
+        """The law on the census of a system that counts its tasks in some states only; None where it counts all."""
+        return None
 
     def answered(self, tasks: int) -> int:
         """What the system accepted or skipped of it; `tasks`: how many tasks."""

@@ -123,6 +123,10 @@ class Table:
         labels[places < self._labelled_at[numbers - self._first_touched]] = self._unknown_label
         return labels
 
+    def labels_of(self, numbers: Ints) -> Ints:
+        """The labels of these tasks, as they are known now; only where labels are kept."""
+        return self._labels[numbers].astype(np.int64)
+
     def labelled(self, numbers: Ints, labels: frozenset[int] | None) -> Ints:
         """Of these tasks those with such a label (None: all)."""
         if labels is None or self._unknown_label is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from soak.schemas.evidence.verdict import Status, Verdict
 
 NEVER: Mapping[str, float] = {}
+_WELL = frozenset({Status.PASS, Status.NOT_APPLICABLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +34,15 @@ def _named(verdict: Verdict, since_s: Mapping[str, float]) -> Iterator[Finding]:
         if abort.held_at_s is not None:
             yield Finding(f"abort {abort.name}", "held", abort.held_at_s)
     for objective in verdict.objectives:
-        if objective.status is not Status.PASS:
+        if objective.status not in _WELL:
             at_s = since_s.get(objective.objective)
             yield Finding(f"objective {objective.objective}", objective.status.value, at_s)
     for law in verdict.laws:
-        if law.status is not Status.PASS:
+        if law.status not in _WELL:
             yield Finding(f"law {law.law}", law.status.value)
     for alert in verdict.alerts:
-        if alert.status not in {None, Status.PASS}:
+        if alert.status not in {None, *_WELL}:
             yield Finding(f"alert {alert.name}", str(alert.status))
     for fault in verdict.faults:
-        if fault.status is not Status.PASS:
+        if fault.status not in _WELL:
             yield Finding(f"fault {fault.name}", fault.status.value)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from soak.runner.linux import refuse_elsewhere
 from soak.runner.load.options import Options
-from soak.runner.targets.adapters import adapters
+from soak.runner.targets.adapters import adapters, refuse_without
 from soak.runner.targets.base import Loading, Target
 from soak.runner.targets.room import named, room_of, target_names
 from soak.schemas.errors import ScenarioError, UsageError, quoted
@@ -71,7 +71,9 @@ def is_file(name: str) -> bool:
 
 
 def from_file(loaded: LoadedTarget, speed: float, *, bundled: bool = False) -> Target:
-    """The target that a target file describes; `bundled`: whether it is ours. Raises ScenarioError where no system takes it."""
+    """The target that a target file describes; `bundled`: whether it is ours. Raises ScenarioError
+    where no system takes it, UsageError for modules that it needs and that are not installed.
+    """
     name, wanted = loaded.file.name, loaded.file.system
     if name in (SIMULATION, *target_names()):
         what = f"{quoted(name)} is a target of soak"
@@ -84,7 +86,9 @@ def from_file(loaded: LoadedTarget, speed: float, *, bundled: bool = False) -> T
         what = f"target files do not describe the system {quoted(wanted)}"
         remedy = f"they describe {', '.join(takers)}; {room_of(wanted).advice or 'leave out --target to simulate it'}"
         raise ScenarioError([loaded.document.problem(("system",), what, remedy)])
-    return takers[wanted or _told(loaded, list(takers))](loaded, speed, bundled)
+    target = takers[wanted or _told(loaded, list(takers))](loaded, speed, bundled)
+    refuse_without(loaded)
+    return target
 
 
 def _told(loaded: LoadedTarget, takers: list[str]) -> str:

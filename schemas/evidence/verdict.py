@@ -16,11 +16,12 @@ SCHEMA_VERSION = 4
 
 
 class Status(StrEnum):
-    """Result of an objective, law or expectation."""
+    """Result of an objective, law or expectation. NOT_APPLICABLE: of what the target does not promise or have."""
 
     PASS = "PASS"
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
+    NOT_APPLICABLE = "NOT_APPLICABLE"
 
 
 class Outcome(StrEnum):
@@ -149,6 +150,7 @@ class AbortResult(msgspec.Struct, frozen=True):
     """One abort condition and, if it held, since when (seconds of scenario time) and with which value.
 
     then: `fail` where the run goes on. parts: of conditions that are combined, which have no unit, target or value together.
+    not_applicable: why it could not hold.
     """
 
     name: str
@@ -160,6 +162,7 @@ class AbortResult(msgspec.Struct, frozen=True):
     target: float | None
     then: str | msgspec.UnsetType = msgspec.UNSET
     parts: list[PartResult] | msgspec.UnsetType = msgspec.UNSET
+    not_applicable: str | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def stopped(self) -> bool:
@@ -373,10 +376,20 @@ class Verdict(msgspec.Struct, frozen=True):
         thin = len(self.thin)
         if self.verdict is not Outcome.PASS:
             return self.verdict.value
-        evidence = f" on thin evidence ({thin} of {len(self.objectives)} objectives)" if thin else ""
+        evidence = f" on thin evidence ({thin} of {len(self.applicable)} objectives)" if thin else ""
         warned = len(self.warned)
         warnings = f" with {warned} warning{'s' * (warned > 1)}" if warned else ""
         return f"{self.verdict.value}{evidence}{warnings}"
+
+    @property
+    def applicable(self) -> list[ObjectiveResult]:
+        """The objectives that apply to the target."""
+        return [each for each in self.objectives if each.status is not Status.NOT_APPLICABLE]
+
+    @property
+    def left_out(self) -> list[FaultResult]:
+        """The faults that do not apply to the target, and why."""
+        return [each for each in self.faults if each.status is Status.NOT_APPLICABLE]
 
     @property
     def thin(self) -> list[ObjectiveResult]:

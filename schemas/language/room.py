@@ -152,7 +152,8 @@ class Language:
     what faults of the source make of them; by default as they are written. parts: the labels by which its series can be
     selected beside tenant, kind and phase: names and values of those that go together. work: what it works on, if it has no
     tasks; its tracker counts it. tasks: what those with one attempt each are called. slis_with: of the indicators those that a
-    scenario says more of, as it is written.
+    scenario says more of, as it is written. promised: by series, the words of promises of which a target must have made one, or
+    its indicators say nothing of it.
     """
 
     name: str
@@ -186,6 +187,7 @@ class Language:
     tasks: TaskWords | None = None
     at_once: Callable[[Any], float] = field(default=lambda settings: math.inf)
     slis_with: Callable[[Data], Mapping[str, Sli]] = field(default=lambda data: {})
+    promised: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def minutes_of(self, settings: Any) -> Minutes:
         """What metrics.csv holds of a run with these settings."""

@@ -28,7 +28,8 @@ class Identity:
     again, in seconds of scenario time, if declared by the target. `stop`: the run ends once its verdict is
     known: `all` objectives, or those that are `decidable` before the end. `target_sha256`: hash of the target file, if one
     was given. `level`: how much of a task system that a target file describes can be judged, 0 to 4; None for all other targets.
-    `promises`: words for what it promises; None: everything. `left_out`: by fault that does not apply to it, why.
+    `promises`: words for what it promises; None: everything. `left_out`: by fault that does not apply to it, why. `roles`: by
+    service of the target file what it is to the system, such as `broker`.
     """
 
     scenario: str
@@ -45,3 +46,4 @@ class Identity:
     level: int | None = None
     promises: tuple[str, ...] | None = None
     left_out: dict[str, str] | None = None
+    roles: dict[str, str] | None = None

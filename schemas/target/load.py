@@ -64,8 +64,7 @@ def loaded_from(document: Document, path: Path, options: Given | None = None) ->
     if isinstance(document.data, dict) and "workload" in document.data:
         what, remedy = "is a scenario, not a target file", "give it in front of --target"
         raise ScenarioError([document.problem(("workload",), what, remedy, at_key=True)])
-    name = document.data.get("name") if isinstance(document.data, dict) else None
-    values = values_of(document, given, str(name))
+    values = values_of(document, given)
     put_in(document, values, schema)
     found = document.problems + shape_problems(document, schema=schema)
     if not found:

@@ -47,12 +47,10 @@ def put_in(document: Document, options: Given, schema: Schema) -> None:
         }
 
 
-def values_of(document: Document, given: Given, name: str) -> dict[str, str]:
-    """The value of each option that has one: what was given, or its default, which may refer to options before it.
-
-    name: of the target, whose environment `{env}` stands for in a default.
-    """
+def values_of(document: Document, given: Given) -> dict[str, str]:
+    """The value of each option that has one: what was given, or its default, which may refer to options before it."""
     values: dict[str, str] = {}
+    name = _environment(document.data)
     for option, each in _options(document).items():
         if option in given:
             values[option] = given[option]
@@ -67,6 +65,13 @@ def _options(document: Document) -> Mapping[str, Mapping[str, Any]]:
     data: Any = document.data
     found = data.get(KEY) if isinstance(data, dict) else None
     return {name: each for name, each in found.items() if isinstance(each, dict)} if isinstance(found, dict) else {}
+
+
+def _environment(data: Any) -> str:
+    """The name of the environment that `{env}` stands for."""
+    needs = data.get("needs") if isinstance(data, dict) else None
+    said = needs.get("env") if isinstance(needs, dict) else None
+    return str(said or (data.get("name") if isinstance(data, dict) else ""))
 
 
 def text_of(value: Any) -> str:

@@ -12,6 +12,7 @@ from soak.schemas.errors import Where
 ALWAYS: Mapping[str, str] = {
     "dir": "the directory of the run for the files of the system",
     "here": "the folder of the target file",
+    "cwd": "the directory that soak was started in",
     "python": "the Python interpreter that runs soak",
     "name": "the name of the target",
     "speed": "scenario seconds per real second",
@@ -57,6 +58,7 @@ __all__ = [
     "fill_command",
     "known_names",
     "names_in",
+    "texts_of",
 ]
 
 
@@ -90,6 +92,18 @@ def expand(value: T, values: Mapping[str, str]) -> T:
     """`value`, part of a target file, with the names in all its texts replaced."""
     expanded: T = _expand(value, values)
     return expanded
+
+
+def texts_of(value: Any) -> Iterator[str]:
+    """All texts in a part of a target file."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, tuple | list):
+        yield from (text for each in value for text in texts_of(each))
+    elif isinstance(value, Mapping):
+        yield from (text for each in value.values() for text in texts_of(each))
+    elif is_dataclass(value) and not isinstance(value, type):
+        yield from (text for each in fields(value) for text in texts_of(getattr(value, each.name)))
 
 
 def _expand(value: Any, values: Mapping[str, str]) -> Any:

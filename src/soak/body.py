@@ -8,30 +8,13 @@ import json
 import os
 import socket
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from soak.contract import DESK
+from soak.kit import PermanentError, Result, RunnerGoneError, TransientError
 
-
-class TransientError(Exception):
-    """The attempt failed with a transient error; the message is the name of the error."""
-
-
-class PermanentError(Exception):
-    """The attempt failed with a permanent error; the message is the name of the error."""
-
-
-class RunnerGoneError(Exception):
-    """The runner is gone: a worker that gets this should exit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """Result of a successful attempt. `tokens`: tokens used, for the system's guardrail."""
-
-    tokens: int
+__all__ = ["Body", "PermanentError", "Result", "RunnerGoneError", "TransientError"]
 
 
 class Body:

@@ -53,7 +53,7 @@ def test_the_body_of_a_task_loads_little() -> None:
     """Every worker of a system under test pays for it at its start."""
     code = "import sys; import soak.body; print(sorted(name for name in sys.modules if name.startswith('soak.')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "['soak.body', 'soak.contract']\n"
+    assert done.stdout == "['soak.body', 'soak.contract', 'soak.kit']\n"
 
 
 def test_a_run_prints_nothing_and_gives_what_the_command_gives(

@@ -50,6 +50,8 @@ def _objective(judge: Judge, comparison: Comparison, least: int) -> Explanation 
     sli = comparison.sli
     if sli.name == AT_THE_END:
         return losses(judge, Broken.OBJECTIVE, comparison.text, AT_THE_END)
+    if sli.at_the_end and (known := losses(judge, Broken.OBJECTIVE, comparison.text, sli.series)):
+        return known
     if sli.aggregate is Aggregate.LONGEST:
         return _longest(judge, comparison)
     if sli.aggregate is Aggregate.GROWTH:

@@ -6,12 +6,13 @@ from soak.runner.judge.explanation import words
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.room import AtTheEnd
 from soak.schemas.evidence.explanation import MOST_CASES, Broken, Case, Cases, Explanation
+from soak.schemas.language.slis import AT_THE_END
 
 
 def losses(judge: Judge, kind: Broken, subject: str, of: str) -> Explanation | None:
     """What the system knows at the end of a run of a series or law; None for nothing."""
     end = judge.lifecycle.tracker.at_the_end(of, judge.lifecycle)
-    missing = _missing(judge) if kind is Broken.OBJECTIVE else ""
+    missing = _missing(judge) if kind is Broken.OBJECTIVE and of == AT_THE_END else ""
     if end is None and not missing:
         return None
     cases = _by_cause(judge, end) if end else []

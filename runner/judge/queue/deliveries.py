@@ -6,6 +6,7 @@ its visibility timeout had been delivered again before.
 
 import numpy as np
 
+from soak.runner.judge.queue.accepted import Accepted
 from soak.runner.judge.queue.deaths import Death
 from soak.runner.judge.queue.redelivery import LAW, Redelivery, Stranded
 from soak.runner.judge.room import Law
@@ -41,6 +42,11 @@ class AtMostOnce(Redelivery):
         """See `Redelivery`: all that died, and are in no state."""
         deaths = [(task, death) for task, death in self.deaths.items() if table.states[task] == TaskState.LOST]
         return dict(sorted(deaths, key=lambda each: (each[1].t_s, each[0])))
+
+    def unstarted(self, table: Table, until_s: float) -> tuple[list[int], list[int]]:
+        """See `Redelivery`."""
+        never, again = super().unstarted(table, until_s)
+        return never, [*again, *self.lost(table, until_s)]
 
     def stranded(self, table: Table, until_s: float) -> Stranded:
         """See `Redelivery`."""
@@ -88,8 +94,10 @@ class TimedOut(Redelivery):
         return ends
 
 
-def redelivery_of(queue: Queue) -> type[Redelivery]:
-    """What follows the work of dead workers."""
+def redelivery_of(queue: Queue, identity: Identity | None) -> type[Redelivery]:
+    """What follows the work of dead workers; of a system whose account is inferred, all that was accepted."""
+    if identity and identity.level is not None:
+        return Accepted
     if queue.acks_early:
         return AtMostOnce
     return TimedOut if queue.times_out else Redelivery

@@ -1,12 +1,14 @@
 """Redelivery of work whose worker died, by the execution ledger, independent of what a system reports."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from soak.runner.judge.queue.deaths import Death, Deaths
-from soak.runner.judge.room import Law
+from soak.runner.judge.room import LOST, AtTheEnd, Consequence, Law
+from soak.runner.judge.rows import OPEN_STATES
 from soak.runner.judge.samples import Samples
 from soak.runner.judge.table import Table
 from soak.schemas.language.model import Scenario
@@ -63,12 +65,12 @@ class Redelivery:
 
     def observe(self, block: Block, table: Table) -> Samples:
         """Process a block; for each start after a death, the time between the two in seconds."""
-        is_death, exited = self._is_death(), block.kind == Kind.PROCESS_EXITED
-        if not is_death.any() and not exited.any():
-            return Samples(np.empty(0), np.empty(0), label=table.labels_at(block, np.empty(0, dtype=np.int64)))
         executions = np.flatnonzero(_EXECUTIONS[block.kind])
         if len(executions):
             self._last_s = float(block.t[executions[-1]])
+        is_death, exited = self._is_death(), block.kind == Kind.PROCESS_EXITED
+        if not is_death.any() and not exited.any():
+            return Samples(np.empty(0), np.empty(0), label=table.labels_at(block, np.empty(0, dtype=np.int64)))
         death = self._died(block, is_death)
         concerned = np.isin(block.task, [*self.deaths.tasks(), *block.task[death].tolist()])
         again, took = [], []
@@ -133,6 +135,47 @@ class Redelivery:
             return Law(name, description, None, f"{not_yet} once nothing else runs{remedy}")
         return Law(name, description, 0.0, "")
 
+    def lost_numbers(self, table: Table, until_s: float) -> list[int]:
+        """The lost tasks, for a run that ends at `until_s`."""
+        return list(self.lost(table, until_s))
+
+    def at_the_end(self, table: Table, until_s: float, chosen: list[int] | None = None) -> AtTheEnd | None:
+        """What is said of lost tasks (or of these): what they ran on when it died; None for none."""
+        lost = self.lost_numbers(table, until_s) if chosen is None else chosen
+        return AtTheEnd(self.deaths.words(lost), [self.deaths.case(task) for task in lost]) if lost else None
+
+    def unstarted(self, table: Table, until_s: float) -> tuple[list[int], list[int]]:
+        """Accepted tasks that were not started in time, for a run that ends at `until_s`: never at all, and not again.
+
+        The table has the column `begun`: how often a task was started.
+        """
+        idle_s = self._idle_of(self._resting(table), table, until_s)
+        return self._divided(table, [task for task, each in idle_s.items() if each > self._allowed_s])
+
+    def undecided(self, table: Table, until_s: float) -> tuple[list[int], list[int]]:
+        """The same of tasks that may still be started in time."""
+        idle_s = self._idle_of(self._resting(table), table, until_s)
+        return self._divided(table, [task for task, each in idle_s.items() if each <= self._allowed_s])
+
+    def _divided(self, table: Table, numbers: list[int]) -> tuple[list[int], list[int]]:
+        """Of tasks those that were never started, and the others."""
+        begun = (table.get("begun", np.array(numbers, dtype=np.int64)) > 0).tolist()
+        pairs = list(zip(numbers, begun, strict=True))
+        return [number for number, has in pairs if not has], [number for number, has in pairs if has]
+
+    def _resting(self, table: Table) -> dict[int, float]:
+        """Open tasks of which nothing runs, and since when each could have been started."""
+        numbers = table.open_numbers()
+        numbers = numbers[OPEN_STATES[table.states[numbers]] & (table.get("running", numbers & ~COPY) <= 0)]
+        pending = table.states[numbers] == TaskState.PENDING
+        ready = np.where(pending, table.get("ready", numbers), 0.0)
+        return dict(zip(numbers.tolist(), ready.tolist(), strict=True))
+
+    def consequences(self, table: Table, until_s: float) -> Iterator[Consequence]:
+        """Lost tasks, by fault."""
+        for death in self.lost(table, until_s).values():
+            yield Consequence(LOST, self._vocabulary.causes[death.cause].fault, death.t_s, 1)
+
     def lost(self, table: Table, until_s: float) -> dict[int, Death]:
         """The lost tasks with their last deaths, in the order of these; for a run that ends at `until_s`."""
         lost = {task for task, idle_s in self._idle(table, until_s).items() if idle_s > self._allowed_s}
@@ -141,7 +184,10 @@ class Redelivery:
 
     def _idle(self, table: Table, until_s: float) -> dict[int, float]:
         """By waiting task how long nothing kept it from being started again, in seconds."""
-        waiting = self.waiting(table)
+        return self._idle_of(self.waiting(table), table, until_s)
+
+    def _idle_of(self, waiting: dict[int, float], table: Table, until_s: float) -> dict[int, float]:
+        """The same of tasks that could have been started since then."""
         idle = not table.get("running", table.open_numbers()).sum()
         return {
             task: self._idle_for(max(since_s, self._last_s), until_s) if idle else 0.0

@@ -6,14 +6,16 @@ import numpy as np
 
 from soak.runner.judge.groups import carried
 from soak.runner.judge.lifecycle import Lifecycle
+from soak.runner.judge.queue.accepted import not_yet
 from soak.runner.judge.queue.blame import EXPIRED, Blame
 from soak.runner.judge.queue.by_kind import ByKind
+from soak.runner.judge.queue.census import Census
 from soak.runner.judge.queue.deliveries import redelivery_of
 from soak.runner.judge.queue.duplicates import Duplicates
 from soak.runner.judge.queue.ledger import duplicate_executions
 from soak.runner.judge.queue.levels import ExactDepth, WorkersAlive
 from soak.runner.judge.queue.redelivery import Stranded
-from soak.runner.judge.room import LOST, AtTheEnd, Consequence, Law, Tasks, Tracker
+from soak.runner.judge.room import AtTheEnd, Consequence, Law, Tasks, Tracker
 from soak.runner.judge.rows import Rows
 from soak.runner.judge.samples import Facts, Samples
 from soak.runner.judge.task_violations import note_early, note_failed, note_rows
@@ -27,7 +29,14 @@ from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
 from soak.schemas.systems.queue.faults import QueueFault
-from soak.schemas.systems.queue.indicators import DEAD_LETTERED, QUEUE_DEPTH_MAX, WORKERS_ALIVE
+from soak.schemas.systems.queue.indicators import (
+    DEAD_LETTERED,
+    NEVER_STARTED,
+    QUEUE_DEPTH_MAX,
+    STUCK_IN_PROGRESS,
+    UNSTARTED,
+    WORKERS_ALIVE,
+)
 from soak.schemas.systems.queue.settings import Queue, queue_of
 
 _UNBLOCKED = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_CANCELLED)
@@ -46,7 +55,7 @@ def _backoffs(queue: Queue) -> Floats:
 class QueueTracker(Tracker):
     """Follows leases, backoffs and budgets of open tasks, executions, and work whose worker died."""
 
-    columns = ("not_before", "expired", "over_budget", "failed_body", "failed_at")
+    columns: tuple[str, ...] = ("not_before", "expired", "over_budget", "failed_body", "failed_at")
 
     def __init__(self, scenario: Scenario, vocabulary: Vocabulary, identity: Identity | None) -> None:
         super().__init__(scenario, vocabulary, identity)
@@ -54,7 +63,13 @@ class QueueTracker(Tracker):
         self._backoff_s = _backoffs(self._queue)
         self._drawn = any(each.backoff.drawn for each in (self._queue, *self._queue.by_kind))
         self._by_kind = ByKind(scenario) if self._queue.differs_by_kind else None
-        self._redelivery = redelivery_of(self._queue)(scenario, vocabulary, identity)
+        self._redelivery = redelivery_of(self._queue, identity)(scenario, vocabulary, identity)
+        level = identity.level if identity else None
+        self._census = None if level is None else Census(vocabulary, level)
+        self.counts_some = self._census is not None
+        self._counts_unstarted = self.counts_some or not UNSTARTED.isdisjoint(scenario.slis)
+        if self._counts_unstarted:
+            self.columns = (*self.columns, "begun")
         self._duplicates = Duplicates()
         self._blame = Blame(scenario, vocabulary)
         self._alive = WorkersAlive(self._queue.workers) if WORKERS_ALIVE in scenario.slis else None
@@ -86,6 +101,10 @@ class QueueTracker(Tracker):
         facts.series["duplicate_executions"] = duplicate_executions(block, tasks.table, self._duplicates, facts)
         self._blame.observe(block, facts.series["duplicate_executions"])
         facts.series["redelivery_time"] = self._redelivery.observe(block, tasks.table)
+        if self._counts_unstarted:
+            self._begun(tasks, facts)
+        if self._census:
+            self._census.observe(block)
         _contentions(block, tasks, facts)
         self._dead_letters(block, tasks, facts)
         if self._alive:
@@ -149,7 +168,30 @@ class QueueTracker(Tracker):
         note_early(facts, block, rows, early, not_before, label)
         rows.keep(not_before=not_before)
 
+    def _begun(self, tasks: Tasks, facts: Facts) -> None:
+        """Count the starts of each task."""
+        rows = tasks.rows
+        starts = (rows.kind == Kind.TASK_DISPATCHED).astype(np.int64)
+        rows.keep(begun=rows.groups.running(starts) + rows.known("begun"))
+        for series in UNSTARTED:
+            facts.series[series] = rows.samples(rows.kind == Kind.TASK_ENQUEUED, np.zeros(len(rows.t)), tasks.label)
+
     # What is known at the end.
+
+    def ended(self, block: Block, lifecycle: Lifecycle, facts: Facts) -> None:
+        """See `Tracker`: tasks that were not started in time; of a system whose account is inferred they did not succeed."""
+        if not self._counts_unstarted or block.kind[-1] not in {Kind.RUN_ENDED, Kind.RUN_DECIDED}:
+            return
+        never, again = self._redelivery.unstarted(lifecycle.table, lifecycle.until_s)
+        found = {NEVER_STARTED: (never, 1.0), STUCK_IN_PROGRESS: (again, 1.0)}
+        if self._census:
+            found["success"] = ([*never, *again], 0.0)
+        for series, (numbers, value) in found.items():
+            facts.series[series] = _with_more(facts.get(series), lifecycle, numbers, value)
+
+    def conservation(self, lifecycle: Lifecycle) -> Law | None:
+        """See `Tracker`."""
+        return self._census.law(lifecycle, self.lost(lifecycle)) if self._census else None
 
     def laws(self, lifecycle: Lifecycle, *, complete: bool) -> Iterator[Law]:
         """The execution ledger agrees, and work whose worker died was started again."""
@@ -172,16 +214,16 @@ class QueueTracker(Tracker):
 
     def at_the_end(self, of: str, lifecycle: Lifecycle) -> AtTheEnd | None:
         """The tasks that were never started again: what they ran on when it died."""
-        if of not in {AT_THE_END, law("redelivery")}:
-            return None
-        deaths, lost = self._redelivery.deaths, list(self._redelivery.lost(lifecycle.table, lifecycle.until_s))
-        return AtTheEnd(deaths.words(lost), [deaths.case(task) for task in lost]) if lost else None
+        table, until_s = lifecycle.table, lifecycle.until_s
+        if of in UNSTARTED and self._counts_unstarted:
+            never, again = self._redelivery.unstarted(table, until_s)
+            return self._redelivery.at_the_end(table, until_s, never if of == NEVER_STARTED else again)
+        return self._redelivery.at_the_end(table, until_s) if of in {AT_THE_END, law("redelivery")} else None
 
     def consequences(self, lifecycle: Lifecycle) -> Iterator[Consequence]:
         """Tasks that were never started again, and executions too many, by fault."""
         yield from self._blame.consequences()
-        for death in self._redelivery.lost(lifecycle.table, lifecycle.until_s).values():
-            yield Consequence(LOST, self._vocabulary.causes[death.cause].fault, death.t_s, 1)
+        yield from self._redelivery.consequences(lifecycle.table, lifecycle.until_s)
 
     def still_open(self, sli: Sli, lifecycle: Lifecycle, labels: frozenset[int] | None) -> tuple[int, str] | None:
         """Expired leases whose task is open, and tasks that wait for their redelivery."""
@@ -189,7 +231,38 @@ class QueueTracker(Tracker):
             return lifecycle.open_sum("expired", labels), "tasks"
         if sli.series == "redelivery_time":
             return len(self._redelivery.waiting(lifecycle.table)), "tasks"
+        if self._counts_unstarted and sli.series in {*UNSTARTED, AT_THE_END, "success"}:
+            return self._may_be_lost(sli, lifecycle, labels)
         return None
+
+    def _may_be_lost(self, sli: Sli, lifecycle: Lifecycle, labels: frozenset[int] | None) -> tuple[int, str] | None:
+        """Tasks of which it is too early to tell; `success`: those that are open and not lost."""
+        table, until_s = lifecycle.table, lifecycle.until_s
+        never, again = self._redelivery.undecided(table, until_s)
+        if sli.series in UNSTARTED:
+            waiting = never if sli.series == NEVER_STARTED else again
+        elif not self._census:
+            return None
+        elif sli.series == AT_THE_END:
+            waiting = [*never, *again]
+        else:
+            lost = [number for each in self._redelivery.unstarted(table, until_s) for number in each]
+            unfinished = lifecycle.unfinished(labels)
+            return unfinished.tasks + unfinished.deferred - len(table.labelled(_numbers(lost), labels)), "tasks"
+        return len(table.labelled(_numbers(waiting), labels)), f"tasks ({not_yet(self.stranded(lifecycle))})"
+
+
+def _numbers(tasks: list[int]) -> Ints:
+    return np.array(tasks, dtype=np.int64)
+
+
+def _with_more(samples: Samples, lifecycle: Lifecycle, tasks: list[int], value: float) -> Samples:
+    """A series with a value more for each of these tasks, at the end of the run."""
+    numbers, label = _numbers(tasks), samples.label
+    if label is not None:
+        label = np.concatenate([label, lifecycle.table.labels_of(numbers)])
+    t = np.concatenate([samples.t, np.full(len(numbers), lifecycle.until_s)])
+    return Samples(t, np.concatenate([samples.value, np.full(len(numbers), value)]), label=label)
 
 
 def _contentions(block: Block, tasks: Tasks, facts: Facts) -> None:

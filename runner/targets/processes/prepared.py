@@ -102,7 +102,8 @@ def _is_below(program: Program) -> bool:
 
 def _own(loaded: LoadedTarget) -> dict[str, str]:
     """The names in braces that are known without a run."""
-    return {"here": str(loaded.folder.resolve()), "python": sys.executable, "name": loaded.file.name}
+    here, cwd = str(loaded.folder.resolve()), str(Path.cwd())
+    return {"here": here, "cwd": cwd, "python": sys.executable, "name": loaded.file.name}
 
 
 def _texts(ports: Mapping[str, int]) -> dict[str, str]:

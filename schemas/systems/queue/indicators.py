@@ -1,5 +1,7 @@
 """The service-level indicators of a task orchestrator."""
 
+from dataclasses import replace
+
 from soak.schemas.language import slis
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.slis import catalogue, count, gauge, ratio, times
@@ -8,6 +10,14 @@ from soak.schemas.language.tolerance import EXTREME, WAIT, Tolerance
 DEAD_LETTERED = "dead_lettered"
 WORKERS_ALIVE = "workers_alive"
 QUEUE_DEPTH_MAX = "queue_depth_max"
+NEVER_STARTED = "never_started"
+STUCK_IN_PROGRESS = "stuck_in_progress"
+UNSTARTED = frozenset({NEVER_STARTED, STUCK_IN_PROGRESS})
+
+
+def _unstarted(name: str, description: str) -> slis.Sli:
+    return replace(count(name, description, on_demand=True), at_the_end=True)
+
 
 SLIS = catalogue(
     (
@@ -45,6 +55,15 @@ SLIS = catalogue(
             on_demand=True,
         ),
         slis.LOST_TASKS,
+        _unstarted(
+            NEVER_STARTED,
+            "accepted tasks that were never started, though nothing else ran for longer than redelivery may take",
+        ),
+        _unstarted(
+            STUCK_IN_PROGRESS,
+            "tasks that were started and not again after their execution had ended, though nothing else ran for longer than "
+            "redelivery may take",
+        ),
         slis.ILLEGAL_TRANSITIONS,
         count(
             "lease_contentions",

@@ -25,6 +25,7 @@ from soak.schemas.systems.queue.fleet_checks import FLEET_CHECKS
 from soak.schemas.systems.queue.indicators import DEAD_LETTERED, SLIS, WORKERS_ALIVE
 from soak.schemas.systems.queue.kind_checks import QUEUE_KIND_CHECKS
 from soak.schemas.systems.queue.kinds import NO_LIMIT_S, own_settings, queue_of_kind, worker_queues
+from soak.schemas.systems.queue.promised import PROMISED
 from soak.schemas.systems.queue.services import SERVICE_CHECKS, build_services, struck_part, timed_service
 from soak.schemas.systems.queue.settings import Ack, GuardrailMode, Queue
 from soak.schemas.units import show_duration
@@ -182,4 +183,5 @@ LANGUAGE = Language(
     headline={"success": "success_rate", "p95": "latency_p95"},
     closed=True,
     at_once=lambda settings: settings.fleet.most(settings.workers),
+    promised=PROMISED,
 )

@@ -1,1 +1,1 @@
-"""Task systems that a target file describes: two primitives, submit and a body that reports."""
+"""Real runs of a task system that a target file describes: what it is asked to do and what it was seen to do decide."""

@@ -5,6 +5,7 @@
 
 import signal
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +20,12 @@ from soak.runner.targets.processes.prepared import Prepared
 from soak.runner.targets.processes.service import Service, with_descendants
 from soak.runner.targets.processes.starting import GRACE_S
 from soak.runner.targets.processes.supervising import Policy, When
-from soak.schemas.braces import filled_known
+from soak.schemas.braces import filled_known, names_in
 from soak.schemas.stream.events import worker_name
 from soak.schemas.target.load import LoadedTarget
 from soak.schemas.target.model import Kill, Probe, Process, Program, TargetFile
+from soak.schemas.target.own_ports import OWN
+from soak.schemas.target.templates import PORT, texts_of
 
 _FOREVER = 1_000_000_000
 _NO_ROUNDS_S = 86_400.0
@@ -35,7 +38,9 @@ def with_workers(loaded: LoadedTarget, count: int) -> LoadedTarget:
     if workers is None:
         return loaded
     names = [worker_name(number) for number in range(workers.count or count)]
-    return replace(loaded, file=replace(loaded.file, processes=tuple(_worker(loaded.file, name) for name in names)))
+    processes = tuple(_worker(loaded.file, name) for name in names)
+    own = names if any(OWN in names_in(text) for text in texts_of(workers)) else ()
+    return replace(loaded, file=replace(loaded.file, processes=processes, ports=(*loaded.file.ports, *own)))
 
 
 def _worker(file: TargetFile, name: str) -> Process:
@@ -46,21 +51,25 @@ def _worker(file: TargetFile, name: str) -> Process:
 
 
 def _named(program: Program, name: str) -> Program:
-    """A worker's program with `{name}` replaced, and no other name."""
+    """A worker's program with `{name}` replaced and `{port}` by the name of its port, and no other name."""
     return replace(
         program,
         name=name,
         command=_text(program.command, name) or "",
         directory=_text(program.directory, name) or "",
-        environment=filled_known(program.environment, {"name": name}),
+        environment=filled_known(program.environment, _of(name)),
         ready=_probe(program.ready, name),
         stop=replace(program.stop, command=_text(program.stop.command, name)),
     )
 
 
 def _text(text: str | None, name: str) -> str | None:
-    found: str | None = filled_known(text, {"name": name})
+    found: str | None = filled_known(text, _of(name))
     return found
+
+
+def _of(name: str) -> dict[str, str]:
+    return {"name": name, OWN: f"{{{PORT}{name}}}"}
 
 
 def _probe(probe: Probe | None, name: str) -> Probe | None:
@@ -87,6 +96,7 @@ class Control:
         self._asked: dict[str, tuple[ProcessId, float]] = {}
         """Workers that were asked to stop, and when, in monotonic seconds."""
         self._paused: dict[str, set[ProcessId]] = {}
+        self._blamed: dict[str, int] = {}
 
     # The course of the run.
 
@@ -124,6 +134,11 @@ class Control:
         self.services.close()
 
     # Workers.
+
+    @property
+    def blamed(self) -> Mapping[str, int]:
+        """By worker that a fault was to end: the cause, until it is started again."""
+        return self._blamed
 
     def names(self) -> list[str]:
         """The names of all workers."""
@@ -170,7 +185,7 @@ class Control:
     def _expect_end(self, name: str, cause: int, back_s: float | None) -> ProcessId | None:
         process = self.process(name)
         if process is not None:
-            self.services.expected[name] = cause
+            self.services.expected[name] = self._blamed[name] = cause
             self._back_s.pop(name, None)
             if back_s is not None:
                 self._back_s[name] = back_s
@@ -224,6 +239,8 @@ class Control:
         return self._launcher.environment_of(program), self._launcher.folder_of(program)
 
     def _saw(self, seen: Seen) -> None:
+        if seen.what is Happening.STARTED:
+            self._blamed.pop(seen.name, None)
         if seen.what is Happening.ENDED:
             self._paused.pop(seen.name, None)
             if (back_s := self._back_s.pop(seen.name, None)) is not None:

@@ -1,9 +1,10 @@
-"""A PostgreSQL server for one gateway: `python -m soak.systems.gateway.postgres_server --dir DIR --port P`.
+"""A PostgreSQL server as a service of a run: `python -m soak.systems.adapters.postgres --dir DIR --port P`.
 
-The cluster is made when DIR has none, with the user `gateway` and without passwords, on the loopback only. PostgreSQL refuses
-to be run by root: then it is run by the user `postgres`, or `nobody`. Where that user cannot reach DIR, the cluster is in a
-temporary directory, and DIR has a file that says where. SIGTERM and SIGINT stop the server, whose cluster in such a directory
-goes with it; SIGQUIT stops it, too, as a crash would, and keeps it. When this process is killed, the server ends.
+The cluster is made when DIR has none, with the user of the option `--user` and without passwords, on the loopback only.
+PostgreSQL refuses to be run by root: then it is run by the user `postgres`, or `nobody`. Where that user cannot reach DIR, the
+cluster is in a temporary directory, and DIR has a file that says where. SIGTERM and SIGINT stop the server, whose cluster in
+such a directory goes with it; SIGQUIT stops it, too, as a crash would, and keeps it. When this process is killed, the server
+ends.
 """
 
 import argparse
@@ -18,10 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from soak.systems.gateway.logs import log
-
 FAILED = 1
-USER, WHERE = "gateway", "where"
+WHERE = "where"
 _PROGRAMS = Path("/usr/lib/postgresql")
 _USERS = ("postgres", "nobody")
 _TEMPORARY = "soak-postgres-"
@@ -33,22 +32,25 @@ class ServerError(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it until a signal; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m soak.systems.gateway.postgres_server", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m soak.systems.adapters.postgres", description=__doc__)
     parser.add_argument("--dir", required=True, type=Path, metavar="DIR", help="where the cluster is")
     parser.add_argument("--port", required=True, type=int, help="TCP port")
+    parser.add_argument("--user", default="soak", help="name of the database user, a superuser")
+    parser.add_argument("--fsync", action="store_true", help="write through to the disk, as in production; slower")
     asked = parser.parse_args(arguments)
     try:
-        return Server(asked.dir.absolute(), asked.port).run()
+        return Server(asked.dir.absolute(), asked.port, asked.user, fsync=asked.fsync).run()
     except ServerError as error:
-        log(f"postgres: {error}")
+        sys.stderr.write(f"postgres: {error}\n")
         return FAILED
 
 
 class Server:
     """One server; `directory` may be made by an earlier one."""
 
-    def __init__(self, directory: Path, port: int) -> None:
+    def __init__(self, directory: Path, port: int, name: str, *, fsync: bool = False) -> None:
         self._directory, self._port = directory, port
+        self._name, self._fsync = name, fsync
         self._programs = programs()
         self._user = other_user()
         self._stopped = 0
@@ -96,7 +98,17 @@ class Server:
         return self._run(["/bin/sh", "-c", 'cd "$0" && test -w .', str(directory)]) == 0
 
     def _make(self, cluster: Path) -> None:
-        words = [*self._of("initdb"), "--username", USER, "--auth", "trust", "--encoding", "UTF8", "--locale", "C"]
+        words = [
+            *self._of("initdb"),
+            "--username",
+            self._name,
+            "--auth",
+            "trust",
+            "--encoding",
+            "UTF8",
+            "--locale",
+            "C",
+        ]
         if code := self._run([*words, "--no-sync", "--wal-segsize", "1", "--pgdata", str(cluster)]):
             raise ServerError(f"initdb ended with {code}")
 
@@ -108,7 +120,7 @@ class Server:
             "max_connections": "100",
             "min_wal_size": "2MB",
             # A crash of the server loses nothing that was committed; one of the computer is not for a soak.
-            "fsync": "off",
+            "fsync": "on" if self._fsync else "off",
         }
         chosen = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return [*self._of("postgres"), "-D", str(cluster), *chosen]

@@ -1,0 +1,1 @@
+"""A small shop that charges for orders with Celery."""

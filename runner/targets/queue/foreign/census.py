@@ -1,0 +1,103 @@
+"""What a task system itself counts at the end of a run, by state."""
+
+import json
+import selectors
+import shlex
+import subprocess
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from soak.contract import Snapshot
+from soak.runner.console import remark
+from soak.runner.targets.processes.ending import kill_session
+from soak.runner.targets.processes.prepared import Prepared
+from soak.runner.targets.queue.foreign.intake import ProcessIntake
+from soak.schemas.errors import reason, shortened
+from soak.schemas.stream.events import CENSUS
+from soak.schemas.stream.states import TaskState
+from soak.schemas.target.model import Spoken
+
+_STATES = {state.name.lower(): state for state in CENSUS}
+_SETTLES_REAL_S, _AGAIN_REAL_S = 3.0, 0.1
+"""How long a census may differ from what was seen before it counts, and after which time it is taken again."""
+
+
+class Census:
+    """Takes the census of a system where its target file says how. Entries that are not counts are left out, and said."""
+
+    def __init__(self, prepared: Prepared, intake: object, selector: selectors.BaseSelector) -> None:
+        self._says = prepared.file.census
+        self._launcher, self._intake, self._selector = prepared.launcher, intake, selector
+
+    def settled(self, seen: Snapshot) -> dict[TaskState, int]:
+        """The first census that agrees with what was seen, or the last one within a time.
+
+        A system records the end of a task after its body has reported it, and counts states one after the other.
+        """
+        until = time.monotonic() + _SETTLES_REAL_S
+        while True:
+            counts = self.take()
+            agrees = all(count == getattr(seen, state.name.lower()) for state, count in counts.items())
+            if agrees or time.monotonic() >= until:
+                return counts
+            time.sleep(_AGAIN_REAL_S)
+
+    def take(self) -> dict[TaskState, int]:
+        """The number of tasks in each state that the system counts; empty where it does not, or gives no answer."""
+        if not self._says:
+            return {}
+        found = self._by_command(self._says) if isinstance(self._says, Spoken) else self._by_intake()
+        if found is None:
+            return {}
+        wrong = [name for name, count in found.items() if name not in _STATES or type(count) is not int or count < 0]
+        if wrong:
+            remark(f"not a number of tasks in a state: {', '.join(wrong)} (left out of the census)")
+        return {_STATES[name]: count for name, count in found.items() if name not in wrong}
+
+    def _by_intake(self) -> Mapping[str, Any] | None:
+        assert isinstance(self._intake, ProcessIntake), "the target file was checked"
+        self._intake.census()
+        until = time.monotonic() + Spoken().timeout_s
+        while not self._intake.counted and (wait_s := until - time.monotonic()) > 0:
+            for key, _ in self._selector.select(wait_s):
+                key.data()
+        if not self._intake.counted:
+            remark(f"the submit process gave no census within {Spoken().timeout_s:g} s")
+            return None
+        return self._intake.counts
+
+    def _by_command(self, says: Spoken) -> Mapping[str, Any] | None:
+        assert says.command
+        words = shlex.split(says.command)
+        try:
+            popen = subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd=self._launcher.here / says.directory,
+                env=self._launcher.environment,
+                start_new_session=True,
+            )
+        except OSError as error:
+            remark(f"the census could not be taken: {words[0]}: {reason(error)}")
+            return None
+        try:
+            output, _ = popen.communicate(timeout=says.timeout_s)
+        except subprocess.TimeoutExpired:
+            kill_session(popen.pid)
+            popen.communicate()
+            remark(f"the census could not be taken: {words[0]} has not ended after {says.timeout_s:g} s")
+            return None
+        try:
+            found = json.loads(output)
+        except ValueError:
+            found = None
+        if popen.returncode or not isinstance(found, dict):
+            said = shortened(output.decode(errors="replace").strip())
+            remark(
+                f"the census could not be taken: {words[0]} exited with {popen.returncode} and said {said or 'nothing'}"
+            )
+            return None
+        return found

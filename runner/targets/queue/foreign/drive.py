@@ -1,0 +1,195 @@
+"""One real run of a task system: it is started, tasks are submitted, bodies report, all is followed, and it is stopped."""
+
+import secrets
+import selectors
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from soak.contract import Snapshot
+from soak.runner.console import remark
+from soak.runner.targets.context import RunContext
+from soak.runner.targets.losses import put_losses
+from soak.runner.targets.offspring import offspring_ended
+from soak.runner.targets.processes.background import Background
+from soak.runner.targets.processes.ports import free_ports
+from soak.runner.targets.processes.prepared import Prepared, prepare
+from soak.runner.targets.queue.foreign.account import Account
+from soak.runner.targets.queue.foreign.census import Census
+from soak.runner.targets.queue.foreign.control import Control, with_workers
+from soak.runner.targets.queue.foreign.informed import informed
+from soak.runner.targets.queue.foreign.intake import make_intake
+from soak.runner.targets.queue.foreign.kit_folder import write_kit
+from soak.runner.targets.queue.foreign.ledger import Ledger
+from soak.runner.targets.queue.foreign.offers import Offers
+from soak.runner.targets.queue.foreign.server import Server
+from soak.runner.targets.queue.foreign.settings import CONFIG, settings_of, worker_count, write_settings
+from soak.runner.targets.queue.names import Workers
+from soak.runner.targets.queue.system_adapter.sampler import Sampler
+from soak.runner.targets.resources import Resources
+from soak.runner.targets.sockets import socket_directory
+from soak.schemas.errors import SoakError, writing
+from soak.schemas.stream.block import Block
+from soak.schemas.stream.events import CENSUS
+from soak.schemas.systems.queue.settings import queue_of
+from soak.schemas.target.load import LoadedTarget
+from soak.schemas.target.model import Promises
+from soak.schemas.target.templates import PORT, fill
+from soak.simulation.plan import Plan
+
+SYSTEM = "system"
+"""Below the run directory: the files of the system, and its logs."""
+
+_LOOK_REAL_S = 0.05
+"""How often it is looked whether a process has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a run is made. directory: of the run."""
+
+    file: LoadedTarget
+    directory: Path
+    speed: float
+
+
+class Drive:
+    """Everything of one run; leaving it as a context ends every process it started."""
+
+    def __init__(self, plan: Plan, way: Way) -> None:
+        self._plan, self._way = plan, way
+        self._system = way.directory.absolute() / SYSTEM
+        self._stack = ExitStack()
+        try:
+            self._build()
+        except BaseException:
+            self.close()
+            raise
+
+    def _build(self) -> None:
+        enter, plan, way = self._stack.enter_context, self._plan, self._way
+        with writing(self._system):
+            self._system.mkdir(exist_ok=True)
+        file = way.file.file
+        enter(offspring_ended(file.name))
+        self._background = enter(Background())
+        self._selector = enter(selectors.DefaultSelector())
+        self._context = context = RunContext.held(plan, way.speed, 0.0, 0.0)
+        sockets = Path(enter(socket_directory()))
+        tcp = ("127.0.0.1", 0) if file.tcp else None
+        self._server = enter(
+            closing(Server(self._selector, unix=sockets / "soak", tcp=tcp, token=secrets.token_hex(16)))
+        )
+        prepared = self._prepared()
+        self._account = Account(context, prepared.file.promises or Promises())
+        restart_s = queue_of(plan.scenario).worker_restart_s / way.speed
+        self._control = enter(closing(Control(prepared, self._background, restart_s)))
+        self._workers = Workers(queue_of(plan.scenario), named=False)
+        for name in self._control.names():
+            self._workers.number(name)
+        self._ledger = Ledger(context, self._server, self._account, self._workers, self._control)
+        self._offers = Offers(context, self._account)
+        self._control.start()
+        intake = make_intake(
+            context, self._selector, prepared, self._system, self._offers.answer, self._ledger.went_wrong
+        )
+        self._offers.intake = enter(closing(intake))
+        intake.start()
+        self._census = Census(prepared, intake, self._selector)
+        self._resources = Resources(context, self._control.pids, way.directory, self._control.service_pids)
+        self._stack.callback(context.close)
+
+    def _prepared(self) -> Prepared:
+        """The target file, with everything that it starts told where soak is and what it is to do."""
+        plan, way, directory = self._plan, self._way, self._system
+        file = way.file.file
+        config, kit = directory / CONFIG, write_kit(directory / "kit")
+        count = worker_count(plan.scenario, file.workers)
+        write_settings(config, settings_of(plan.scenario, plan.seed, way.speed, file.faketime or 1.0, file.workers))
+        variables = {**self._server.environment, "SOAK_CONFIG": str(config)}
+        ports = free_ports(file.ports)
+        values = {
+            "speed": f"{way.speed:g}",
+            "seed": str(plan.seed),
+            "duration": f"{plan.scenario.duration_s / way.speed:g}",
+            "timezone": plan.scenario.timezone,
+            "config": str(config),
+            "kit": str(kit),
+            "workers": str(count),
+            **{f"proxy.{each.name}": fill(each.to, _texts(ports)) for each in file.proxies},
+        }
+        return prepare(with_workers(informed(way.file, variables, str(kit)), count), directory, values, ports)
+
+    def __enter__(self) -> "Drive":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End everything."""
+        self._stack.close()
+
+    # The run.
+
+    def blocks(self) -> Generator[Block, None, None]:
+        """The events of the run, a block at a time."""
+        context = self._context
+        context.go()
+        self._control.begin(context)
+        put_losses(context)
+        Sampler(context, self._snapshot, list, lambda: self._offers.oldest_deferred_s).start()
+        self._resources.start()
+        self._offers.start()
+        self._look()
+        try:
+            over = False
+            while not over:
+                over = self._go_on(context.now() + context.flush_s)
+                if not over:
+                    yield context.journal.take(context.now())
+        except SoakError:
+            # What was seen before it failed is evidence, too.
+            yield context.journal.take(context.now())
+            raise
+        yield self._last_block()
+        self._control.stop()
+
+    def _look(self) -> None:
+        self._control.look()
+        self._context.at(self._context.now() + _LOOK_REAL_S * self._context.clock.speed, self._look)
+
+    def _go_on(self, until_s: float) -> bool:
+        """Handle timers and sockets up to a time; returns whether the run is over."""
+        context = self._context
+        while (now_s := context.now()) < until_s:
+            wait_s = context.clock.real(min(context.agenda.next_s, until_s) - now_s)
+            for key, _ in self._selector.select(max(0.0, wait_s)):
+                key.data()
+            context.agenda.run(context.now())
+            if context.is_over(self._is_open):
+                return True
+        return False
+
+    def _is_open(self) -> bool:
+        """Whether something of the run is still to come."""
+        return bool(self._account.open or self._account.running) or not self._offers.over
+
+    def _snapshot(self) -> Snapshot:
+        return self._account.snapshot()
+
+    def _last_block(self) -> Block:
+        context = self._context
+        self._control.wake_all()
+        self._server.close()
+        until_s = context.now()
+        for state, count in self._census.settled(self._account.snapshot()).items():
+            context.note(until_s, CENSUS[state], value=count)
+        for words, times in self._ledger.wrong.items():
+            remark(f"{words}{f' ({times} times)' if times > 1 else ''}")
+        return context.journal.take(until_s)
+
+
+def _texts(ports: Mapping[str, int]) -> dict[str, str]:
+    return {f"{PORT}{name}": str(port) for name, port in ports.items()}
