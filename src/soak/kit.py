@@ -333,7 +333,7 @@ def _connected() -> socket.socket:
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         else:
             line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            line.settimeout(_CONNECT_S)
+            line.settimeout(_CONNECT_S * float(os.environ.get("SOAK_CLOCK_FACTOR", "1")))
             line.connect(place)
     except OSError as error:
         raise RunnerGoneError(f"no runner at {os.environ[ADDRESS]}: {error}") from error
