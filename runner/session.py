@@ -22,7 +22,7 @@ from soak.runner.load.options import options_of
 from soak.runner.outlets import Outlets, open_outlets
 from soak.runner.past import Past, read_past, replay
 from soak.runner.progress import make_progress
-from soak.runner.targets.base import FromFile, Reading, Selective, Target
+from soak.runner.targets.base import Fitting, FromFile, Reading, Selective, Target
 from soak.runner.targets.make import SIMULATION, can_go_on, have_load_made, make_target
 from soak.runner.targets.refusals import refuse_system
 from soak.runner.targets.room import room_of, system_of
@@ -88,6 +88,7 @@ def run_loaded(
     loaded: Loaded, target: Target, *, out: Path | None, abort: bool, notify: bool, stop: str | None = None
 ) -> tuple[Verdict, RunDirectory]:
     """Run a scenario against a target, to a sealed run directory; `stop`: see `Identity`. Raises SoakError."""
+    loaded = _fitted(loaded, target)
     _admit(target, loaded.scenario)
     if isinstance(target, Reading):
         target.read(loaded)
@@ -118,6 +119,15 @@ def note_former_name(name: str) -> None:
 def conventions(target: Target) -> Document | None:
     """What of a scenario is otherwise with a target; None: nothing."""
     return conventions_of(target.target_file) if isinstance(target, FromFile) else None
+
+
+def _fitted(loaded: Loaded, target: Target) -> Loaded:
+    """The scenario as far as it applies to a target. Raises ScenarioError."""
+    if isinstance(target, Fitting):
+        loaded = target.fit(loaded)
+        for name, why in (target.left_out or {}).items():
+            remark(f"note: fault {name} is left out: {why}")
+    return loaded
 
 
 def _admit(target: Target, scenario: Scenario) -> None:

@@ -9,6 +9,7 @@ from soak.schemas.language.shape import did_you_mean
 _PACKAGE = Path(__file__).parents[1]
 SCENARIOS, GATES = _PACKAGE / "scenarios", _PACKAGE / "gates"
 SELFTEST = SCENARIOS / "selftest"
+TRUTHS = SCENARIOS / "truths"
 
 
 def names() -> dict[str, Path]:

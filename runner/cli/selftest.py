@@ -11,6 +11,7 @@ from soak.runner.console import remark, tell
 if TYPE_CHECKING:
     from soak.runner.selftest.findings import Finding
     from soak.runner.selftest.matrix import TrialResult
+    from soak.runner.selftest.truths import CaseResult
 
 AS_MEANT, NOT_AS_MEANT = 0, 3
 _NONE = "none"
@@ -36,10 +37,22 @@ _NONE = "none"
 @click.option(
     "--scenarios", type=click.Path(path_type=Path), metavar="DIR", help="[default: those that come with soak]"
 )
+@click.option(
+    "--foreign",
+    is_flag=True,
+    help="Soak task systems of others, of which it is known what goes wrong with which settings; --defect names truths.",
+)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("selftest"), show_default=True, help="Evidence.")
 @json_option
 def command(
-    target: str, defects: tuple[str, ...], clean: int, speed: float, scenarios: Path | None, out: Path, as_json: bool
+    target: str,
+    defects: tuple[str, ...],
+    clean: int,
+    speed: float,
+    scenarios: Path | None,
+    foreign: bool,
+    out: Path,
+    as_json: bool,
 ) -> int:
     """Soak a target with planted defects, and a sound one, and show which check found which defect.
 
@@ -48,6 +61,7 @@ def command(
     \b
     Example:
       soak selftest --defect backoff_ignored --clean 1
+      soak selftest --foreign --defect t1 --defect t9
     """
     import json
 
@@ -59,6 +73,8 @@ def command(
     from soak.schemas.language.shape import did_you_mean
 
     refuse_elsewhere("soak selftest")
+    if foreign:
+        return _foreign(defects, scenarios, out, as_json=as_json)
     of_target = trials_of(target)
     if unknown := set(defects).difference(known := [_NONE, *(trial.name for trial in of_target.planted)]):
         raise UsageError(f"no defect {min(unknown)!r} ({did_you_mean(min(unknown), known)})")
@@ -77,6 +93,57 @@ def command(
     rows = run_trials(trials, Bench(target, of_target.variable, scenarios, speed), out, line)
     tell(json.dumps([_data(row) for row in rows], indent=2) if as_json else "\n".join(_table(rows)))
     return AS_MEANT if all(row.as_meant for row in rows) else NOT_AS_MEANT
+
+
+def _foreign(names: tuple[str, ...], folder: Path | None, out: Path, *, as_json: bool) -> int:
+    """Run truths and their controls."""
+    import json
+
+    from soak.runner.selftest.truths import CaseResult, run_cases, truths
+    from soak.runner.shipped import TRUTHS
+
+    def line(result: CaseResult) -> None:
+        remark(f"  {result.case.name} {result.case.side}: {_result(result)}")
+
+    results = run_cases(truths(folder or TRUTHS, names), out, line)
+    tell(json.dumps([_case_data(each) for each in results], indent=2) if as_json else "\n".join(_case_table(results)))
+    return AS_MEANT if all(each.as_meant for each in results) else NOT_AS_MEANT
+
+
+def _result(result: "CaseResult") -> str:
+    if result.outcome is None:
+        return f"not run: {result.why}"
+    return f"{result.outcome.value}, {', '.join(result.found) or 'nothing found'}"
+
+
+def _case_data(result: "CaseResult") -> dict[str, object]:
+    case = result.case
+    return {
+        "truth": case.name,
+        "side": case.side.value,
+        "scenario": case.path.stem,
+        "target": case.target,
+        "options": dict(case.options),
+        "expected": [each.value for each in case.expect],
+        "verdict": result.outcome and result.outcome.value,
+        "as_meant": result.as_meant,
+        "found": list(result.found),
+        "tries": result.tries,
+        "why": result.why,
+    }
+
+
+def _case_table(results: "list[CaseResult]") -> list[str]:
+    rows = [("truth", "", "target", "verdict", "as meant", "found by")]
+    for each in results:
+        case, verdict = each.case, each.outcome.value if each.outcome else "not run"
+        tries = f" (try {each.tries})" if each.tries > 1 else ""
+        found = ", ".join(each.found) or each.why or "nothing"
+        rows.append(
+            (case.name, case.side.value, case.target, f"{verdict}{tries}", "yes" if each.as_meant else "NO", found)
+        )
+    widths = [max(len(row[place]) for row in rows) for place in range(5)]
+    return ["  ".join([*(f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)), row[5]]) for row in rows]
 
 
 def _data(row: "TrialResult") -> dict[str, object]:

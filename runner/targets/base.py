@@ -42,6 +42,16 @@ class Selective(Protocol):
 
 
 @runtime_checkable
+class Fitting(Protocol):
+    """A target to which not everything in a scenario may apply. `left_out`: by fault that does not, why; known after `fit`."""
+
+    left_out: dict[str, str] | None
+
+    def fit(self, loaded: Loaded) -> Loaded:
+        """The scenario as far as it applies, before `admit`: what is run, kept and judged. Raises ScenarioError."""
+
+
+@runtime_checkable
 class Reading(Protocol):
     """A target that reads files beside the scenario, or says at its place what a scenario lacks."""
 

@@ -112,7 +112,7 @@ class Sources:
             chosen = apply_overlay(chosen, overlay)
         chosen = apply_settings(chosen, settings) if settings else chosen
         chosen = apply_settings(chosen, variant, "--with") if variant else chosen
-        found = too_late(chosen) + _problems(chosen, self.folders)
+        found = too_late(chosen) + scenario_problems(chosen, self.folders)
         problems = with_hints(self.document, found) or list(self._problems_of_tiers(tier))
         if problems:
             raise ScenarioError(problems)
@@ -159,7 +159,8 @@ def load(
     return Sources.read(path, overlays, conventions=conventions).load(tier=tier, settings=settings, variant=variant)
 
 
-def _problems(document: Document, folders: Folders, only: Iterable[str] | None = None) -> list[Problem]:
+def scenario_problems(document: Document, folders: Folders, only: Iterable[str] | None = None) -> list[Problem]:
+    """What is wrong with the scenario in a document; `only`: in these sections."""
     unusable = problems_of_system(document)
     filled = completed(document.data)
     found = document.problems + unusable + ([] if unusable else shape_problems(document, only))
@@ -176,7 +177,7 @@ def _tiers(document: Document) -> dict[str, Any]:
 
 def _tier_problems(document: Document, tier: str, folders: Folders) -> list[Problem]:
     overridden = list(_tiers(document)[tier])
-    problems = _problems(apply_tier(document, tier), folders, only=overridden)
+    problems = scenario_problems(apply_tier(document, tier), folders, only=overridden)
     return [_with_tier(problem, tier, overridden) for problem in problems]
 
 

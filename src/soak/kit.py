@@ -13,8 +13,7 @@ import sys
 import threading
 import weakref
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import asyncio
@@ -28,7 +27,8 @@ PAYLOAD = "SOAK_PAYLOAD"
 OK, TRANSIENT, PERMANENT, NO_RUNNER = 0, 75, 65, 70
 """Exit codes of `soak body`: those of sysexits.h."""
 
-_CONNECT_S = 5.0
+_CONNECT_S = 5.0 * float(os.environ.get("SOAK_CLOCK_FACTOR", "1"))
+"""By the clock of this process, which the target file may let run faster."""
 _MOST_BYTES = 65_536
 
 
@@ -48,8 +48,7 @@ class Busy(Exception):  # noqa: N818 an answer, not an error
     """The system cannot accept a submission now, and nothing has changed: it is offered again a little later."""
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """Result of a successful attempt. `tokens`: tokens used, for the guardrail of a system that has one."""
 
     tokens: int
@@ -313,42 +312,51 @@ def _understood(line: bytes) -> dict[str, Any]:
     return message
 
 
-def _address() -> tuple[str, str | tuple[str, int]]:
-    """`unix` and a path, or `tcp` with host and port."""
+def _address() -> str | tuple[str, int]:
+    """The path of a socket, or host and port."""
     given = os.environ.get(ADDRESS, "")
     kind, _, place = given.partition(":")
     if kind == "unix" and place:
-        return kind, place
+        return place
     host, _, port = place.rpartition(":")
     if kind == "tcp" and host and port.isdigit():
-        return kind, (host.strip("[]"), int(port))
+        return (host.strip("[]"), int(port))
     raise RunnerGoneError(f"{ADDRESS} is {given!r}, not unix:PATH or tcp:HOST:PORT (soak sets it for what it starts)")
 
 
 def _connected() -> socket.socket:
-    kind, place = _address()
+    place = _address()
     try:
-        if kind == "tcp":
-            line = socket.create_connection(place, _CONNECT_S)  # type: ignore[arg-type]
+        if isinstance(place, tuple):
+            line = socket.create_connection(place, _CONNECT_S)
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         else:
-            line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            line.settimeout(_CONNECT_S * float(os.environ.get("SOAK_CLOCK_FACTOR", "1")))
-            line.connect(place)
+            line = _connected_unix(place)
     except OSError as error:
         raise RunnerGoneError(f"no runner at {os.environ[ADDRESS]}: {error}") from error
     line.settimeout(None)
     return line
 
 
+def _connected_unix(path: str) -> socket.socket:
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    line.settimeout(_CONNECT_S)
+    try:
+        line.connect(path)
+    except OSError:
+        line.close()
+        raise
+    return line
+
+
 async def _opened() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     import asyncio
 
-    kind, place = _address()
+    place = _address()
     try:
-        if kind == "tcp":
+        if isinstance(place, tuple):
             return await asyncio.open_connection(*place)
-        return await asyncio.open_unix_connection(place)  # type: ignore[arg-type]
+        return await asyncio.open_unix_connection(place)
     except OSError as error:
         raise RunnerGoneError(f"no runner at {os.environ[ADDRESS]}: {error}") from error
 

@@ -177,7 +177,7 @@ class Drive:
 
     def _is_open(self) -> bool:
         """Whether something of the run is still to come."""
-        return bool(self._account.open) or not self._offers.over
+        return bool(self._account.open or self._account.running) or not self._offers.over
 
     def _snapshot(self) -> Snapshot:
         return self._account.snapshot()
@@ -187,7 +187,7 @@ class Drive:
         self._control.wake_all()
         self._server.close()
         until_s = context.now()
-        for state, count in self._census.take().items():
+        for state, count in self._census.settled(self._account.snapshot()).items():
             context.note(until_s, CENSUS[state], value=count)
         for words, times in self._ledger.wrong.items():
             remark(f"{words}{f' ({times} times)' if times > 1 else ''}")

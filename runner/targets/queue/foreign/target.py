@@ -6,9 +6,11 @@ from pathlib import Path
 from soak.runner.targets.history import History
 from soak.runner.targets.processes.faketime.fitness import unclocked
 from soak.runner.targets.processes.prepared import missing_commands
+from soak.runner.targets.queue.foreign.fitting import fitted
 from soak.runner.targets.queue.refusals import refuse_fleet
 from soak.runner.targets.refusals import refuse_system
 from soak.schemas.errors import UsageError
+from soak.schemas.language.load import Loaded
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
 from soak.schemas.target.fits import refuse_misfit, unused
@@ -33,6 +35,8 @@ class ForeignTarget:
         promises = loaded.file.promises or Promises()
         self.promises: tuple[str, ...] | None = tuple(sorted(promises.made))
         self.left_out: dict[str, str] | None = None
+        roles = {each.name: each.role for each in loaded.file.services if each.role}
+        self.roles: dict[str, str] | None = roles or None
         self._directory = Path()
 
     @property
@@ -41,6 +45,14 @@ class ForeignTarget:
         file = self.target_file.file
         promised_s = file.promises.redelivery_s if file.promises else None
         return None if promised_s is None else promised_s / (file.faketime or 1.0)
+
+    def fit(self, loaded: Loaded) -> Loaded:
+        """The scenario without the faults that do not apply, which are in `left_out` from here on. Raises ScenarioError."""
+        if loaded.scenario.system != "queue":
+            return loaded
+        applying, why = fitted(loaded, self.target_file.file)
+        self.left_out = why or None
+        return applying
 
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
         """Raises UsageError for a scenario that this target cannot run, ScenarioError for what its file lacks."""
