@@ -71,7 +71,9 @@ def test_only_those_that_are_wanted(folder: Path) -> None:
         ("lost_tasks", None, Outcome.PASS, False),
     ],
 )
-def test_what_came_out_is_held_against_it(indicator: str, cause: str | None, expect: Outcome, *, as_meant: bool) -> None:
+def test_what_came_out_is_held_against_it(
+    indicator: str, cause: str | None, expect: Outcome, *, as_meant: bool
+) -> None:
     case = Case("t1", Path("t1.yaml"), Side.TRUTH, "celery", {}, (), (expect,), indicator, cause)
     result = judged(case, verdict(LOST, "slos: [lost_tasks == 0]\nevidence: lenient"))
     assert (result.outcome, result.as_meant) == (Outcome.FAIL, as_meant), result.found
