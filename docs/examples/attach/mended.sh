@@ -3,11 +3,12 @@
 # SPOOL/doing and not locked was left by a worker that died, and is taken again.
 spool=$1
 mkdir -p "$spool/new" "$spool/doing" "$spool/done" "$spool/failed" "$spool/keys" "$spool/tries"
+trap exit TERM # after the file at hand
 echo ready
 
 while :; do
     for file in "$spool"/doing/* "$spool"/new/*; do
-        { exec 9< "$file"; } 2>/dev/null || continue
+        { command exec 9< "$file"; } 2> /dev/null || continue
         flock -n 9 || continue # another worker is at it
         task=${file##*/}
         [ -e "$file" ] || continue # or was, between the two lines above

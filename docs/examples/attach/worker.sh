@@ -2,6 +2,7 @@
 # worker.sh SPOOL: takes one file after the other from SPOOL/new, works on it, and puts it where it belongs.
 spool=$1
 mkdir -p "$spool/new" "$spool/doing" "$spool/done" "$spool/failed" "$spool/keys" "$spool/tries"
+trap exit TERM # after the file at hand
 echo ready
 
 while :; do

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from soak.contract import Snapshot
 from soak.runner.console import remark
 from soak.runner.targets.processes.ending import kill_session
 from soak.runner.targets.processes.prepared import Prepared
@@ -18,6 +19,8 @@ from soak.schemas.stream.states import TaskState
 from soak.schemas.target.model import Spoken
 
 _STATES = {state.name.lower(): state for state in CENSUS}
+_SETTLES_REAL_S, _AGAIN_REAL_S = 3.0, 0.1
+"""How long a census may differ from what was seen before it counts, and after which time it is taken again."""
 
 
 class Census:
@@ -26,6 +29,19 @@ class Census:
     def __init__(self, prepared: Prepared, intake: object, selector: selectors.BaseSelector) -> None:
         self._says = prepared.file.census
         self._launcher, self._intake, self._selector = prepared.launcher, intake, selector
+
+    def settled(self, seen: Snapshot) -> dict[TaskState, int]:
+        """The first census that agrees with what was seen, or the last one within a time.
+
+        A system records the end of a task after its body has reported it, and counts states one after the other.
+        """
+        until = time.monotonic() + _SETTLES_REAL_S
+        while True:
+            counts = self.take()
+            agrees = all(count == getattr(seen, state.name.lower()) for state, count in counts.items())
+            if agrees or time.monotonic() >= until:
+                return counts
+            time.sleep(_AGAIN_REAL_S)
 
     def take(self) -> dict[TaskState, int]:
         """The number of tasks in each state that the system counts; empty where it does not, or gives no answer."""
