@@ -13,6 +13,7 @@ from soak.runner.targets.context import RunContext
 from soak.runner.targets.losses import put_losses
 from soak.runner.targets.offspring import offspring_ended
 from soak.runner.targets.processes.background import Background
+from soak.runner.targets.processes.faketime.of_run import RunClock
 from soak.runner.targets.processes.ports import free_ports
 from soak.runner.targets.processes.prepared import Prepared, prepare
 from soak.runner.targets.queue.foreign.account import Account
@@ -81,6 +82,7 @@ class Drive:
         self._server = enter(
             closing(Server(self._selector, unix=sockets / "soak", tcp=tcp, token=secrets.token_hex(16)))
         )
+        self._clock = enter(closing(RunClock(file, self._system, self._selector)))
         prepared = self._prepared()
         self._account = Account(context, prepared.file.promises or Promises())
         restart_s = queue_of(plan.scenario).worker_restart_s / way.speed
@@ -91,6 +93,7 @@ class Drive:
         self._ledger = Ledger(context, self._server, self._account, self._workers, self._control)
         self._offers = Offers(context, self._account)
         self._control.start()
+        self._clock.start({**self._control.service_pids(), **self._control.pids()})
         intake = make_intake(
             context, self._selector, prepared, self._system, self._offers.answer, self._ledger.went_wrong
         )
@@ -107,12 +110,12 @@ class Drive:
         config, kit = directory / CONFIG, write_kit(directory / "kit")
         count = worker_count(plan.scenario, file.workers)
         write_settings(config, settings_of(plan.scenario, plan.seed, way.speed, file.faketime or 1.0, file.workers))
-        variables = {**self._server.environment, "SOAK_CONFIG": str(config)}
+        variables = {**self._server.environment, **self._clock.environment, "SOAK_CONFIG": str(config)}
         ports = free_ports(file.ports)
         values = {
-            "speed": f"{way.speed:g}",
+            "speed": f"{way.speed / (file.faketime or 1.0):g}",
             "seed": str(plan.seed),
-            "duration": f"{plan.scenario.duration_s / way.speed:g}",
+            "duration": f"{plan.scenario.duration_s / way.speed * (file.faketime or 1.0):g}",
             "timezone": plan.scenario.timezone,
             "config": str(config),
             "kit": str(kit),
@@ -188,6 +191,7 @@ class Drive:
             context.note(until_s, CENSUS[state], value=count)
         for words, times in self._ledger.wrong.items():
             remark(f"{words}{f' ({times} times)' if times > 1 else ''}")
+        self._clock.tell()
         return context.journal.take(until_s)
 
 
