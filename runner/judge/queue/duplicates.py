@@ -22,6 +22,10 @@ REDELIVERED = "redelivered while running"
 LEASE_EXPIRED = "claimed again after its lease expired"
 SUBMITTED_TWICE = "submitted twice"
 AFTER_DONE = "after DONE"
+REDELIVERED_DONE = "redelivered after DONE"
+
+_INFERRED = {CLAIMED_TWICE: REDELIVERED, AFTER_DONE: REDELIVERED_DONE}
+"""The causes of a system of whose claims nothing is known."""
 
 _SERIES = "duplicate_executions"
 _WHILE_RUNNING, _AFTER_DONE = DUPLICATES_BY_CAUSE
@@ -145,7 +149,7 @@ class Duplicates:
                 runs = self._running.get(key, ())
                 if place in again:
                     cause, told = _judged(each, runs, self._expired.get(task), other_done=(task ^ COPY) in done)
-                    known = REDELIVERED if self._inferred and cause == CLAIMED_TWICE else cause
+                    known = _INFERRED.get(cause, cause) if self._inferred else cause
                     found.append((known, told, bool(runs)))
                 self._running[key] = (*runs, each) if kind == Kind.EXECUTION_STARTED else _without(runs, each)
         self._forget()

@@ -104,7 +104,11 @@ def test_and_explained() -> None:
     slos = "slos: [duplicate_executions == 0, duplicates_while_running == 0, duplicates_after_done == 0]"
     made = verdict(AGAIN, slos, identity=WORKERS)
     causes = [[each.cause for each in explained.cases] for explained in made.explanation]
-    assert causes == [["after DONE", "redelivered while running"], ["redelivered while running"], ["after DONE"]]
+    assert causes == [
+        ["redelivered after DONE", "redelivered while running"],
+        ["redelivered while running"],
+        ["redelivered after DONE"],
+    ]
     assert [each.since_s for each in made.explanation] == [2.0, 2.0, 5.0]
     first = made.explanation[1].cases[0].first[0]
     assert (first.before, first.after) == ("running on w0", "running on w1")
