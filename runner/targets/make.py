@@ -44,8 +44,20 @@ def make_target(
         return Simulation()
     refuse_elsewhere(f"--target {name}", _SIMULATE)
     if path:
-        return from_file(load_target(path, options), speed or 1.0, bundled=not is_file(name))
+        loaded = load_target(path, options)
+        return from_file(loaded, _speed_of(loaded, speed), bundled=not is_file(name))
     return found.make(speed or 1.0) if found else _attached(name, speed or 1.0, patience_s)
+
+
+def _speed_of(loaded: LoadedTarget, speed: float | None) -> float:
+    """The speed of a run by a target file: that of its programs' clock, where it gives them one. Raises UsageError."""
+    clock = loaded.file.faketime
+    if clock is None:
+        return speed or 1.0
+    if speed is not None and speed != clock:
+        what = f"--speed {speed:g}: the clock of {loaded.file.name} runs {clock:g} times as fast"
+        raise UsageError(f"{what}, and the run with it (leave out --speed)")
+    return clock
 
 
 def file_of(name: str) -> Path | None:
@@ -89,6 +101,11 @@ def from_file(loaded: LoadedTarget, speed: float, *, bundled: bool = False) -> T
     target = takers[wanted or _told(loaded, list(takers))](loaded, speed, bundled)
     refuse_without(loaded)
     return target
+
+
+def system_of_file(loaded: LoadedTarget) -> str:
+    """The system of a target file, by its word or by its keys."""
+    return loaded.file.system or _told(loaded, [each for each in systems() if room_of(each).from_file])
 
 
 def _told(loaded: LoadedTarget, takers: list[str]) -> str:

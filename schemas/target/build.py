@@ -68,7 +68,7 @@ def build_target(data: Data, options: Mapping[str, str] | None = None) -> Target
         promises=_promises(data["promises"]) if "promises" in data else None,
         options={name: _option(name, each) for name, each in data["options"].items()},
         proxies=tuple(Proxy(name, str(to)) for name, to in data["proxies"].items()),
-        faketime=float(data["clock"]["faketime"]) if "clock" in data else None,
+        faketime=_faketime(data["clock"]["faketime"]) if "clock" in data else None,
         tcp=data["tcp"],
         needs=_needs(data["needs"]) if "needs" in data else None,
     )
@@ -88,6 +88,10 @@ def without(data: Data, left_out: Set[str]) -> Data:
     services = [waiting(each) for each in data["services"] if each["name"] not in left_out]
     others = {key: waiting(data[key]) for key in ("workers", "source", "supervisor") if key in data}
     return {**data, **others, "services": services, "processes": [*map(waiting, data["processes"])]}
+
+
+def _faketime(factor: float) -> float | None:
+    return None if factor == 1 else float(factor)
 
 
 def _workers(data: Data) -> Workers:

@@ -40,7 +40,7 @@ def prepare(
     """
     ports = free_ports(loaded.file.ports) if ports is None else ports
     whole = directory.resolve()
-    known = {**_own(loaded), "dir": str(whole), **values, **_texts(ports)}
+    known = {**own_names(loaded), "dir": str(whole), **values, **_texts(ports)}
     file = expand(loaded.file, known)
     if loaded.file.workers:
         # The name is that of each worker, put in when it is started.
@@ -61,17 +61,17 @@ def missing_commands(loaded: LoadedTarget, processes: Iterable[str] | None = Non
 
     processes: names of those that a scenario has; None: all. What lies below `{dir}` is not there yet, and not looked at.
     """
-    file = expand(loaded.file, _own(loaded))
+    file = expand(loaded.file, own_names(loaded))
     wanted = None if processes is None else {*processes}
     launcher = Launcher(Path(), loaded.folder.resolve(), file.environment)
-    for where, program in _places(loaded, file):
+    for where, program in places(loaded, file):
         unwanted = wanted is not None and where[0] == "processes" and program.name not in wanted
-        if not unwanted and not _is_below(program) and (found := launcher.missing(program)):
+        if not unwanted and not is_below(program) and (found := launcher.missing(program)):
             key = "process" if (*where, "process") in loaded.document.keys else found.key
             yield loaded.document.problem((*where, key), found.what, found.remedy)
 
 
-def _places(loaded: LoadedTarget, file: TargetFile) -> Iterator[tuple[Where, Program]]:
+def places(loaded: LoadedTarget, file: TargetFile) -> Iterator[tuple[Where, Program]]:
     """All that soak starts, each with its place in the target file."""
     data: Any = loaded.document.data
     # Some services may have been left out, so that their places are found by their names.
@@ -94,13 +94,13 @@ def _spoken(key: str, said: Spoken | bool | None) -> Iterator[tuple[Where, Progr
         yield (key,), Program(key, command, said.directory, {}, (), None, Stop())
 
 
-def _is_below(program: Program) -> bool:
+def is_below(program: Program) -> bool:
     """Whether its command or its directory is below `{dir}`, or depends on the run otherwise."""
     command, *_ = shlex.split(program.command)
     return any(names_in(f"{command} {program.directory}"))
 
 
-def _own(loaded: LoadedTarget) -> dict[str, str]:
+def own_names(loaded: LoadedTarget) -> dict[str, str]:
     """The names in braces that are known without a run."""
     here, cwd = str(loaded.folder.resolve()), str(Path.cwd())
     return {"here": here, "cwd": cwd, "python": sys.executable, "name": loaded.file.name}

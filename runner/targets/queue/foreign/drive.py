@@ -13,6 +13,7 @@ from soak.runner.targets.context import RunContext
 from soak.runner.targets.losses import put_losses
 from soak.runner.targets.offspring import offspring_ended
 from soak.runner.targets.processes.background import Background
+from soak.runner.targets.processes.faketime.of_run import RunClock
 from soak.runner.targets.processes.ports import free_ports
 from soak.runner.targets.processes.prepared import Prepared, prepare
 from soak.runner.targets.queue.foreign.account import Account
@@ -22,6 +23,7 @@ from soak.runner.targets.queue.foreign.informed import informed
 from soak.runner.targets.queue.foreign.intake import make_intake
 from soak.runner.targets.queue.foreign.kit_folder import write_kit
 from soak.runner.targets.queue.foreign.ledger import Ledger
+from soak.runner.targets.queue.foreign.memory import BROKER, BrokerMemory
 from soak.runner.targets.queue.foreign.offers import Offers
 from soak.runner.targets.queue.foreign.server import Server
 from soak.runner.targets.queue.foreign.settings import CONFIG, settings_of, worker_count, write_settings
@@ -81,6 +83,7 @@ class Drive:
         self._server = enter(
             closing(Server(self._selector, unix=sockets / "soak", tcp=tcp, token=secrets.token_hex(16)))
         )
+        self._clock = enter(closing(RunClock(file, self._system, self._selector)))
         prepared = self._prepared()
         self._account = Account(context, prepared.file.promises or Promises())
         restart_s = queue_of(plan.scenario).worker_restart_s / way.speed
@@ -91,6 +94,7 @@ class Drive:
         self._ledger = Ledger(context, self._server, self._account, self._workers, self._control)
         self._offers = Offers(context, self._account)
         self._control.start()
+        self._clock.start({**self._control.service_pids(), **self._control.pids()})
         intake = make_intake(
             context, self._selector, prepared, self._system, self._offers.answer, self._ledger.went_wrong
         )
@@ -98,6 +102,8 @@ class Drive:
         intake.start()
         self._census = Census(prepared, intake, self._selector)
         self._resources = Resources(context, self._control.pids, way.directory, self._control.service_pids)
+        brokers = [each.name for each in file.services if each.role == BROKER]
+        self._memory = BrokerMemory(context, brokers, self._control.service_pids)
         self._stack.callback(context.close)
 
     def _prepared(self) -> Prepared:
@@ -107,12 +113,12 @@ class Drive:
         config, kit = directory / CONFIG, write_kit(directory / "kit")
         count = worker_count(plan.scenario, file.workers)
         write_settings(config, settings_of(plan.scenario, plan.seed, way.speed, file.faketime or 1.0, file.workers))
-        variables = {**self._server.environment, "SOAK_CONFIG": str(config)}
+        variables = {**self._server.environment, **self._clock.environment, "SOAK_CONFIG": str(config)}
         ports = free_ports(file.ports)
         values = {
-            "speed": f"{way.speed:g}",
+            "speed": f"{way.speed / (file.faketime or 1.0):g}",
             "seed": str(plan.seed),
-            "duration": f"{plan.scenario.duration_s / way.speed:g}",
+            "duration": f"{plan.scenario.duration_s / way.speed * (file.faketime or 1.0):g}",
             "timezone": plan.scenario.timezone,
             "config": str(config),
             "kit": str(kit),
@@ -138,9 +144,11 @@ class Drive:
         context = self._context
         context.go()
         self._control.begin(context)
+        self._control.note_workers(context)
         put_losses(context)
         Sampler(context, self._snapshot, list, lambda: self._offers.oldest_deferred_s).start()
         self._resources.start()
+        self._memory.start(self._resources.interval_s)
         self._offers.start()
         self._look()
         try:
@@ -188,6 +196,7 @@ class Drive:
             context.note(until_s, CENSUS[state], value=count)
         for words, times in self._ledger.wrong.items():
             remark(f"{words}{f' ({times} times)' if times > 1 else ''}")
+        self._clock.tell()
         return context.journal.take(until_s)
 
 

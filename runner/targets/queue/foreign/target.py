@@ -4,6 +4,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from soak.runner.targets.history import History
+from soak.runner.targets.processes.faketime.fitness import unclocked
 from soak.runner.targets.processes.prepared import missing_commands
 from soak.runner.targets.queue.foreign.fitting import fitted
 from soak.runner.targets.queue.refusals import refuse_fleet
@@ -64,6 +65,7 @@ class ForeignTarget:
             more=[
                 *unused(self.target_file, _OF_OTHERS, "queue", "it is of records, or of what requests are sent to"),
                 *missing_commands(self.target_file),
+                *unclocked(self.target_file),
             ],
         )
 
