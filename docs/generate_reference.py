@@ -635,7 +635,7 @@ def _fault_types() -> str:
         timed = all(spec.by_time for spec in specs.values())
         counts = " or ".join(dict.fromkeys(spec.counts for spec in specs.values() if spec.counts))
         always = any(spec.always for spec in specs.values()) or (timed and kind == "dependency_crash")
-        need = _code(needs) + (" and `at` or `every`" if timed else "")
+        need = " and ".join(each for each in (_code(needs), "`at` or `every`" if timed else "") if each)
         need = need or ("`rate`, or `for` and `at` or `every`" if always else "")
         takes = [key for key in takes if not timed or key not in {"at", "every"}]
         systems = list(specs)

@@ -258,15 +258,7 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
         *([f"  not judged in a simulation: {', '.join(verdict.not_judged)}"] if verdict.not_judged else []),
         "",
     ]
-    width = max((len(objective.objective) for objective in verdict.objectives), default=0)
-    for objective in verdict.objectives:
-        unit = Unit(objective.unit)
-        value = "nothing observed" if objective.value is None else unit.show_beside(objective.value, objective.target)
-        margin = "" if objective.margin is None else f"margin {unit.show_margin(objective.margin, objective.target)}"
-        applies = objective.status is not Status.NOT_APPLICABLE
-        said, beside = (objective.status.value, margin) if applies else ("n/a", objective.detail)
-        lines.append(f"  {said:12} {objective.objective:{max(width, 40)}} {value:>16}   {beside}")
-    lines += [f"  left out: fault {printable(each.name)}: {printable(each.detail)}" for each in verdict.left_out]
+    lines += _objective_lines(verdict)
     lines += [f"  change       {printable(line)}" for line in changes_in_words(verdict).lines]
     work = language_of(loaded.scenario.system).work
     costs = attribution_line(verdict, work)
@@ -284,3 +276,17 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
         elif (directory / TARGET).exists() and room_of(loaded.scenario.system).files_resumable:
             lines.append(f"  to continue: soak resume {directory} --target FILE")
     return "\n".join(lines)
+
+
+def _objective_lines(verdict: Verdict) -> Iterator[str]:
+    """How each objective came out, and which faults were left out."""
+    width = max((len(objective.objective) for objective in verdict.objectives), default=0)
+    for objective in verdict.objectives:
+        unit = Unit(objective.unit)
+        value = "nothing observed" if objective.value is None else unit.show_beside(objective.value, objective.target)
+        margin = "" if objective.margin is None else f"margin {unit.show_margin(objective.margin, objective.target)}"
+        applies = objective.status is not Status.NOT_APPLICABLE
+        said, beside = (objective.status.value, margin) if applies else ("n/a", objective.detail)
+        yield f"  {said:12} {objective.objective:{max(width, 40)}} {value:>16}   {beside}"
+    for each in verdict.left_out:
+        yield f"  left out: fault {printable(each.name)}: {printable(each.detail)}"

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator
+from typing import TypedDict
 
 import msgspec
 
@@ -41,6 +42,12 @@ from soak.schemas.stream.identity import LEAST_LAG_REAL_S, Identity
 from soak.schemas.stream.states import TaskState
 from soak.schemas.units import show_duration, show_ratio
 
+
+class _Sections(TypedDict):
+    section: Section | msgspec.UnsetType
+    sections: list[Section] | msgspec.UnsetType
+
+
 _LAG_QUANTILE = "submission_lag_p99"
 
 
@@ -64,8 +71,8 @@ def decide(judge: Judge, identity: Identity, end: End, *, with_findings: bool = 
 
 def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
     asked, laws, alerts = judge_objectives(judge, _held_back(judge, identity)), judge_laws(judge), _alerts(judge)
-    unfinished, faults = judge.lifecycle.unfinished(), with_faults(judge, judge.faults.results(judge.until_s))
     objectives = with_objectives(judge, [*asked, *judge_checks(judge, end)])
+    unfinished, faults = judge.lifecycle.unfinished(), with_faults(judge, judge.faults.results(judge.until_s))
     reasons = _reasons(judge, identity, end, objectives, laws, alerts, faults)
     return Verdict(
         schema_version=SCHEMA_VERSION,
@@ -96,8 +103,7 @@ def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
         growths=list(_growths(judge)),
         quantile_relative_error=round(RELATIVE_ERROR, 6),
         gain=judge.lifecycle.tracker.gain(),
-        section=judge.lifecycle.tracker.section() or msgspec.UNSET,
-        sections=_sections(judge, identity) or msgspec.UNSET,
+        **_sections(judge, identity),
         typed_reasons=reasons,
         decided=judge.deciding.result(judge.until_s, stopped=end is End.DECIDED),
         caveats=[_caveat(each) for each in objectives if each.thin],
@@ -105,9 +111,11 @@ def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
     )
 
 
-def _sections(judge: Judge, identity: Identity) -> list[Section]:
+def _sections(judge: Judge, identity: Identity) -> _Sections:
     """The tables of the system, and of checks and the teardown of a real run."""
-    return [*judge.lifecycle.tracker.sections(), *(sections(judge) if identity.clock == "real" else ())]
+    tracker = judge.lifecycle.tracker
+    further = [*tracker.sections(), *(sections(judge) if identity.clock == "real" else ())]
+    return {"section": tracker.section() or msgspec.UNSET, "sections": further or msgspec.UNSET}
 
 
 def _warnings(judge: Judge, identity: Identity, objectives: list[ObjectiveResult]) -> list[str] | msgspec.UnsetType:

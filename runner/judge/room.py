@@ -140,7 +140,7 @@ class Tracker:
         return lifecycle.offered
 
     def ended(self, block: Block, lifecycle: "Lifecycle", facts: Facts) -> None:
-        """The run ends with a block, which has been taken in: add to the facts what is counted at the end only."""
+        """The run ends with a block that has been observed: add to the facts what is counted at the end only."""
 
     def conservation(self, lifecycle: "Lifecycle") -> Law | None:
         """The law on the census of a system that counts its tasks in some states only; None where it counts all."""

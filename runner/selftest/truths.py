@@ -16,6 +16,7 @@ from soak.schemas.errors import UsageError, quoted
 from soak.schemas.evidence.verdict import Outcome, Status, Verdict
 from soak.schemas.language.document import read_document
 from soak.schemas.language.shape import did_you_mean
+from soak.schemas.target.environments import interpreter
 
 KEY = "x-truth"
 _RAN = {outcome.exit_code for outcome in Outcome}
@@ -95,13 +96,19 @@ def _case(path: Path, side: Side, says: Mapping[str, Any]) -> Case:
         path,
         side,
         says["target"],
-        {name: _text(value) for name, value in says.get("options", {}).items()},
+        _options(says),
         tuple(f"{key}={_text(value)}" for key, value in says.get("set", {}).items()),
         tuple(Outcome(each) for each in (expect if isinstance(expect, list) else [expect])),
         says.get("indicator"),
         says.get("cause"),
         says.get("tries", 1),
     )
+
+
+def _options(says: Mapping[str, Any]) -> dict[str, str]:
+    """Options of the target; `env` is the environment whose interpreter it gets, if not the target's own."""
+    own = {"python": interpreter(says["env"])} if "env" in says else {}
+    return {**own, **{name: _text(value) for name, value in says.get("options", {}).items()}}
 
 
 def _text(value: object) -> str:

@@ -150,7 +150,6 @@ class AbortResult(msgspec.Struct, frozen=True):
     """One abort condition and, if it held, since when (seconds of scenario time) and with which value.
 
     then: `fail` where the run goes on. parts: of conditions that are combined, which have no unit, target or value together.
-    not_applicable: why it could not hold.
     """
 
     name: str
@@ -162,7 +161,7 @@ class AbortResult(msgspec.Struct, frozen=True):
     target: float | None
     then: str | msgspec.UnsetType = msgspec.UNSET
     parts: list[PartResult] | msgspec.UnsetType = msgspec.UNSET
-    not_applicable: str | msgspec.UnsetType = msgspec.UNSET
+    not_applicable: str | msgspec.UnsetType = msgspec.UNSET  # why it could not hold
 
     @property
     def stopped(self) -> bool:
@@ -373,11 +372,10 @@ class Verdict(msgspec.Struct, frozen=True):
     @property
     def headline(self) -> str:
         """The verdict with what it rests on: never more than there is."""
-        thin = len(self.thin)
         if self.verdict is not Outcome.PASS:
             return self.verdict.value
+        thin, warned = len(self.thin), len(self.warned)
         evidence = f" on thin evidence ({thin} of {len(self.applicable)} objectives)" if thin else ""
-        warned = len(self.warned)
         warnings = f" with {warned} warning{'s' * (warned > 1)}" if warned else ""
         return f"{self.verdict.value}{evidence}{warnings}"
 

@@ -237,8 +237,8 @@ def _compose_faults(fault: Schema, of_any: Schema, fragments: Mapping[str, Schem
     takes: dict[str, list[str]] = {}
     for table in (*tables.values(), of_any):
         for type_, each in table.items():
-            if "takes" in each:
-                takes.setdefault(each["takes"], []).append(type_)
+            if "takes" in each and type_ not in takes.setdefault(each["takes"], []):
+                takes[each["takes"]].append(type_)
     own_times = [type_ for table in tables.values() for type_, each in table.items() if each.get("own_times")]
     by_time = takes.pop(_BY_TIME, [])
     fault["properties"]["type"] = {

@@ -15,15 +15,17 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Recurrence:
-    """From `at_s` for `for_s`, and again every `every_s` (0: once)."""
+    """From `at_s` for `for_s`, and again every `every_s` (0: once), `times` times in all (0: until the end)."""
 
     at_s: float
     for_s: float
     every_s: float = 0.0
+    times: int = 0
 
     def windows(self, until_s: float) -> tuple[Window, ...]:
         """Every occurrence that starts before `until_s`."""
         count = 1 if not self.every_s else max(0, math.ceil((until_s - self.at_s) / self.every_s))
+        count = min(count, self.times) if self.times else count
         starts = (self.at_s + index * self.every_s for index in range(count))
         return tuple(Window(start, start + self.for_s) for start in starts if start < until_s)
 

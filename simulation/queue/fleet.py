@@ -10,6 +10,7 @@ from typing import TypeVar
 from simpy import Environment
 
 from soak.schemas.language.faults import Fault
+from soak.schemas.language.windows import Window
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.schemas.systems.queue.faults import QueueFault
@@ -35,6 +36,8 @@ class FleetModel(QueueModel):
         self._idle_s: dict[int, float] = {}
         self._slowed: dict[int, int] = {}
         """The cause for the present attempt of a worker."""
+        self._stopped: set[int] = set()
+        """Workers that hang and have nothing to do."""
         self._beginning = 0
         self._rested_s = 0.0
         super().__init__(env, plan, recorder)
@@ -134,8 +137,45 @@ class FleetModel(QueueModel):
 
     def ask_to_stop(self, number: int) -> None:
         """A worker ends now, or after its attempt."""
-        if number not in self._runs:
+        if number not in self._runs and number not in self._stopped:
             self._exit(number)
+
+    def _taken(self, number: int) -> None:
+        """A worker that has nothing to do gets nothing."""
+        if number in self._stopped:
+            self._stopped.remove(number)
+            self._attempts.away -= 1
+        else:
+            self._free.remove(number)
+
+    def hang(self, number: int, cause: int, until_s: float) -> None:
+        """A worker stops: what it does takes longer by that time, and sends no heartbeats, unless another fault decides it."""
+        now, run = self.now, self._runs.get(number)
+        if run is None:
+            self._row((now, Kind.FAULT_INJECTED, -1, 0, number, cause, 0.0))
+            if number not in self._stopped:
+                self._free.remove(number)
+                self._stopped.add(number)
+                self._attempts.away += 1
+            return
+        self._row((now, Kind.FAULT_INJECTED, run.number, run.attempt, number, cause, 0.0))
+        if number not in self._attempts.running:
+            end_s = next(end_s for end_s, _, worker in self._running if worker == number)
+            self._break_off(number, run)
+            self._attempts.hang(run, number, cause, Window(now, until_s), end_s)
+
+    def wake(self, number: int, cause: int) -> None:
+        """A worker goes on."""
+        self._row((self.now, Kind.FAULT_SEEN, -1, 0, -1, cause, 0.0))
+        if number in self._stopped:
+            self._taken(number)
+            self.release(self.now, number)
+
+    def _break_off(self, number: int, run: Run) -> None:
+        """The end of an attempt is not known already after all."""
+        self._running = [each for each in self._running if each[2] != number]
+        heapq.heapify(self._running)
+        self._cut_short(run.number, run.attempt)
 
     def kill(self, number: int, cause: int) -> None:
         """The process of a worker dies; its lease runs out by itself."""
@@ -143,13 +183,11 @@ class FleetModel(QueueModel):
         self._attempts.away += 1
         self._slowed.pop(number, None)
         if run is None:
-            self._free.remove(number)
+            self._taken(number)
             self._row((now, Kind.FAULT_INJECTED, -1, 0, number, cause, 0.0))
             return
         if number not in self._attempts.running:
-            self._running = [each for each in self._running if each[2] != number]
-            heapq.heapify(self._running)
-            self._cut_short(run.number, run.attempt)
+            self._break_off(number, run)
         self._attempts.kill(now, number, run, cause)
 
     def _fault_starts(self, fault: Fault) -> None:

@@ -63,6 +63,17 @@ class KillableAttempts(Mishaps):
             assert expires_s is not None
             self._host.at(max(now, expires_s), self._expire, twin)
 
+    def hang(self, run: Run, worker: int, cause: int, silence: Window, end_s: float) -> None:
+        """A worker is stopped in the middle of an attempt that would have succeeded at `end_s`."""
+        twin = Attempt(run.order, run.number, run.attempt, worker, run.start_s, cause, Action.HANG)
+        self.running[worker] = twin
+        end_s += silence.end_s - silence.start_s
+        self._host.at(end_s, self._end, twin)
+        silences = union([*self._outages, silence])
+        expires_s = self._leases.first_expiry(run.start_s, self._leases.writable_from(end_s), silences)
+        if expires_s is not None:
+            self._host.at(max(silence.start_s, expires_s), self._expire, twin)
+
     def _silence_of(self, attempt: Attempt, now: float) -> float:
         """Since when an attempt has sent no heartbeats: now, unless it hangs."""
         struck_s = self._silent_s.pop(attempt, None)

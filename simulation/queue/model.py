@@ -17,12 +17,13 @@ from soak.schemas.language.faults import TELEMETRY_LOSS, Fault
 from soak.schemas.stream.events import CENSUS, COPY, Kind
 from soak.schemas.stream.states import ACTIVE, TaskState
 from soak.schemas.stream.vocabulary import NO_CAUSE
-from soak.schemas.systems.queue.faults import OUTAGES, QueueFault
+from soak.schemas.systems.queue.faults import ENDS_A_SERVICE, OUTAGES, QueueFault
 from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.plan import Plan, Submissions
 from soak.simulation.queue.contention import Contention
 from soak.simulation.queue.lease import FOREVER, Leases, windows_of
 from soak.simulation.queue.mishaps import Attempt, Mishaps
+from soak.simulation.queue.network import delayed
 from soak.simulation.queue.places import Places
 from soak.simulation.queue.polls import Polls
 from soak.simulation.queue.waiting import Backed, Deferred, Ready, oldest_due, oldest_of_all
@@ -36,6 +37,9 @@ _DUPLICATE, _SKIPPED = int(Kind.TASK_DUPLICATE), int(Kind.TASK_SKIPPED)
 _DEPTH, _OLDEST, _BUSY = int(Kind.SAMPLE_QUEUE_DEPTH), int(Kind.SAMPLE_OLDEST_PENDING), int(Kind.SAMPLE_BUSY_WORKERS)
 _PENDING, _IN_PROGRESS, _DONE = int(TaskState.PENDING), int(TaskState.IN_PROGRESS), int(TaskState.DONE)
 
+_SHOW_AT_ONCE = frozenset({QueueFault.CONNECTIONS_KILL, QueueFault.CLOCK_JUMP})
+"""What the model has none of: such a fault changes nothing in it."""
+
 
 class QueueModel:
     """PENDING work, free workers, and what happens between them."""
@@ -45,7 +49,7 @@ class QueueModel:
         self._plan = plan
         self._row = recorder.row
         self._record_enqueues = recorder.enqueue
-        self._fate = plan.fate
+        self._fate = delayed(plan.fate, plan, recorder.row)
         self._queue = queue_of(plan.scenario)
         self._duration_s = plan.ends_s
         self._outages = windows_of(plan.scenario, *OUTAGES)
@@ -280,12 +284,19 @@ class QueueModel:
         self._tell(Kind.FAULT_INJECTED, fault)
         if fault.spec.process:
             self._tell(Kind.PROCESS_EXITED, fault, self._plan.process_of(fault))
+        elif fault.type in ENDS_A_SERVICE:
+            self._tell(Kind.PROCESS_EXITED, fault, self._plan.vocabulary.name(fault.dependency))
+        elif fault.type in _SHOW_AT_ONCE:
+            self._tell(Kind.FAULT_SEEN, fault)
 
     def _fault_ends(self, fault: Fault) -> None:
         now = self._env.now
         # What arrives now comes after what has waited for the end of an outage.
         self.catch_up(math.nextafter(now, 0.0))
         self._tell(Kind.FAULT_CLEARED, fault)
+        if fault.type in ENDS_A_SERVICE:
+            service = self._plan.vocabulary.name(fault.dependency)
+            self._row((now, Kind.PROCESS_STARTED, -1, 0, -1, NO_CAUSE, service))
         if fault.type == TELEMETRY_LOSS:
             self._tell(Kind.SAMPLE_LOST, fault)
         elif fault.spec.process:

@@ -102,6 +102,8 @@ def _away(scenario: Scenario, fleet: Fleet) -> Iterator[tuple[float, float, floa
             if fault.type == QueueFault.SLOW_WORKER:
                 slower = struck * (1 - 1 / strike.factor)
                 yield from ((window.start_s, 0.0, -slower), (window.end_s, 0.0, slower))
+            elif fault.type == QueueFault.WORKER_HANG:
+                yield from ((window.start_s, 0.0, -struck), (window.end_s, 0.0, struck))
             elif fault.type == QueueFault.ROLLING_RESTART:
                 for place in range(struck):
                     begin_s = window.start_s + place * max(strike.each_s, strike.restart_s)

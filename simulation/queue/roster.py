@@ -18,6 +18,8 @@ from soak.schemas.systems.queue.fleet import Fleet, Strike
 
 T = TypeVar("T")
 
+_KILLS = frozenset({QueueFault.WORKER_CRASH, QueueFault.WORKER_KILL})
+
 _AGAIN_S = 1.0
 """A rolling restart whose remaining workers are all down looks for one again after this time, or their restart time."""
 
@@ -55,6 +57,12 @@ class Hands(Protocol):
 
     def kill(self, number: int, cause: int) -> None:
         """Kill a worker, and record the injection and the end of its attempt."""
+
+    def hang(self, number: int, cause: int, until_s: float) -> None:
+        """Stop a worker in whatever it does, and record the injection; `wake` follows then."""
+
+    def wake(self, number: int, cause: int) -> None:
+        """A worker that was stopped goes on, which is recorded; one that was killed meanwhile does not."""
 
 
 @dataclass(slots=True, eq=False)
@@ -94,6 +102,8 @@ class Roster:
         self._hands, self._fleet = hands, fleet
         self.workers = [Worker() for _ in range(workers)]
         """By number."""
+        self._hanging: dict[str, list[int]] = {}
+        """The workers that a fault has stopped, by its name."""
         self._starting = 0
         """Workers that the rule has asked for and that are not up yet."""
 
@@ -216,7 +226,7 @@ class Roster:
     def fault_starts(self, fault: Fault) -> None:
         """A fault of workers begins."""
         strike = self._fleet.strikes[fault.name]
-        dies = fault.type == QueueFault.WORKER_CRASH
+        dies = fault.type in _KILLS
         up = [
             number
             for number in self._numbers(lambda worker: worker.up and (dies or not worker.leaving))
@@ -228,12 +238,14 @@ class Roster:
         match fault.type:
             case QueueFault.SLOW_WORKER:
                 self._slow(fault, strike, struck)
-            case QueueFault.WORKER_CRASH:
+            case QueueFault.WORKER_HANG:
+                self._hang(fault, struck)
+            case QueueFault.WORKER_CRASH | QueueFault.WORKER_KILL:
                 for number in struck:
                     self.workers[number].struck.append(one)
                     self._hands.kill(number, self._hands.cause_of(fault))
                     self._goes(number, self._hands.cause_of(fault), strike.restart_s)
-            case QueueFault.WORKER_RESTART:
+            case QueueFault.WORKER_RESTART | QueueFault.WORKER_TERM:
                 for number in struck:
                     self._restart(one, number)
             case _:
@@ -247,6 +259,11 @@ class Roster:
             for worker in self.workers:
                 worker.slow = [each for each in worker.slow if each[1] != cause]
             self._hands.note(Kind.FAULT_CLEARED, -1, cause)
+        elif fault.type == QueueFault.WORKER_HANG:
+            cause = self._hands.cause_of(fault)
+            for number in self._hanging.pop(fault.name, []):
+                self._hands.wake(number, cause)
+            self._hands.note(Kind.FAULT_CLEARED, -1, cause)
 
     def slowed(self, number: int) -> tuple[float, int]:
         """How many times as long what a worker begins now takes, and the cause of that (NO_CAUSE: none)."""
@@ -257,6 +274,12 @@ class Roster:
         for number in struck:
             self.workers[number].slow.append((strike.factor, self._hands.cause_of(fault)))
             self._hands.note(Kind.FAULT_INJECTED, number, self._hands.cause_of(fault))
+
+    def _hang(self, fault: Fault, struck: list[int]) -> None:
+        lasts_s = fault.windows[0].end_s - fault.windows[0].start_s
+        self._hanging[fault.name] = struck
+        for number in struck:
+            self._hands.hang(number, self._hands.cause_of(fault), self._hands.now + lasts_s)
 
     def _restart(self, one: _Struck, number: int) -> None:
         """A worker is asked to stop after its attempt, and is started again."""

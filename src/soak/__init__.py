@@ -1,6 +1,7 @@
 """Soak scenarios from Python: load one, simulate it, run it, open a run directory.
 
-The public API is this module, `soak.contract`, `soak.body` and `soak.testing`; everything else may change without notice.
+The public API is this module, `soak.contract`, `soak.body`, `soak.kit` and `soak.testing`; everything else may change
+without notice.
 """
 
 from typing import TYPE_CHECKING

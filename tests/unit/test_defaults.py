@@ -21,7 +21,7 @@ from soak.schemas.language.schema import fragment, read_schema
 from soak.schemas.language.shape import with_defaults
 from soak.schemas.language.systems import completed
 from soak.schemas.systems.calls.faults import CallFault
-from soak.schemas.systems.queue.faults import QueueFault
+from soak.schemas.systems.queue.faults import OF_SERVICES
 from soak.schemas.systems.queue.fleet import OF_WORKERS
 from soak.schemas.systems.queue.settings import GuardrailMode
 from soak.schemas.validator import Validator
@@ -166,10 +166,10 @@ def test_every_type_of_fault_and_every_distribution_says_which_keys_it_takes() -
     assert {DEFINITIONS[name]["title"] for name in DEFINITIONS if name.startswith("takes_")} == set(distributions)
     by_time = at("$defs/fault/allOf")[-1]["if"]["properties"]["type"]["enum"]
     # A full disk strikes the whole of a queue and, by rate, single calls; a crash names the dependency that crashes,
-    # and a fault of workers how many it strikes.
+    # a fault of workers how many it strikes, and one of services which.
     specs = {spec for language in languages()[0] for spec in language.faults.values() if spec.by_time}
     assert set(by_time) == {spec.type for spec in specs} - {
-        QueueFault.DISK_FULL,
+        *OF_SERVICES,
         CallFault.DEPENDENCY_CRASH,
         *OF_WORKERS,
         *(

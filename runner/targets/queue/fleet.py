@@ -36,6 +36,12 @@ class Crew(Protocol):
     def kill(self, number: int, cause: int) -> None:
         """Kill a worker, and record the injection and the end of its attempt."""
 
+    def stop(self, number: int, cause: int) -> bool:
+        """Stop a worker in whatever it does, and record the injection; whether that could be done."""
+
+    def go_on(self, number: int) -> None:
+        """Let a worker go on that was stopped."""
+
 
 class RealHands:
     """Does to the workers of a run what a roster says."""
@@ -43,6 +49,7 @@ class RealHands:
     def __init__(self, context: RunContext, crew: Crew) -> None:
         self._context = context
         self._crew = crew
+        self._stopped: set[int] = set()
         self.pending, self.idle_since = crew.pending, crew.idle_since
         self.reachable, self.start, self.ask_to_stop = crew.reachable, crew.start, crew.ask_to_stop
 
@@ -50,6 +57,21 @@ class RealHands:
         """Kill a worker. Raises SoakError where the system stays busy."""
         if not patiently(lambda: self._crew.kill(number, cause)):
             raise SoakError(f"worker {number} cannot be killed: the system stays busy")
+
+    def hang(self, number: int, cause: int, until_s: float) -> None:
+        """Stop a worker."""
+        patiently(lambda: self._stop(number, cause))
+
+    def _stop(self, number: int, cause: int) -> None:
+        if self._crew.stop(number, cause):
+            self._stopped.add(number)
+
+    def wake(self, number: int, cause: int) -> None:
+        """A worker goes on."""
+        if number in self._stopped:
+            self._stopped.remove(number)
+            patiently(lambda: self._crew.go_on(number))
+            self._context.note(self.now, Kind.FAULT_SEEN, worker=number, cause=cause)
 
     @property
     def now(self) -> float:

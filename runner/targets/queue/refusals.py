@@ -1,9 +1,10 @@
 """What a system that is not the bundled one cannot be asked: faults in files it keeps to itself, and what it does not declare."""
 
 from soak.contract import Queue, System
+from soak.runner.targets.refusals import refuse_faults
 from soak.schemas.errors import UsageError
 from soak.schemas.language.model import Scenario
-from soak.schemas.systems.queue.faults import QueueFault
+from soak.schemas.systems.queue.faults import OF_SERVICES, QueueFault
 from soak.schemas.systems.queue.settings import queue_of
 
 NO_FILES: dict[str, str] = {
@@ -28,3 +29,15 @@ def refuse_fleet(scenario: Scenario, target: str, why: str) -> None:
         if given:
             remedy = f"remove queue.{key}, or use another target"
             raise UsageError(f"target {target} cannot run this scenario: queue.{key}: {why} ({remedy})")
+
+
+def refuse_services(scenario: Scenario, target: str) -> None:
+    """Raises UsageError for faults of services, for a target that has none that it could strike."""
+    why = "it has no services or network that soak could strike (describe the system in a target file with `submit`)"
+    struck = {fault.type: why for fault in scenario.faults if fault.type in OF_SERVICES and fault.type not in OWN}
+    own = {fault.type: why for fault in scenario.faults if fault.type in OWN and fault.dependency}
+    refuse_faults(scenario, target, {**struck, **own})
+
+
+OWN = frozenset({QueueFault.DISK_FULL})
+"""Faults of services that may also be of the system's own database, where they name none."""

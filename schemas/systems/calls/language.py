@@ -53,6 +53,8 @@ def _fault(view: View, where: Where, item: dict[str, Any], names: tuple[str, ...
     if isinstance(dependency, str) and names and dependency not in names:
         what = f"there is no dependency {quoted(dependency)}"
         yield view.problem((*where, "dependency"), what, did_you_mean(dependency, list(names)))
+    if "service" in item:
+        yield view.problem((*where, "service"), "calls are answered by dependencies", "write dependency instead")
     if kind in STRIKES_CALLS and not item.keys() & {"rate", "at", "every"}:
         yield view.problem(where, "needs the key 'rate'", "add rate: 10%, or at: and for:")
     if kind == CallFault.BAD_RELEASE and "at" not in item and "every" not in item:

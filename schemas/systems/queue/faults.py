@@ -24,7 +24,38 @@ class QueueFault(StrEnum):
     SLOW_WORKER = "slow_worker"
     WORKER_RESTART = "worker_restart"
     ROLLING_RESTART = "rolling_restart"
+    WORKER_KILL = "worker_kill"
+    WORKER_TERM = "worker_term"
+    SERVICE_KILL = "service_kill"
+    SERVICE_RESTART = "service_restart"
+    SERVICE_HANG = "service_hang"
+    DATABASE_FAILOVER = "database_failover"
+    CONNECTIONS_KILL = "connections_kill"
+    NETWORK_CUT = "network_cut"
+    NETWORK_DELAY = "network_delay"
+    CLOCK_JUMP = "clock_jump"
 
+
+ENDS_A_SERVICE = (QueueFault.SERVICE_KILL, QueueFault.SERVICE_RESTART, QueueFault.DATABASE_FAILOVER)
+"""Faults by which a service ends."""
+OF_SERVICES = frozenset(
+    {
+        *ENDS_A_SERVICE,
+        QueueFault.SERVICE_HANG,
+        QueueFault.CONNECTIONS_KILL,
+        QueueFault.NETWORK_CUT,
+        QueueFault.NETWORK_DELAY,
+        QueueFault.DISK_FULL,
+        QueueFault.CLOCK_JUMP,
+    }
+)
+"""Faults of what a task system stands on."""
+COUNTED = (OF_SERVICES - {QueueFault.CLOCK_JUMP, QueueFault.DISK_FULL}) | {
+    QueueFault.WORKER_KILL,
+    QueueFault.WORKER_TERM,
+    QueueFault.WORKER_HANG,
+}
+"""Faults that may take place a number of times."""
 
 _FAILED = (Kind.TASK_RETRY, Kind.TASK_FAILED)
 _SEEN, _EXITED = (Kind.FAULT_SEEN,), (Kind.PROCESS_EXITED,)
@@ -49,6 +80,14 @@ FAULTS = fault_table(
         FaultSpec(QueueFault.SLOW_WORKER, _SEEN),
         FaultSpec(QueueFault.WORKER_RESTART, _EXITED),
         FaultSpec(QueueFault.ROLLING_RESTART, _EXITED),
+        FaultSpec(QueueFault.WORKER_KILL, _EXITED, dies=True),
+        FaultSpec(QueueFault.WORKER_TERM, _EXITED),
+        *(FaultSpec(each, _EXITED, outage=True) for each in ENDS_A_SERVICE),
+        *(FaultSpec(each, _SEEN, outage=True) for each in (QueueFault.SERVICE_HANG, QueueFault.NETWORK_CUT)),
+        *(
+            FaultSpec(each, _SEEN)
+            for each in (QueueFault.CONNECTIONS_KILL, QueueFault.NETWORK_DELAY, QueueFault.CLOCK_JUMP)
+        ),
     )
 )
 

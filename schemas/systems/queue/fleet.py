@@ -10,14 +10,30 @@ from soak.schemas.language.windows import Recurrence
 from soak.schemas.stream.events import Kind
 from soak.schemas.systems.queue.faults import QueueFault
 
-MOMENTARY = frozenset({QueueFault.WORKER_CRASH, QueueFault.WORKER_RESTART, QueueFault.ROLLING_RESTART})
+MOMENTARY = frozenset(
+    {
+        QueueFault.WORKER_CRASH,
+        QueueFault.WORKER_RESTART,
+        QueueFault.ROLLING_RESTART,
+        QueueFault.WORKER_KILL,
+        QueueFault.WORKER_TERM,
+    }
+)
 """Faults of workers at a time, without a duration of their own."""
 
-OF_WORKERS = MOMENTARY | {QueueFault.SLOW_WORKER}
+OF_WORKERS = MOMENTARY | {QueueFault.SLOW_WORKER, QueueFault.WORKER_HANG}
 """Faults that strike workers at times, whatever these do."""
 
 CRASH_AT_A_TIME = FaultSpec(QueueFault.WORKER_CRASH, (Kind.PROCESS_EXITED,), dies=True)
 """A `worker_crash` without a rate."""
+
+HANG_AT_A_TIME = FaultSpec(QueueFault.WORKER_HANG, (Kind.FAULT_SEEN,))
+"""A `worker_hang` without a rate."""
+
+_AT_A_TIME = {QueueFault.WORKER_CRASH: CRASH_AT_A_TIME, QueueFault.WORKER_HANG: HANG_AT_A_TIME}
+
+ALL = 1_000_000
+"""As many workers as there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +145,7 @@ def _scaling(data: Mapping[str, Any]) -> Scaling:
 
 def _strike(data: Mapping[str, Any], restart_s: float) -> Strike:
     return Strike(
-        workers=data.get("workers", 1),
+        workers=ALL if data.get("workers") == "all" else data.get("workers", 1),
         restart_s=units.duration(data["restart_after"]) if "restart_after" in data else restart_s,
         each_s=units.duration(data["each"]) if "each" in data else 0.0,
         factor=float(data.get("factor", 1.0)),
@@ -146,7 +162,7 @@ def timed(data: Mapping[str, Any], workers: int, fleet: Fleet, spec: FaultSpec) 
     rolling = data["type"] == QueueFault.ROLLING_RESTART
 
     def struck(t_s: float) -> int:
-        return fleet.planned(workers, t_s) if rolling else strike.workers
+        return fleet.planned(workers, t_s) if rolling or strike.workers == ALL else strike.workers
 
     if "for" in data:
         lasts_s = units.duration(data["for"])
@@ -154,5 +170,5 @@ def timed(data: Mapping[str, Any], workers: int, fleet: Fleet, spec: FaultSpec) 
         lasts_s = (struck(at_s) - 1) * max(strike.each_s, strike.restart_s) + strike.restart_s
     else:
         lasts_s = strike.restart_s
-    kind = CRASH_AT_A_TIME if data["type"] == QueueFault.WORKER_CRASH else spec
-    return Timed(kind, Recurrence(at_s, max(lasts_s, AT_ONCE_S), every_s), struck)
+    kind = _AT_A_TIME.get(data["type"], spec)
+    return Timed(kind, Recurrence(at_s, max(lasts_s, AT_ONCE_S), every_s, data.get("times", 0)), struck)

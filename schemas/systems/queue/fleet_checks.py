@@ -59,6 +59,8 @@ def _faults(view: View) -> Iterator[Problem]:
         kind = str(item.get("type"))
         if kind == QueueFault.WORKER_CRASH:
             yield from _crash(view, where, item)
+        if kind == QueueFault.WORKER_HANG:
+            yield from _hang(view, where, item)
         if kind in OF_WORKERS and "rate" not in item and view.get("queue", "queues") is None:
             yield from _struck(view, where, item)
 
@@ -78,6 +80,22 @@ def _crash(view: View, where: Where, item: dict[str, Any]) -> Iterator[Problem]:
             yield view.problem((*where, key), what, "remove it, or write at instead of rate")
     if timed and "for" not in item:
         yield view.problem(where, "a worker_crash with a rate and a start time needs the key 'for'", "add for: 10m")
+
+
+def _hang(view: View, where: Where, item: dict[str, Any]) -> Iterator[Problem]:
+    if "rate" not in item:
+        if "at" not in item and "every" not in item:
+            yield view.problem(where, "worker_hang has neither a rate nor a time", "add rate: 0.2%, or at: 1h")
+        if "hang_for" in item:
+            what = "workers that hang at a time do so for `for`"
+            yield view.problem((*where, "hang_for"), what, "remove it, or add a rate")
+        return
+    if "hang_for" not in item:
+        yield view.problem(where, "a worker_hang with a rate needs the key 'hang_for'", "add hang_for: 30s")
+    for key in ("workers", "times"):
+        if key in item:
+            what = f"{key!r} is of a worker_hang at a time, and this one has a rate"
+            yield view.problem((*where, key), what, "remove it, or write at instead of rate")
 
 
 def _struck(view: View, where: Where, item: dict[str, Any]) -> Iterator[Problem]:

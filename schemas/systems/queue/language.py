@@ -12,6 +12,7 @@ from soak.schemas.language.backoff import build_backoff
 from soak.schemas.language.build import build_distribution
 from soak.schemas.language.distributions import Constant, Distribution
 from soak.schemas.language.examples import example
+from soak.schemas.language.faults import Timed
 from soak.schemas.language.room import TASK_COUNTS, Data, Language, Level, Minutes
 from soak.schemas.language.schema import read_schema
 from soak.schemas.language.view import View
@@ -25,6 +26,7 @@ from soak.schemas.systems.queue.indicators import DEAD_LETTERED, SLIS, WORKERS_A
 from soak.schemas.systems.queue.kind_checks import QUEUE_KIND_CHECKS
 from soak.schemas.systems.queue.kinds import NO_LIMIT_S, own_settings, queue_of_kind, worker_queues
 from soak.schemas.systems.queue.promised import PROMISED
+from soak.schemas.systems.queue.services import SERVICE_CHECKS, build_services, struck_part, timed_service
 from soak.schemas.systems.queue.settings import Ack, GuardrailMode, Queue
 from soak.schemas.units import show_duration
 
@@ -32,9 +34,9 @@ from soak.schemas.units import show_duration
 def _build(scenario: Data, folders: Folders) -> Queue:
     data, queues = scenario["queue"], worker_queues(scenario)
     data = {**data, "workers": sum(each.workers for each in queues)} if queues else data
-    kinds, fleet = scenario["workload"].get("kinds", ()), build_fleet(scenario)
-    by_kind = tuple(replace(_settings(own_settings(data, kind)), fleet=fleet) for kind in kinds)
-    return replace(_settings(data), fleet=fleet, by_kind=by_kind, queues=queues)
+    kinds, fleet, at = scenario["workload"].get("kinds", ()), build_fleet(scenario), build_services(scenario)
+    by_kind = tuple(replace(_settings(own_settings(data, kind)), fleet=fleet, at_services=at) for kind in kinds)
+    return replace(_settings(data), fleet=fleet, at_services=at, by_kind=by_kind, queues=queues)
 
 
 def _settings(data: Data) -> Queue:
@@ -139,6 +141,16 @@ def _on_demand(queue: Queue) -> tuple[str, ...]:
     return tuple(name for name, wanted in asked.items() if wanted)
 
 
+def _timed(data: Data, queue: Queue) -> Timed | None:
+    spec = FAULTS[data["type"]]
+    return timed_service(data, spec) or timed(data, queue.workers, queue.fleet, spec)
+
+
+def _words(queue: Queue) -> list[str]:
+    """The services and proxies that faults strike."""
+    return list(dict.fromkeys(each.what for each in queue.at_services.values() if each.what))
+
+
 LANGUAGE = Language(
     name="queue",
     fragment=Path(__file__).with_name("language.json"),
@@ -149,6 +161,7 @@ LANGUAGE = Language(
     faults=FAULTS,
     minutes=_MINUTES,
     minutes_with=_minutes_with,
+    words=_words,
     steady=lambda queue: not (queue.fleet.steps or queue.fleet.scaling),
     on_demand=_on_demand,
     checks=(
@@ -160,8 +173,10 @@ LANGUAGE = Language(
         *FLEET_CHECKS,
         *QUEUE_KIND_CHECKS,
         *DELIVERY_CHECKS,
+        *SERVICE_CHECKS,
     ),
-    timed=lambda data, queue: timed(data, queue.workers, queue.fleet, FAULTS[data["type"]]),
+    struck=lambda data, settings: struck_part(data),
+    timed=_timed,
     levels={Kind.SAMPLE_QUEUE_DEPTH: "queue depth", Kind.SAMPLE_BUSY_WORKERS: "busy workers"},
     kind_service=_kind_service,
     kind_labels=lambda data: {"queue": found} if (found := queue_of_kind(data)) else {},

@@ -1,6 +1,7 @@
 """What a scenario of the system `queue` says: the task orchestrator."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -8,6 +9,7 @@ from soak.schemas.language.backoff import Backoff
 from soak.schemas.language.model import Scenario
 from soak.schemas.systems.queue.fleet import Fleet
 from soak.schemas.systems.queue.kinds import NO_LIMIT_S, WorkerQueue
+from soak.schemas.systems.queue.services import AtService
 
 
 class GuardrailMode(StrEnum):
@@ -54,6 +56,9 @@ class Queue:
     """By kind of work: the same with what the kind has of its own; empty where no kinds are declared."""
     queues: tuple[WorkerQueue, ...] = ()
     """Queues with workers of their own; `workers` is the number of all. Empty: every worker takes all work."""
+
+    at_services: Mapping[str, AtService] = field(default_factory=dict)
+    """What faults strike that are of services, by their names."""
 
     def of_kind(self, kind: int) -> "Queue":
         """The settings for a kind of work."""

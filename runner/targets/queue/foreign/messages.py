@@ -80,11 +80,10 @@ class Ended(_Message, frozen=True, tag="ended"):
 
 
 class Ready(_Message, frozen=True, tag="ready"):
-    """The first line of a process that submits. `census`, `changes`: whether it can be asked for them."""
+    """The first line of a process that submits. `census`: whether it answers one."""
 
     version: _Version
     census: bool = False
-    changes: bool = False
 
 
 class Submitted(_Message, frozen=True, tag="submitted"):

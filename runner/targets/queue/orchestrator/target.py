@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from soak.runner.targets.history import History
 from soak.runner.targets.queue.kinds import BUDGET, PRIORITY, QUEUES, RATE_LIMIT, RETRY, refuse_kinds
+from soak.runner.targets.queue.refusals import refuse_services
 from soak.runner.targets.refusals import refuse_system
 from soak.schemas.errors import SoakError, UsageError
 from soak.schemas.language.model import Scenario
@@ -46,6 +47,7 @@ class Orchestrator:
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
         """Raises UsageError for another system, a fault not possible on this machine, and a run that cannot be resumed."""
         refuse_system(scenario, "queue", self.name)
+        refuse_services(scenario, self.name)
         refuse_kinds(scenario, self.name, _TAKES, "remove it, or leave out --target to simulate it")
         from soak.runner.targets.queue.orchestrator.disk import can_mount
 

@@ -98,6 +98,14 @@ class FleetWorkers(Workers):
         else:
             self._dies(execution, cause)
 
+    def stop(self, number: int, cause: int) -> bool:
+        """Not of virtual workers: it is refused before the run."""
+        raise NotImplementedError
+
+    def go_on(self, number: int) -> None:
+        """See `stop`."""
+        raise NotImplementedError
+
     def _settled(self, number: int) -> None:
         """Whether a worker that is asking for work gets some is known before anything is done to it."""
         if number in self._asking:

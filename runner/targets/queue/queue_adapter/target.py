@@ -8,7 +8,7 @@ from soak.runner.targets.caller import PATIENCE_S
 from soak.runner.targets.history import History
 from soak.runner.targets.locate import declared_redelivery
 from soak.runner.targets.queue.kinds import BUDGET, TO_TAKE, declared, refuse_kinds
-from soak.runner.targets.queue.refusals import NO_FILES, refuse_early_acknowledgement
+from soak.runner.targets.queue.refusals import NO_FILES, refuse_early_acknowledgement, refuse_services
 from soak.runner.targets.refusals import refuse_faults, refuse_system
 from soak.schemas.errors import UsageError
 from soak.schemas.language.model import Scenario
@@ -21,6 +21,11 @@ _INSIDE: dict[str, str] = {
     QueueFault.DISPATCHER_CRASH: "it has no dispatcher, since workers claim by themselves",
     QueueFault.WATCHDOG_CRASH: "the runner itself is its watchdog",
 }
+
+_HANG: dict[str, str] = {
+    QueueFault.WORKER_HANG: "its workers are the runner's own, which hang in an attempt only (write a rate and hang_for)"
+}
+"""Where workers are to hang at a time."""
 
 
 class QueueAdapter:
@@ -44,7 +49,9 @@ class QueueAdapter:
         refuse_early_acknowledgement(scenario, self.name, self._kind)
         # A worker of the runner notices that a task is over its budget, whatever that is.
         refuse_kinds(scenario, self.name, (BUDGET, *declared(self._kind)), TO_TAKE)
-        refuse_faults(scenario, self.name, _INSIDE)
+        refuse_services(scenario, self.name)
+        at_a_time = any(fault.type == QueueFault.WORKER_HANG and fault.by_time for fault in scenario.faults)
+        refuse_faults(scenario, self.name, {**_INSIDE, **_HANG} if at_a_time else _INSIDE)
 
     def prepare(self, directory: Path, history: History | None = None) -> None:
         """Keep files of the queue in `directory`. Raises UsageError for a run to resume."""

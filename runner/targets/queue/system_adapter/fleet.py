@@ -179,6 +179,19 @@ class FleetExecutions(Executions):
             self._rests(execution)
             self._dies(execution, cause)
 
+    def stop(self, number: int, cause: int) -> bool:
+        """Stop the process of a worker."""
+        self._process_control.pause(self._workers.name(number))
+        execution = self._running.get(number)
+        task, attempt = (execution.number, execution.attempt) if execution else (-1, 0)
+        now_s = self._context.now()
+        self._context.note(now_s, Kind.FAULT_INJECTED, number=task, attempt=attempt, worker=number, cause=cause)
+        return True
+
+    def go_on(self, number: int) -> None:
+        """Continue the process of a worker."""
+        self._process_control.wake(self._workers.name(number))
+
 
 def make_executions(
     context: RunContext,

@@ -12,7 +12,7 @@ from soak.runner.targets.history import History
 from soak.runner.targets.locate import declared_redelivery
 from soak.runner.targets.queue.kinds import TO_TAKE, declared, refuse_kinds
 from soak.runner.targets.queue.names import Workers
-from soak.runner.targets.queue.refusals import NO_FILES, refuse_early_acknowledgement, refuse_fleet
+from soak.runner.targets.queue.refusals import NO_FILES, refuse_early_acknowledgement, refuse_fleet, refuse_services
 from soak.runner.targets.queue.system_adapter.caller import PROCESSES, SystemCaller, can
 from soak.runner.targets.refusals import refuse_faults, refuse_system
 from soak.runner.targets.sockets import socket_directory
@@ -31,9 +31,11 @@ _INSIDE: dict[str, str] = {
     QueueFault.WATCHDOG_CRASH: "the runner does not know its processes",
     QueueFault.WORKER_RESTART: "the contract has no way to ask a worker to stop after its attempt",
     QueueFault.ROLLING_RESTART: "the contract has no way to ask a worker to stop after its attempt",
+    QueueFault.WORKER_TERM: "the contract has no way to ask a worker to stop",
 }
 _PROCESSES: dict[str, str] = {
     QueueFault.WORKER_CRASH: "it has no method processes(), so nothing can be killed",
+    QueueFault.WORKER_KILL: "it has no method processes(), so nothing can be killed",
     QueueFault.WORKER_HANG: "it has no method processes(), so nothing can be stopped",
 }
 
@@ -59,6 +61,7 @@ class SystemAdapter:
         refuse_early_acknowledgement(scenario, self.name, self._kind)
         refuse_kinds(scenario, self.name, declared(self._kind), TO_TAKE)
         refuse_fleet(scenario, self.name, "it owns its workers, and the contract has no way to add or to end one")
+        refuse_services(scenario, self.name)
         refuse_faults(scenario, self.name, _INSIDE if can(self._kind, PROCESSES) else {**_INSIDE, **_PROCESSES})
 
     def prepare(self, directory: Path, history: History | None = None) -> None:
