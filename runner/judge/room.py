@@ -139,8 +139,8 @@ class Tracker:
         """What was offered of the plan so far, second enqueues left out."""
         return lifecycle.offered
 
-    def ended(self, block: Block, lifecycle: "Lifecycle", facts: Facts) -> None:
-        """The run ends with a block that has been observed: add to the facts what is counted at the end only."""
+    def after(self, block: Block, lifecycle: "Lifecycle", facts: Facts) -> None:
+        """A block has been observed, and the states of tasks are those after it: add to the facts what follows from them."""
 
     def conservation(self, lifecycle: "Lifecycle") -> Law | None:
         """The law on the census of a system that counts its tasks in some states only; None where it counts all."""

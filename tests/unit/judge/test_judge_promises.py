@@ -121,3 +121,11 @@ def test_test_results_and_summaries_have_it_as_not_applicable() -> None:
     made = verdict(TWICE, SLOS, identity=foreign())
     case = next(each for each in verdict_cases(made) if each.name == "duplicate_executions == 0")
     assert (case.status, case.detail) == ("skipped", "not applicable: nobody promises exactly_once_effect")
+
+
+def test_a_fault_that_the_scenario_does_not_have_any_more_is_shown() -> None:
+    made = verdict(DONE, "slos: [success_rate >= 0%]", identity=foreign(lock="its database is not known"))
+    assert [(each.name, each.type, each.status) for each in made.left_out] == [
+        ("lock", "left_out", Status.NOT_APPLICABLE)
+    ]
+    assert made.verdict is Outcome.PASS

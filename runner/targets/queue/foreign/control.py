@@ -21,7 +21,7 @@ from soak.runner.targets.processes.service import Service, with_descendants
 from soak.runner.targets.processes.starting import GRACE_S
 from soak.runner.targets.processes.supervising import Policy, When
 from soak.schemas.braces import filled_known, names_in
-from soak.schemas.stream.events import worker_name
+from soak.schemas.stream.events import Kind, worker_name
 from soak.schemas.target.load import LoadedTarget
 from soak.schemas.target.model import Kill, Probe, Process, Program, TargetFile
 from soak.schemas.target.own_ports import OWN
@@ -108,6 +108,11 @@ class Control:
         """The clock runs: from here on, ends and starts are events."""
         self.services.unexpected = context.plan.vocabulary.cause("", "died")
         self.services.begin(context)
+
+    def note_workers(self, context: RunContext) -> None:
+        """Note the workers that are up: they were started before the clock was."""
+        for name in self._group.ids():
+            context.note_process(context.now(), Kind.PROCESS_STARTED, name, self.services.numbers[name])
 
     def look(self) -> None:
         """Note what ended or was started: often, from the thread that drives the run."""

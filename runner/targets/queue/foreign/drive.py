@@ -23,6 +23,7 @@ from soak.runner.targets.queue.foreign.informed import informed
 from soak.runner.targets.queue.foreign.intake import make_intake
 from soak.runner.targets.queue.foreign.kit_folder import write_kit
 from soak.runner.targets.queue.foreign.ledger import Ledger
+from soak.runner.targets.queue.foreign.memory import BROKER, BrokerMemory
 from soak.runner.targets.queue.foreign.offers import Offers
 from soak.runner.targets.queue.foreign.server import Server
 from soak.runner.targets.queue.foreign.settings import CONFIG, settings_of, worker_count, write_settings
@@ -101,6 +102,8 @@ class Drive:
         intake.start()
         self._census = Census(prepared, intake, self._selector)
         self._resources = Resources(context, self._control.pids, way.directory, self._control.service_pids)
+        brokers = [each.name for each in file.services if each.role == BROKER]
+        self._memory = BrokerMemory(context, brokers, self._control.service_pids)
         self._stack.callback(context.close)
 
     def _prepared(self) -> Prepared:
@@ -141,9 +144,11 @@ class Drive:
         context = self._context
         context.go()
         self._control.begin(context)
+        self._control.note_workers(context)
         put_losses(context)
         Sampler(context, self._snapshot, list, lambda: self._offers.oldest_deferred_s).start()
         self._resources.start()
+        self._memory.start(self._resources.interval_s)
         self._offers.start()
         self._look()
         try:
