@@ -52,7 +52,8 @@ class Ours(Group):
 
     def _has_tried(self, name: str) -> bool:
         """Whether a process has ended without being ready as often as it may."""
-        return self._policy.tries is not None and self.restarts(name) >= self._policy.tries
+        ends = sum(each.name == name and each.what is Happening.ENDED for each in self.seen)
+        return self._policy.tries is not None and ends >= self._policy.tries
 
     def _why_not(self, name: str | None) -> str:
         assert self._supervisor
