@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from soak.runner.cli.options import json_option, patience_option
+from soak.runner.cli.options import json_option, options_option, patience_option
 from soak.runner.console import tell
 
 if TYPE_CHECKING:
     from soak.runner.targets.processes.trial import Step
+    from soak.runner.targets.profiling import Profiling
     from soak.runner.targets.queue.contract_checks import Result
+    from soak.schemas.target.load import LoadedTarget
 
 KEPT, BROKEN = 0, 3
 
@@ -30,27 +32,35 @@ def command() -> None:
 
 @command.command("check")
 @click.argument("name", metavar="TARGET")
+@options_option
 @patience_option
 @json_option
-def check(name: str, patience_s: float | None, as_json: bool) -> int:
-    """Check a class or a target file. TARGET: MODULE:CLASS, the name of an entry point, or FILE.yaml.
+def check(name: str, target_options: dict[str, str], patience_s: float | None, as_json: bool) -> int:
+    """Check a class, a target file or an adapter. TARGET: MODULE:CLASS, the name of an entry point or adapter, or FILE.yaml.
 
     Of a class: whether it fulfils the contract, promise by promise. Of a target file: everything that it describes is started,
-    probed, killed, looked for again, and stopped.
+    probed, killed, looked for again, and stopped. Of one of a task system: tasks are submitted to it, some of which fail, come
+    twice or have their worker killed; then it is said of each promise whether it was kept.
 
-    Exit codes: 0 all is well, 3 something failed, 2 no such class or file, one that cannot be constructed, or is not valid.
+    Exit codes: 0 all is well, 3 something failed or a promise is broken, 2 no such class or file, one that cannot be constructed,
+    or is not valid, 1 the system does not start.
 
     \b
     Examples:
       soak target check targets/my-pipeline.yaml
+      soak target check celery --option broker=rabbitmq
       soak target check my_package.my_queue:MyQueue
       soak run scenarios/72h.yaml --target my_package.my_queue:MyQueue --speed 60
     """
     from soak.runner.linux import refuse_elsewhere
-    from soak.runner.targets.make import is_file
+    from soak.runner.targets.make import file_of
 
     refuse_elsewhere("soak target check")
-    return _check_file(Path(name), patience_s, as_json) if is_file(name) else _check_class(name, patience_s, as_json)
+    if path := file_of(name):
+        return _check_file(path, target_options, patience_s, as_json)
+    if target_options:
+        raise click.UsageError(f"--option applies to target files and adapters, not to {name} (remove it).")
+    return _check_class(name, patience_s, as_json)
 
 
 @command.command("list")
@@ -117,18 +127,35 @@ def _check_class(name: str, patience_s: float | None, as_json: bool) -> int:
     return BROKEN if counts["failed"] else KEPT
 
 
-def _check_file(path: Path, patience_s: float | None, as_json: bool) -> int:
-    """Try a target file, step by step."""
+def _check_file(path: Path, options: dict[str, str], patience_s: float | None, as_json: bool) -> int:
+    """Try a target file: step by step, or by a run where that tells more."""
+    from soak.runner.profile import profiling_of
+    from soak.runner.targets.adapters import refuse_without
     from soak.runner.targets.processes.trial import trial
     from soak.schemas.errors import UsageError
     from soak.schemas.target.load import load_target
 
     if patience_s is not None:
         raise UsageError("--patience applies to classes only (write timeout: and within: in the target file)")
-    counts = _tell_each(trial(load_target(path)), as_json)
+    loaded = load_target(path, options)
+    if check := profiling_of(loaded):
+        return _tell_profile(path, loaded, check, as_json)
+    refuse_without(loaded)
+    counts = _tell_each(trial(loaded), as_json)
     if not as_json:
         tell(f"{path}: {_listed(counts)}")
     return BROKEN if counts["failed"] else KEPT
+
+
+def _tell_profile(path: Path, loaded: "LoadedTarget", check: "Profiling", as_json: bool) -> int:
+    """Check a task system by a run, and tell what it keeps of its promises."""
+    from soak.runner.console import remark
+    from soak.runner.profile import as_data, in_words, profile
+
+    remark(f"{path}: tasks are submitted, and things go wrong, for about half a minute")
+    found = profile(loaded, check)
+    tell(as_data(found) if as_json else in_words(found, str(path)))
+    return KEPT if found.is_kept else BROKEN
 
 
 def _tell_each(results: "Iterable[Result | Step]", as_json: bool) -> Counter[str]:

@@ -26,12 +26,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+GONE = "left_out"
+"""The type of a fault that the scenario of a run does not have any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Inapplicable:
     """By its place in the scenario as written, why an objective, abort condition, alert or fault does not apply.
 
-    expected: why nothing is expected of an alert that is watched all the same.
+    expected: why nothing is expected of an alert that is watched all the same. gone: by name, why a fault does not apply that
+    the scenario of the run does not have any more.
     """
 
     written: Scenario
@@ -40,6 +44,7 @@ class Inapplicable:
     alerts: Mapping[int, str] = field(default_factory=dict)
     expected: Mapping[int, str] = field(default_factory=dict)
     faults: Mapping[int, str] = field(default_factory=dict)
+    gone: Mapping[str, str] = field(default_factory=dict)
 
 
 def not_promised(needed: Sequence[str], promises: Sequence[str] | None) -> str:
@@ -83,7 +88,9 @@ class _Division:
             alerts=_without(watched, alerts),
             faults=_without(scenario.faults, faults),
         )
-        return rest, Inapplicable(scenario, objectives, aborts, alerts, expected, faults)
+        known = {each.name for each in scenario.faults}
+        gone = {name: why for name, why in self._left_out.items() if name not in known}
+        return rest, Inapplicable(scenario, objectives, aborts, alerts, expected, faults, gone)
 
     def _of_sli(self, sli: Sli) -> str:
         return not_promised(self._needed.get(sli.source or sli.series, ()), self._promises)
@@ -189,9 +196,9 @@ def _alert(judge: "Judge", alert: Alert, why: str) -> AlertResult:
 def with_faults(judge: "Judge", results: Sequence[FaultResult]) -> list[FaultResult]:
     """The results of faults with those that were left out."""
     beside = judge.beside
-    return _in_place(
-        results, {place: _fault(beside.written.faults[place], why) for place, why in beside.faults.items()}
-    )
+    others = {place: _fault(beside.written.faults[place], why) for place, why in beside.faults.items()}
+    gone = [FaultResult(name, GONE, "", 0.0, 0, 0, Status.NOT_APPLICABLE, why) for name, why in beside.gone.items()]
+    return [*_in_place(results, others), *gone]
 
 
 def _fault(fault: Fault, why: str) -> FaultResult:

@@ -29,6 +29,7 @@ from soak.runner.judge.own import OwnSeries
 from soak.runner.judge.room import room_of
 from soak.runner.judge.samples import Facts
 from soak.runner.judge.schedule import schedule_of
+from soak.runner.judge.stalls import floor_s
 from soak.runner.judge.tails import Tails
 from soak.runner.judge.telemetry import Telemetry
 from soak.runner.judge.window_fold import windows_of
@@ -37,7 +38,7 @@ from soak.schemas.language.check import Figure, LoadFigure
 from soak.schemas.language.conditions import Comparison, Reference
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import language_of
-from soak.schemas.language.slis import AT_THE_END, ILLEGAL_TRANSITIONS, Aggregate, Sli
+from soak.schemas.language.slis import AT_THE_END, ILLEGAL_TRANSITIONS, Sli
 from soak.schemas.stream.block import Block, make_block, merge
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
@@ -71,6 +72,7 @@ class Judge:
         """identity: of the run; None where no target has said anything."""
         scenario, self.not_judged = _judged(scenario, identity)
         scenario, self.beside = applicable(scenario, identity)
+        scenario = room_of(scenario.system).seen(scenario, identity) if identity else scenario
         self.scenario, self.vocabulary = scenario, vocabulary
         self.aborting = abort and any(condition.stops for condition in scenario.aborts)
         self.labels = LabelNumbers(scenario)
@@ -88,8 +90,8 @@ class Judge:
         self.aborts = [guard_of(condition, self.labels) for condition in scenario.aborts]
         tracker = room_of(scenario.system).tracker(scenario, vocabulary, identity)
         self._trackers = _Trackers(
-            Lifecycle(self.labels, self._floor_s("stall"), tracker),
-            Telemetry(self._floor_s("telemetry")),
+            Lifecycle(self.labels, floor_s(scenario, "stall"), tracker),
+            Telemetry(floor_s(scenario, "telemetry")),
             OwnSeries(scenario.slis, vocabulary, language_of(scenario.system).durations),
         )
         self.until_s = 0.0
@@ -110,14 +112,6 @@ class Judge:
     def of(cls, scenario: Scenario, vocabulary: Vocabulary, identity: Identity) -> "Judge":
         """The judge of a run."""
         return cls(scenario, vocabulary, abort=identity.abort, identity=identity)
-
-    def _floor_s(self, series: str) -> float:
-        """The shortest interval of a series that a condition or an objective needs."""
-        conditions = (*self.scenario.aborts, *(alert.condition for alert in self.scenario.alerts))
-        comparisons = [part.comparison for each in conditions for part in each.parts]
-        comparisons += [each.comparison for each in self.scenario.objectives]
-        limits = [c.target for c in comparisons if c.sli.aggregate is Aggregate.LONGEST and c.sli.series == series]
-        return min((limit for limit in limits if isinstance(limit, float)), default=math.inf)
 
     def _prepare_folds(self) -> None:
         for sli in (*self.scenario.slis.values(), ILLEGAL_TRANSITIONS):

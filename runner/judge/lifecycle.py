@@ -91,8 +91,7 @@ class Lifecycle:
         changed = last[last >= 0]
         self.table.put_states(rows.number[changed], rows.after[changed])
         self._stall(block, rows, facts)
-        if facts.ended:
-            self.tracker.ended(block, self, facts)
+        self.tracker.after(block, self, facts)
         self.table.forget_settled()
 
     def _take_census(self, block: Block) -> None:

@@ -1,11 +1,24 @@
 """Stalls: stretches with due work waiting and no state change anywhere."""
 
+import math
+
 import numpy as np
 
 from soak.runner.judge.samples import Samples, Stretch
+from soak.schemas.language.model import Scenario
+from soak.schemas.language.slis import Aggregate
 from soak.schemas.stream.block import Floats, quantise
 
 NO_EVIDENCE = np.empty(0)
+
+
+def floor_s(scenario: Scenario, series: str) -> float:
+    """The shortest stretch of a series that a condition or an objective needs, in seconds."""
+    conditions = (*scenario.aborts, *(alert.condition for alert in scenario.alerts))
+    comparisons = [part.comparison for each in conditions for part in each.parts]
+    comparisons += [each.comparison for each in scenario.objectives]
+    limits = [c.target for c in comparisons if c.sli.aggregate is Aggregate.LONGEST and c.sli.series == series]
+    return min((limit for limit in limits if isinstance(limit, float)), default=math.inf)
 
 
 class Stalls:

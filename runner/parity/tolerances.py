@@ -25,6 +25,7 @@ TOLERANCES: Mapping[str, Tolerance | None] = {
 
 _RESOURCES = {
     "sample.rss",
+    "sample.broker_rss",
     "sample.open_files",
     "sample.db_size",
     "sample.cpu",

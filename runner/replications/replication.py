@@ -162,7 +162,7 @@ def _doubts(verdict: Verdict) -> list[str]:
     )
     if verdict.verdict is Outcome.ABORTED:
         return [what for what, status in results if status is Status.FAIL]
-    doubts = [what for what, status in results if status not in {None, Status.PASS}]
+    doubts = [what for what, status in results if status not in {None, Status.PASS, Status.NOT_APPLICABLE}]
     lost = any(reason.kind in OF_TELEMETRY for reason in verdict.typed_reasons)
     return [*doubts, *(["telemetry"] if lost else [])]
 

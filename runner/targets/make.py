@@ -103,6 +103,11 @@ def from_file(loaded: LoadedTarget, speed: float, *, bundled: bool = False) -> T
     return target
 
 
+def system_of_file(loaded: LoadedTarget) -> str:
+    """The system of a target file, by its word or by its keys."""
+    return loaded.file.system or _told(loaded, [each for each in systems() if room_of(each).from_file])
+
+
 def _told(loaded: LoadedTarget, takers: list[str]) -> str:
     """The system of a target file that names none, by its keys."""
     keys: dict[str | None, str] = {}

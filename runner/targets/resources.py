@@ -41,8 +41,13 @@ class Resources:
         """Put the samples on the agenda. Raises OutputError when the table cannot be written."""
         if not self._path.exists():
             self._write([COLUMNS])
+        self._context.every(self.interval_s, self.sample)
+
+    @property
+    def interval_s(self) -> float:
+        """How often is sampled, in scenario time."""
         interval_s = self._context.plan.scenario.telemetry.sample_interval_s
-        self._context.every(max(interval_s, _EVERY_REAL_S * self._context.clock.speed), self.sample)
+        return max(interval_s, _EVERY_REAL_S * self._context.clock.speed)
 
     def sample(self) -> None:
         """Record one sample of everything; a process that just ended counts as 0."""

@@ -7,6 +7,7 @@ from functools import cache
 
 from soak.contract import Queue, System
 from soak.runner.targets.base import Target
+from soak.runner.targets.profiling import MakeProfiling
 from soak.runner.targets.trials import MakeTrials, Trials
 from soak.schemas.errors import UsageError
 from soak.schemas.language.registry import OURS, find, names, room
@@ -57,8 +58,9 @@ class Room:
     patience in real seconds or None); None where there is no such thing. from_file: makes a target (`base.FromFile`) of what a
     target file says, for a speed-up factor and whether it is one of ours, or raises ScenarioError; None where target files do
     not describe the system. told_by: the key by which a target file that names no system is of this one; None: it is where it has
-    no such key. files_resumable: whether a run of a target file can go on. needs: what a run takes of the machine. advice: what
-    to write after `run it with` in a message.
+    no such key. files_resumable: whether a run of a target file can go on. profiling: how a target file is checked by a run;
+    None: by starting what it describes. needs: what a run takes of the machine. advice: what to write after `run it with` in a
+    message.
     """
 
     named: Sequence[Named] = ()
@@ -66,6 +68,7 @@ class Room:
     from_file: Callable[[LoadedTarget, float, bool], Target] | None = None
     told_by: str | None = None
     files_resumable: bool = True
+    profiling: MakeProfiling | None = None
     needs: Callable[[Plan], Iterable[Need]] = _none
     advice: str = ""
 

@@ -152,6 +152,9 @@ SPECS: dict[Kind, Spec] = {
     ),
     Kind.SAMPLE_BUSY_WORKERS: _sample("busy_workers", Value.NUMBER, "busy workers"),
     Kind.SAMPLE_RSS: _sample("rss", Value.NUMBER, "resident memory of the system, in bytes"),
+    Kind.SAMPLE_BROKER_RSS: _sample(
+        "broker_rss", Value.NUMBER, "resident memory of the services with the role `broker`, in bytes"
+    ),
     Kind.SAMPLE_OPEN_FILES: _sample("open_files", Value.NUMBER, "open files of the system"),
     Kind.SAMPLE_DB_SIZE: _sample("db_size", Value.NUMBER, "size of the system's database, in bytes"),
     Kind.SAMPLE_CPU: _sample("cpu", Value.SECONDS, "CPU time of the system's processes so far, in real seconds"),

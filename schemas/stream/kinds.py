@@ -140,6 +140,7 @@ class Kind(IntEnum):
     SAMPLE_LOAD_LAG = auto()
     SAMPLE_OUTBOX = auto()
     SAMPLE_IN_SERVICE = auto()
+    SAMPLE_BROKER_RSS = auto()
     # For the events of systems of other packages.
     OWN_1 = auto()
     OWN_2 = auto()

@@ -1,28 +1,40 @@
 """Executions that should not have been, one by one: what else ran or had been DONE, and so how they came about."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import replace
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from soak.runner.judge.rows import NEW_STATES
-from soak.runner.judge.samples import Facts
+from soak.runner.judge.samples import Facts, Samples
 from soak.runner.judge.table import Table
 from soak.runner.judge.violations import Told, codes, note
 from soak.schemas.stream.block import Block, Ints
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import COPY, NEW_STATE, Kind, task_name, worker_name
 from soak.schemas.stream.states import TaskState
+from soak.schemas.systems.queue.indicators import DUPLICATES_BY_CAUSE
 from soak.schemas.units import show_duration
 
 CLAIMED_TWICE = "claimed twice"
+REDELIVERED = "redelivered while running"
 LEASE_EXPIRED = "claimed again after its lease expired"
 SUBMITTED_TWICE = "submitted twice"
 AFTER_DONE = "after DONE"
+REDELIVERED_DONE = "redelivered after DONE"
+
+_INFERRED = {CLAIMED_TWICE: REDELIVERED, AFTER_DONE: REDELIVERED_DONE}
+"""The causes of a system of whose claims nothing is known."""
 
 _SERIES = "duplicate_executions"
+_WHILE_RUNNING, _AFTER_DONE = DUPLICATES_BY_CAUSE
+_ALL = frozenset({_SERIES, *DUPLICATES_BY_CAUSE})
 _EXECUTIONS = kind_flags(Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED)
 _FOLLOWED = _EXECUTIONS | kind_flags(*NEW_STATE, Kind.LEASE_EXPIRED)
+
+
+_Found: TypeAlias = tuple[str, Told, bool]
 
 
 class Execution(NamedTuple):
@@ -43,7 +55,11 @@ class Execution(NamedTuple):
 class Duplicates:
     """Knows what runs at the end of each block, and when the lease of it expired: bounded by the number of running executions."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, inferred: bool = False, told_apart: bool = False) -> None:
+        """inferred: whether nothing is known of claims and leases. told_apart: whether `by_cause` is asked."""
+        self._inferred, self._told_apart = inferred, told_apart
+        self._found: list[bool] = []
+        """Of the last block: for each execution that is one too many, whether another one ran."""
         self._running: dict[int, tuple[Execution, ...]] = {}
         """By key, in the order in which they started."""
         self._expired: dict[int, float] = {}
@@ -51,7 +67,7 @@ class Duplicates:
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Duplicates":
         """Values are never changed: a copy of the tables is enough."""
-        twin = Duplicates()
+        twin = Duplicates(inferred=self._inferred, told_apart=self._told_apart)
         twin._running, twin._expired = dict(self._running), dict(self._expired)
         return twin
 
@@ -63,7 +79,8 @@ class Duplicates:
         again: places of executions that are one too many. keys: those with executions in the block, ascending. starts: places of
         the executions, ascending, of those keys of which something runs at its end. table: states are as before the block.
         """
-        if _SERIES not in facts.wanted:
+        self._found = []
+        if not self._told_apart and _SERIES not in facts.wanted:
             return
         if not len(again) and all(len(each) == 1 for each in self._running.values()):
             self._carry_on(block, keys, starts)
@@ -71,16 +88,21 @@ class Duplicates:
         places = np.sort(np.asarray(again, dtype=np.int64))
         still = set((block.task[starts] & ~COPY).tolist())
         found = self._walk(block, set(places.tolist()), still, table)
-        if found:
-            note(
-                facts,
-                _SERIES,
-                block,
-                places,
-                cause=codes(cause for cause, _ in found),
-                told=lambda position: found[position][1],
-                label=table.labels_at(block, places),
-            )
+        self._found = [ran for _, _, ran in found]
+        ran = np.array(self._found, dtype=np.bool_)
+        everywhere = np.ones(len(found), dtype=np.bool_)
+        for series, chosen in ((_SERIES, everywhere), (_WHILE_RUNNING, ran), (_AFTER_DONE, ~ran)):
+            those = [found[position] for position in np.flatnonzero(chosen).tolist()]
+            _note(facts, series, block, places[chosen], those, table)
+
+    def by_cause(self, samples: Samples) -> dict[str, Samples]:
+        """The series of executions that are one too many, of the last block, told apart by what else ran; if that is asked."""
+        if not self._told_apart:
+            return {}
+        ran = np.zeros(len(samples))
+        ran[samples.value > 0] = self._found
+        done = samples.value - ran
+        return {_WHILE_RUNNING: replace(samples, value=ran), _AFTER_DONE: replace(samples, value=done)}
 
     def _carry_on(self, block: Block, keys: Ints, starts: Ints) -> None:
         """Process a block in which no more than one execution of a key runs at a time: only the last of each can be running.
@@ -104,8 +126,8 @@ class Duplicates:
         self._running = {key: each for key, each in self._running.items() if each}
         self._expired = {task: t_s for task, t_s in self._expired.items() if task & ~COPY in self._running}
 
-    def _walk(self, block: Block, again: set[int], still: set[int], table: Table) -> list[tuple[str, Told]]:
-        """For each of the executions that are one too many, in order, its cause and what is said of it.
+    def _walk(self, block: Block, again: set[int], still: set[int], table: Table) -> list[_Found]:
+        """For each of the executions that are one too many, in order, its cause, what is said of it, and whether another ran.
 
         Follows all executions of their keys, of those that ran before and of those that run at the end of the block.
         """
@@ -115,7 +137,7 @@ class Duplicates:
             return []
         concerned = _FOLLOWED[block.kind] & np.isin(block.task & ~COPY, list(keys))
         done = {number for key in doubtful for number in (key, key | COPY) if _is_done(number, table)}
-        found = []
+        found: list[_Found] = []
         for place in np.flatnonzero(concerned).tolist():
             task, kind = int(block.task[place]), block.kind[place]
             if (state := NEW_STATES[kind]) > TaskState.NONE:
@@ -126,10 +148,25 @@ class Duplicates:
                 key, each = task & ~COPY, _execution(block, place)
                 runs = self._running.get(key, ())
                 if place in again:
-                    found.append(_judged(each, runs, self._expired.get(task), other_done=(task ^ COPY) in done))
+                    cause, told = _judged(each, runs, self._expired.get(task), other_done=(task ^ COPY) in done)
+                    known = _INFERRED.get(cause, cause) if self._inferred else cause
+                    found.append((known, told, bool(runs)))
                 self._running[key] = (*runs, each) if kind == Kind.EXECUTION_STARTED else _without(runs, each)
         self._forget()
         return found
+
+
+def _note(facts: Facts, series: str, block: Block, places: Ints, found: Sequence[_Found], table: Table) -> None:
+    if found:
+        note(
+            facts,
+            series,
+            block,
+            places,
+            cause=codes(cause for cause, _, _ in found),
+            told=lambda position: found[position][1],
+            label=table.labels_at(block, places),
+        )
 
 
 def _execution(block: Block, place: int) -> Execution:

@@ -25,7 +25,8 @@ def duplicate_executions(block: Block, table: Table, duplicates: Duplicates, fac
     if not len(places):
         duplicates.observe(block, (), places, places, table, facts)
         table.put_done(places)
-        return Samples(block.t[places], block.t[places])
+        facts.series.update(duplicates.by_cause(samples := Samples(block.t[places], block.t[places])))
+        return samples
     key, kind = block.task[places] & ~COPY, block.kind[places]
     lowest = int(key.min())
     width = int(key.max()) - lowest + 1
@@ -54,7 +55,9 @@ def duplicate_executions(block: Block, table: Table, duplicates: Duplicates, fac
     flags = np.zeros(len(block))
     flags[np.asarray(again, dtype=np.int64)] = 1.0
     at = places[started]
-    return Samples(block.t[at], flags[at], label=table.labels_at(block, at))
+    samples = Samples(block.t[at], flags[at], label=table.labels_at(block, at))
+    facts.series.update(duplicates.by_cause(samples))
+    return samples
 
 
 def _among(numbers: Ints, width: int) -> Bools:

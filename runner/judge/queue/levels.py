@@ -45,10 +45,13 @@ class WorkersAlive:
     """Worker processes that are up: `workers` at the start, those with the lowest numbers."""
 
     def __init__(self, workers: int) -> None:
+        self._assumed = workers > 0
         self._up = set(range(workers))
         self._known = set(self._up)
         """Those of whom anything is known; one that exits first was there under another number."""
         self._steps = _Steps(workers)
+        self.changes = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+        """Of the last block: places of events, and by how much the level changed there."""
 
     def observe(self, block: Block, facts: Facts) -> Samples:
         """The level after each change, and at each sample."""
@@ -56,13 +59,14 @@ class WorkersAlive:
             (_PROCESSES[block.kind] & (block.worker >= 0)) | (block.kind == Kind.SAMPLE_BUSY_WORKERS)
         )
         change = np.array([self._change(block, place) for place in places.tolist()], dtype=np.int64)
+        self.changes = places, change
         return self._steps.take(block.t[places], change, np.ones(len(places), dtype=np.bool_), facts.settled_s)
 
     def _change(self, block: Block, place: int) -> int:
         worker = int(block.worker[place])
         if block.kind[place] == Kind.PROCESS_EXITED and worker not in self._known:
             self._known.add(worker)
-            return -1
+            return -1 if self._assumed else 0
         self._known.add(worker)
         if block.kind[place] == Kind.PROCESS_STARTED and worker not in self._up:
             self._up.add(worker)

@@ -56,6 +56,8 @@ class Redelivery:
         self._vocabulary = vocabulary
         self.deaths = Deaths(vocabulary, queue_of(scenario).worker_restart_s)
         """Of tasks that were not started again since."""
+        self.restarted: list[tuple[int, Death]] = []
+        """Of the last block: where a task was started again after a death, and that death."""
         self._last_s = 0.0
         """When an execution last started or ended."""
         self._allowed_s = redelivery_limit(scenario, identity)
@@ -68,12 +70,13 @@ class Redelivery:
         executions = np.flatnonzero(_EXECUTIONS[block.kind])
         if len(executions):
             self._last_s = float(block.t[executions[-1]])
+        self.restarted = []
         is_death, exited = self._is_death(), block.kind == Kind.PROCESS_EXITED
         if not is_death.any() and not exited.any():
             return Samples(np.empty(0), np.empty(0), label=table.labels_at(block, np.empty(0, dtype=np.int64)))
         death = self._died(block, is_death)
         concerned = np.isin(block.task, [*self.deaths.tasks(), *block.task[death].tolist()])
-        again, took = [], []
+        took = []
         for place in np.flatnonzero(death | exited | (concerned & _OVER[block.kind])).tolist():
             task, t_s = int(block.task[place]), float(block.t[place])
             if exited[place]:
@@ -81,9 +84,9 @@ class Redelivery:
             elif death[place]:
                 self.deaths.add(task, block, place)
             elif (died := self.deaths.pop(task)) is not None and block.kind[place] == Kind.EXECUTION_STARTED:
-                again.append(place)
+                self.restarted.append((place, died))
                 took.append(t_s - died.t_s)
-        places = np.array(again, dtype=np.int64)
+        places = np.array([place for place, _ in self.restarted], dtype=np.int64)
         return Samples(block.t[places], quantise(np.array(took)), label=table.labels_at(block, places))
 
     def _died(self, block: Block, is_death: Bools) -> Bools:

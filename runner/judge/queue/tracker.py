@@ -12,8 +12,8 @@ from soak.runner.judge.queue.by_kind import ByKind
 from soak.runner.judge.queue.census import Census
 from soak.runner.judge.queue.deliveries import redelivery_of
 from soak.runner.judge.queue.duplicates import Duplicates
+from soak.runner.judge.queue.further import Further
 from soak.runner.judge.queue.ledger import duplicate_executions
-from soak.runner.judge.queue.levels import ExactDepth, WorkersAlive
 from soak.runner.judge.queue.redelivery import Stranded
 from soak.runner.judge.room import AtTheEnd, Consequence, Law, Tasks, Tracker
 from soak.runner.judge.rows import Rows
@@ -31,16 +31,18 @@ from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
 from soak.schemas.systems.queue.faults import QueueFault
 from soak.schemas.systems.queue.indicators import (
     DEAD_LETTERED,
+    DUPLICATES_BY_CAUSE,
     NEVER_STARTED,
-    QUEUE_DEPTH_MAX,
     STUCK_IN_PROGRESS,
     UNSTARTED,
-    WORKERS_ALIVE,
 )
 from soak.schemas.systems.queue.settings import Queue, queue_of
 
 _UNBLOCKED = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_CANCELLED)
 _CLOSING = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED)
+
+_INFERRED = range(4)
+"""Levels of targets whose account of tasks is inferred: nothing is known of claims and leases."""
 
 _TICK_S = 2e-6
 """Times are rounded to a microsecond: two of them may be that far off."""
@@ -68,12 +70,12 @@ class QueueTracker(Tracker):
         self._census = None if level is None else Census(vocabulary, level)
         self.counts_some = self._census is not None
         self._counts_unstarted = self.counts_some or not UNSTARTED.isdisjoint(scenario.slis)
-        if self._counts_unstarted:
-            self.columns = (*self.columns, "begun")
-        self._duplicates = Duplicates()
+        self._further = Further(scenario, vocabulary, identity)
+        begun = ("begun",) if self._counts_unstarted else ()
+        self.columns = (*self.columns, *self._further.columns, *begun)
         self._blame = Blame(scenario, vocabulary)
-        self._alive = WorkersAlive(self._queue.workers) if WORKERS_ALIVE in scenario.slis else None
-        self._depth = ExactDepth() if QUEUE_DEPTH_MAX in scenario.slis else None
+        told_apart = not scenario.slis.keys().isdisjoint(DUPLICATES_BY_CAUSE)
+        self._duplicates = Duplicates(inferred=level in _INFERRED, told_apart=told_apart)
         self.ledger_mismatches = 0
         """Tasks recorded DONE although the attempt failed according to the ledger."""
 
@@ -107,10 +109,7 @@ class QueueTracker(Tracker):
             self._census.observe(block)
         _contentions(block, tasks, facts)
         self._dead_letters(block, tasks, facts)
-        if self._alive:
-            facts.series[WORKERS_ALIVE] = self._alive.observe(block, facts)
-        if self._depth:
-            facts.series[QUEUE_DEPTH_MAX] = self._depth.observe(block, tasks.rows, facts)
+        self._further.observe(block, tasks, facts, self._redelivery)
         failed_at = self._results(block, tasks, facts)
         self._backoffs(block, tasks, failed_at, facts)
 
@@ -176,18 +175,22 @@ class QueueTracker(Tracker):
         for series in UNSTARTED:
             facts.series[series] = rows.samples(rows.kind == Kind.TASK_ENQUEUED, np.zeros(len(rows.t)), tasks.label)
 
-    # What is known at the end.
+    def after(self, block: Block, lifecycle: Lifecycle, facts: Facts) -> None:
+        """See `Tracker`."""
+        self._further.after(lifecycle, facts)
+        if self._counts_unstarted and facts.ended and block.kind[-1] in {Kind.RUN_ENDED, Kind.RUN_DECIDED}:
+            self._ended(lifecycle, facts)
 
-    def ended(self, block: Block, lifecycle: Lifecycle, facts: Facts) -> None:
-        """See `Tracker`: tasks that were not started in time; of a system whose account is inferred they did not succeed."""
-        if not self._counts_unstarted or block.kind[-1] not in {Kind.RUN_ENDED, Kind.RUN_DECIDED}:
-            return
+    def _ended(self, lifecycle: Lifecycle, facts: Facts) -> None:
+        """Count tasks that were not started in time; of a system whose account is inferred they did not succeed."""
         never, again = self._redelivery.unstarted(lifecycle.table, lifecycle.until_s)
         found = {NEVER_STARTED: (never, 1.0), STUCK_IN_PROGRESS: (again, 1.0)}
         if self._census:
             found["success"] = ([*never, *again], 0.0)
         for series, (numbers, value) in found.items():
             facts.series[series] = _with_more(facts.get(series), lifecycle, numbers, value)
+
+    # What is known at the end.
 
     def conservation(self, lifecycle: Lifecycle) -> Law | None:
         """See `Tracker`."""

@@ -12,6 +12,7 @@ from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.plan import Plan
 
 if TYPE_CHECKING:
+    from soak.runner.targets.profiling import Profiling
     from soak.schemas.target.load import LoadedTarget
 
 _FILES_PER_WORKER = 4
@@ -50,6 +51,12 @@ def _of_file(loaded: "LoadedTarget", speed: float, bundled: bool) -> Target:
     return ForeignTarget(loaded, speed, bundled=bundled)
 
 
+def _profiling(loaded: "LoadedTarget") -> "Profiling":
+    from soak.runner.targets.queue.foreign.profiling import profiling
+
+    return profiling(loaded)
+
+
 def _needs(plan: Plan) -> Iterator[Need]:
     workers = queue_of(plan.scenario).workers
     yield Need(open_files=workers * _FILES_PER_WORKER, who=f"{workers} workers")
@@ -61,6 +68,7 @@ ROOM = Room(
     from_file=_of_file,
     told_by="submit",
     files_resumable=False,
+    profiling=_profiling,
     needs=_needs,
     advice="--target orchestrator, an adapter such as --target celery, a target file, or your own queue as package.module:Class",
 )

@@ -68,7 +68,7 @@ FAULTS = fault_table(
         FaultSpec(QueueFault.DB_LOCK, _FAILED, _ATTEMPTS, transient=True),
         FaultSpec(QueueFault.DUPLICATE_ENQUEUE, (Kind.TASK_SKIPPED, Kind.TASK_ENQUEUED), _TASKS, resubmits=True),
         FaultSpec(QueueFault.GUARDRAIL_EXCEED, (Kind.EXECUTION_ENDED,), _TASKS),
-        FaultSpec(QueueFault.WORKER_CRASH, (Kind.LEASE_EXPIRED, Kind.TASK_LOST), _ATTEMPTS, dies=True),
+        FaultSpec(QueueFault.WORKER_CRASH, (Kind.LEASE_EXPIRED, Kind.TASK_LOST, *_SEEN), _ATTEMPTS, dies=True),
         # What kills a worker that hangs keeps it from being seen to go on.
         FaultSpec(QueueFault.WORKER_HANG, _SEEN, _ATTEMPTS, need_not_show=True),
         FaultSpec(QueueFault.DB_OUTAGE, _SEEN, outage=True),

@@ -12,6 +12,10 @@ WORKERS_ALIVE = "workers_alive"
 QUEUE_DEPTH_MAX = "queue_depth_max"
 NEVER_STARTED = "never_started"
 STUCK_IN_PROGRESS = "stuck_in_progress"
+CONSUMER_STALL = "consumer_stall"
+DUPLICATES_BY_CAUSE = ("duplicates_while_running", "duplicates_after_done")
+AFTER_CRASH = "executions_after_crash"
+BROKER_MEMORY = "broker_memory"
 UNSTARTED = frozenset({NEVER_STARTED, STUCK_IN_PROGRESS})
 
 
@@ -39,6 +43,20 @@ SLIS = catalogue(
         count(
             "duplicate_executions",
             "executions of a key that start while another execution of it runs, or after it is DONE (execution ledger)",
+        ),
+        count(
+            DUPLICATES_BY_CAUSE[0],
+            "executions of a key that start while another execution of it runs (execution ledger)",
+            on_demand=True,
+        ),
+        count(
+            DUPLICATES_BY_CAUSE[1], "executions of a key that start after it is DONE (execution ledger)", on_demand=True
+        ),
+        count(
+            AFTER_CRASH,
+            "executions of a task that start after one before it died: a system that redelivers has them by design",
+            Tolerance(absolute=5, relative=0.25),
+            on_demand=True,
         ),
         ratio(
             "duplicate_block_rate",
@@ -71,6 +89,14 @@ SLIS = catalogue(
             Tolerance(absolute=5, relative=0.25),
         ),
         slis.STALL_TIME,
+        replace(
+            slis.longest(
+                CONSUMER_STALL,
+                CONSUMER_STALL,
+                "longest time with accepted work waiting, fewer executions running than workers up, and nothing starting",
+            ),
+            on_demand=True,
+        ),
         slis.STATE_TRANSITIONS,
         slis.QUEUE_DEPTH,
         gauge(
@@ -90,6 +116,14 @@ SLIS = catalogue(
             better=slis.Better.HIGHER,
             on_demand=True,
         ),
+        gauge(
+            BROKER_MEMORY,
+            Unit.SIZE,
+            "resident memory of the services of a target file whose role is `broker`",
+            compared=False,
+            on_demand=True,
+        ),
+        replace(slis.growth(BROKER_MEMORY, Unit.SIZE_PER_HOUR, BROKER_MEMORY), on_demand=True),
         slis.QUEUE_DEPTH_GROWTH,
         slis.LATENCY_GROWTH,
         gauge(

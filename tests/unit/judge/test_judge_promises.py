@@ -121,3 +121,27 @@ def test_test_results_and_summaries_have_it_as_not_applicable() -> None:
     made = verdict(TWICE, SLOS, identity=foreign())
     case = next(each for each in verdict_cases(made) if each.name == "duplicate_executions == 0")
     assert (case.status, case.detail) == ("skipped", "not applicable: nobody promises exactly_once_effect")
+
+
+def test_a_fault_that_the_scenario_does_not_have_any_more_is_shown() -> None:
+    made = verdict(DONE, "slos: [success_rate >= 0%]", identity=foreign(lock="its database is not known"))
+    assert [(each.name, each.type, each.status) for each in made.left_out] == [
+        ("lock", "left_out", Status.NOT_APPLICABLE)
+    ]
+    assert made.verdict is Outcome.PASS
+
+
+CRASHED = """
+0 enqueued 1
+1 dispatched 1 w0
+1 started 1 w0
+2 injected 1 fault=crash error=worker_crash
+2 ended 1 w0 fault=crash error=worker_crash
+"""
+
+
+@pytest.mark.parametrize(("promises", "seen"), [("", 1), ("leases", 0)])
+def test_the_crash_of_a_worker_shows_by_what_ended_with_it(promises: str, seen: int) -> None:
+    text = "faults: [{name: crash, type: worker_crash, rate: 100%}]\nslos: [success_rate >= 0%]"
+    [fault] = verdict(CRASHED, text, identity=foreign(promises)).faults
+    assert (fault.seen, fault.status) == (seen, Status.PASS if seen else Status.INCONCLUSIVE)

@@ -21,7 +21,7 @@ from soak.runner.targets.processes.service import Service, with_descendants
 from soak.runner.targets.processes.starting import GRACE_S
 from soak.runner.targets.processes.supervising import Policy, When
 from soak.schemas.braces import filled_known, names_in
-from soak.schemas.stream.events import worker_name
+from soak.schemas.stream.events import Kind, worker_name
 from soak.schemas.target.load import LoadedTarget
 from soak.schemas.target.model import Kill, Probe, Process, Program, TargetFile
 from soak.schemas.target.own_ports import OWN
@@ -109,6 +109,11 @@ class Control:
         self.services.unexpected = context.plan.vocabulary.cause("", "died")
         self.services.begin(context)
 
+    def note_workers(self, context: RunContext) -> None:
+        """Note the workers that are up: they were started before the clock was."""
+        for name in self._group.ids():
+            context.note_process(context.now(), Kind.PROCESS_STARTED, name, self.services.numbers[name])
+
     def look(self) -> None:
         """Note what ended or was started: often, from the thread that drives the run."""
         self.services.look()
@@ -139,6 +144,11 @@ class Control:
     def blamed(self) -> Mapping[str, int]:
         """By worker that a fault was to end: the cause, until it is started again."""
         return self._blamed
+
+    @property
+    def restarts(self) -> bool:
+        """Whether soak starts a worker again that has ended."""
+        return self._workers.restarts
 
     def names(self) -> list[str]:
         """The names of all workers."""

@@ -23,6 +23,7 @@ from soak.runner.targets.queue.foreign.informed import informed
 from soak.runner.targets.queue.foreign.intake import make_intake
 from soak.runner.targets.queue.foreign.kit_folder import write_kit
 from soak.runner.targets.queue.foreign.ledger import Ledger
+from soak.runner.targets.queue.foreign.memory import BROKER, BrokerMemory
 from soak.runner.targets.queue.foreign.offers import Offers
 from soak.runner.targets.queue.foreign.server import Server
 from soak.runner.targets.queue.foreign.settings import CONFIG, settings_of, worker_count, write_settings
@@ -33,6 +34,7 @@ from soak.runner.targets.sockets import socket_directory
 from soak.schemas.errors import SoakError, writing
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import CENSUS
+from soak.schemas.stream.identity import LEAST_LAG_REAL_S
 from soak.schemas.systems.queue.settings import queue_of
 from soak.schemas.target.load import LoadedTarget
 from soak.schemas.target.model import Promises
@@ -84,7 +86,7 @@ class Drive:
         )
         self._clock = enter(closing(RunClock(file, self._system, self._selector)))
         prepared = self._prepared()
-        self._account = Account(context, prepared.file.promises or Promises())
+        self._account = Account(context, prepared.file.promises or Promises(), LEAST_LAG_REAL_S * way.speed)
         restart_s = queue_of(plan.scenario).worker_restart_s / way.speed
         self._control = enter(closing(Control(prepared, self._background, restart_s)))
         self._workers = Workers(queue_of(plan.scenario), named=False)
@@ -101,6 +103,8 @@ class Drive:
         intake.start()
         self._census = Census(prepared, intake, self._selector)
         self._resources = Resources(context, self._control.pids, way.directory, self._control.service_pids)
+        brokers = [each.name for each in file.services if each.role == BROKER]
+        self._memory = BrokerMemory(context, brokers, self._control.service_pids)
         self._stack.callback(context.close)
 
     def _prepared(self) -> Prepared:
@@ -141,9 +145,11 @@ class Drive:
         context = self._context
         context.go()
         self._control.begin(context)
+        self._control.note_workers(context)
         put_losses(context)
         Sampler(context, self._snapshot, list, lambda: self._offers.oldest_deferred_s).start()
         self._resources.start()
+        self._memory.start(self._resources.interval_s)
         self._offers.start()
         self._look()
         try:

@@ -130,6 +130,8 @@ class Ledger:
             return
         t_s = self._context.clock.scenario(at)
         cause = self._strikes.blamed.get(attempt.worker) or self._plan.vocabulary.cause("", GONE)
+        if cause == attempt.cause and self._action(attempt) is Action.CRASH:
+            self._context.note(t_s, Kind.FAULT_SEEN, cause=cause)
         self._account.died(*self._where(attempt), t_s, cause, self._ran_s(attempt, t_s))
 
     def went_wrong(self, words: str) -> None:

@@ -149,7 +149,8 @@ def test_a_crash_kills_the_worker_and_its_execution_dies_of_it() -> None:
         run.until(run.t_s + 0.5)
     assert run.said[1].endswith("kill w0")
     run.gone(attempt)
-    assert run.events[-1].endswith("execution.ended 3 @1 it")
+    *_, seen, ended = (each.split(" ", 1)[1] for each in run.events)
+    assert [seen, ended] == ["fault.seen it", "execution.ended 3 @1 it"]
     assert run.account.open == 1
     run.until(20)
     assert not any("finish" in each for each in run.said), "nobody is told to end who is gone"
