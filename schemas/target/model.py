@@ -236,6 +236,9 @@ class Promise(StrEnum):
     RETRIES = "retries"
     """An attempt that fails with a transient error is made again, up to the attempts of the scenario."""
 
+    CRASHES_COUNT = "crashes_count"
+    """An attempt whose worker dies is one of them: after the last one, the task has failed. Otherwise it is not counted."""
+
     BACKOFF = "backoff"
     """It waits in between as the scenario says."""
 
