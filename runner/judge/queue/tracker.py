@@ -15,6 +15,7 @@ from soak.runner.judge.queue.deliveries import redelivery_of
 from soak.runner.judge.queue.duplicates import Duplicates
 from soak.runner.judge.queue.further import Further
 from soak.runner.judge.queue.ledger import duplicate_executions
+from soak.runner.judge.queue.pace import Pace
 from soak.runner.judge.queue.redelivery import Stranded
 from soak.runner.judge.room import AtTheEnd, Consequence, Law, Tasks, Tracker
 from soak.runner.judge.rows import Rows
@@ -69,6 +70,7 @@ class QueueTracker(Tracker):
         self._redelivery = redelivery_of(self._queue, identity)(scenario, vocabulary, identity)
         level = identity.level if identity else None
         self._census = None if level is None else Census(vocabulary, level)
+        self._pace = None if level is None else Pace(identity)
         self.counts_some = self._census is not None
         self._counts_unstarted = self.counts_some or not UNSTARTED.isdisjoint(scenario.slis)
         self._further = Further(scenario, vocabulary, identity)
@@ -112,6 +114,8 @@ class QueueTracker(Tracker):
             self._begun(tasks, facts)
         if self._census:
             self._census.observe(block)
+        if self._pace:
+            self._pace.observe(block)
         _contentions(block, tasks, facts)
         self._dead_letters(block, tasks, facts)
         self._further.observe(block, tasks, facts, self._redelivery)
@@ -209,6 +213,10 @@ class QueueTracker(Tracker):
             facts.series[series] = _with_more(facts.get(series), lifecycle, numbers, value)
 
     # What is known at the end.
+
+    def load_doubts(self) -> Iterator[str]:
+        """See `Tracker`."""
+        return self._pace.doubts() if self._pace else iter(())
 
     def conservation(self, lifecycle: Lifecycle) -> Law | None:
         """See `Tracker`."""
