@@ -72,6 +72,7 @@ class Judge:
         """identity: of the run; None where no target has said anything."""
         scenario, self.not_judged = _judged(scenario, identity)
         scenario, self.beside = applicable(scenario, identity)
+        scenario = room_of(scenario.system).seen(scenario, identity) if identity else scenario
         self.scenario, self.vocabulary = scenario, vocabulary
         self.aborting = abort and any(condition.stops for condition in scenario.aborts)
         self.labels = LabelNumbers(scenario)

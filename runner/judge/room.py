@@ -203,6 +203,10 @@ def _no_ledger(scenario: Scenario, vocabulary: Vocabulary) -> Recount:
     return Recount()
 
 
+def _as_it_is(scenario: Scenario, identity: Identity) -> Scenario:
+    return scenario
+
+
 def _not_known(scenario: Scenario) -> Sequence[Busy]:
     return (Busy("queue_depth", "queued"),)
 
@@ -214,7 +218,8 @@ class Room:
     tracker: makes its tracker. exposed: what its faults by rate could have struck, in the order in which they are asked.
     busy: the levels that show how loaded it is, for explanations of what broke. account: follows the stream for files of the
     evidence that other systems do not have. recount: holds the stream against a ledger that the target wrote beside it.
-    comparable: what two runs of a scenario must share beside their indicators.
+    comparable: what two runs of a scenario must share beside their indicators. seen: the scenario as a target is judged by it,
+    whose faults may show by other events than those of a simulation.
     """
 
     tracker: Callable[[Scenario, Vocabulary, Identity | None], Tracker]
@@ -223,6 +228,7 @@ class Room:
     account: Callable[[Scenario, Vocabulary], Account] = _no_files
     recount: Callable[[Scenario, Vocabulary], Recount] = _no_ledger
     comparable: Callable[[Scenario, Vocabulary], Comparable] = _nothing_more
+    seen: Callable[[Scenario, Identity], Scenario] = _as_it_is
 
 
 @cache

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from soak.runner.judge.queue.attempts import DIED
 from soak.runner.judge.queue.deaths import Death, Deaths
 from soak.runner.judge.room import LOST, AtTheEnd, Consequence, Law
 from soak.runner.judge.rows import OPEN_STATES
@@ -23,9 +24,6 @@ from soak.schemas.units import show_duration
 
 LAW = "redelivery"
 """The name of the law."""
-
-_DIED = frozenset({"process_gone", "runner_gone"})
-"""Errors with which the ledger ends an execution whose process died."""
 
 _SLACK_REAL_S = 1.0
 """Allowance for starting a process and dispatching again, in real seconds."""
@@ -96,7 +94,7 @@ class Redelivery:
 
     def _is_death(self) -> Bools:
         """By cause: whether an execution that ends with it ended because its process did."""
-        crashes = (cause.fault in self._deadly or cause.error in _DIED for cause in self._vocabulary.causes)
+        crashes = (cause.fault in self._deadly or cause.error in DIED for cause in self._vocabulary.causes)
         return np.fromiter(crashes, dtype=np.bool_)
 
     def waiting(self, table: Table) -> dict[int, float]:

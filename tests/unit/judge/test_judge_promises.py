@@ -129,3 +129,19 @@ def test_a_fault_that_the_scenario_does_not_have_any_more_is_shown() -> None:
         ("lock", "left_out", Status.NOT_APPLICABLE)
     ]
     assert made.verdict is Outcome.PASS
+
+
+CRASHED = """
+0 enqueued 1
+1 dispatched 1 w0
+1 started 1 w0
+2 injected 1 fault=crash error=worker_crash
+2 ended 1 w0 fault=crash error=worker_crash
+"""
+
+
+@pytest.mark.parametrize(("promises", "seen"), [("", 1), ("leases", 0)])
+def test_the_crash_of_a_worker_shows_by_what_ended_with_it(promises: str, seen: int) -> None:
+    text = "faults: [{name: crash, type: worker_crash, rate: 100%}]\nslos: [success_rate >= 0%]"
+    [fault] = verdict(CRASHED, text, identity=foreign(promises)).faults
+    assert (fault.seen, fault.status) == (seen, Status.PASS if seen else Status.INCONCLUSIVE)

@@ -24,22 +24,26 @@ REFUSED = "refused"
 
 @dataclass(slots=True, eq=False)
 class _Task:
-    """A task. running: its executions that have neither ended nor died. died: the cause of its last death."""
+    """A task. running: its executions that have neither ended nor died. failed: how many have failed. died: the cause of its
+    last death.
+    """
 
     state: TaskState = TaskState.NONE
     starts: int = 0
     running: int = 0
+    failed: int = 0
     died: int = NO_CAUSE
 
 
 class Account:
     """Follows every task, and notes the change of state that each thing seen implies.
 
-    ended: to be called with the number of each task that is closed, and when, in scenario time.
+    unseen_s: how much later, at most, it is seen that a body has failed, in scenario time. ended: to be called with the number
+    of each task that is closed, and when, in scenario time.
     """
 
-    def __init__(self, context: RunContext, promises: Promises) -> None:
-        self._context, self._promises = context, promises
+    def __init__(self, context: RunContext, promises: Promises, unseen_s: float = 0.0) -> None:
+        self._context, self._promises, self._unseen_s = context, promises, unseen_s
         self._rules = rules(context.plan)
         self._tasks: dict[int, _Task] = {}
         self._due_s: dict[int, Submission] = {}
@@ -139,20 +143,28 @@ class Account:
     ) -> None:
         """An execution has failed: its task waits for the next attempt, where there is to be one, or has FAILED."""
         task = self._over(number, attempt, worker, t_s, cause, ran_s)
+        task.failed += 1
         if task.state is not TaskState.IN_PROGRESS:
             return
         queue = self._rules(number)
         may = transient or Promise.PERMANENT_ERRORS not in self._promises
-        if may and Promise.RETRIES in self._promises and attempt < queue.last_attempt:
-            wait_s = queue.backoff.least_s(attempt) if transient and Promise.BACKOFF in self._promises else 0.0
-            self._note(t_s, Kind.TASK_RETRY, number, attempt, worker, cause, t_s + wait_s)
+        made = attempt if Promise.CRASHES_COUNT in self._promises else task.failed
+        if may and Promise.RETRIES in self._promises and made < queue.last_attempt:
+            wait_s = queue.backoff.least_s(made) if transient and Promise.BACKOFF in self._promises else 0.0
+            # The system waits from when the body failed, which is seen a little later.
+            least_s = max(0.0, wait_s - self._unseen_s)
+            self._note(t_s, Kind.TASK_RETRY, number, attempt, worker, cause, t_s + least_s)
             self._becomes(task, TaskState.PENDING)
         elif not task.running:
             self._close(task, number, Kind.TASK_FAILED, t_s, attempt, worker, cause)
 
     def died(self, number: int, attempt: int, worker: int, t_s: float, cause: int, ran_s: float) -> None:
-        """The process of an execution is gone: what becomes of its task is up to the system."""
-        self._over(number, attempt, worker, t_s, cause, ran_s).died = cause
+        """The process of an execution is gone: what becomes of its task is up to the system, unless that was its last attempt."""
+        task = self._over(number, attempt, worker, t_s, cause, ran_s)
+        task.died = cause
+        counts = Promise.CRASHES_COUNT in self._promises and Promise.RETRIES in self._promises
+        if counts and attempt >= self._rules(number).last_attempt and task.state in OPEN and not task.running:
+            self._close(task, number, Kind.TASK_FAILED, t_s, attempt, worker, cause)
 
     def _over(self, number: int, attempt: int, worker: int, t_s: float, cause: int, ran_s: float) -> _Task:
         self._note(t_s, Kind.EXECUTION_ENDED, number, attempt, worker, cause, ran_s)
