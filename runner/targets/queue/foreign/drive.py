@@ -110,12 +110,17 @@ class Drive:
         self._resources = Resources(context, self._control.pids, way.directory, self._control.service_pids)
         brokers = [each.name for each in file.services if each.role == BROKER]
         self._memory = BrokerMemory(context, brokers, self._control.service_pids)
-        actions = enter(closing(Actions(self._background, prepared.launcher.environment, prepared.launcher.here)))
-        struck = Struck(context, prepared.file, self._control, actions, self._proxies.running)
-        self._faults = faults_of(struck)
+        self._faults = faults_of(self._struck(prepared))
         self._stack.callback(context.close)
         # What a fault took away is back before the teardown.
         self._stack.callback(self._restore)
+
+    def _struck(self, prepared: Prepared) -> Struck:
+        """What faults work on."""
+        launcher = prepared.launcher
+        actions = self._stack.enter_context(closing(Actions(self._background, launcher.environment, launcher.here)))
+        clock = self._clock.clock
+        return Struck(self._context, prepared.file, self._control, actions, self._proxies.running, clock)
 
     def _restore(self) -> None:
         self._faults.undo()
@@ -184,6 +189,7 @@ class Drive:
             yield context.journal.take(context.now())
             raise
         yield self._last_block()
+        self._restore()
         self._control.stop()
 
     def _look(self) -> None:
