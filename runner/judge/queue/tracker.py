@@ -12,6 +12,7 @@ from soak.runner.judge.queue.by_kind import ByKind
 from soak.runner.judge.queue.census import Census
 from soak.runner.judge.queue.deliveries import redelivery_of
 from soak.runner.judge.queue.duplicates import Duplicates
+from soak.runner.judge.queue.early_done import EarlyDone
 from soak.runner.judge.queue.further import Further
 from soak.runner.judge.queue.ledger import duplicate_executions
 from soak.runner.judge.queue.redelivery import Stranded
@@ -27,6 +28,7 @@ from soak.schemas.stream.block import Block, Bools, Floats, Ints
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import Identity
+from soak.schemas.stream.states import TaskState
 from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
 from soak.schemas.systems.queue.faults import QueueFault
 from soak.schemas.systems.queue.indicators import (
@@ -37,6 +39,7 @@ from soak.schemas.systems.queue.indicators import (
     UNSTARTED,
 )
 from soak.schemas.systems.queue.settings import Queue, queue_of
+from soak.schemas.target.model import Promise
 
 _UNBLOCKED = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_CANCELLED)
 _CLOSING = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED)
@@ -72,7 +75,13 @@ class QueueTracker(Tracker):
         self._counts_unstarted = self.counts_some or not UNSTARTED.isdisjoint(scenario.slis)
         self._further = Further(scenario, vocabulary, identity)
         begun = ("begun",) if self._counts_unstarted else ()
-        self.columns = (*self.columns, *self._further.columns, *begun)
+        promises = identity.promises if identity else None
+        # Who promises no leases starts a task again without the end of one.
+        self._excuses = promises is not None and Promise.LEASES not in promises
+        died = ("died",) if self._excuses else ()
+        self.columns = (*self.columns, *self._further.columns, *begun, *died)
+        reports = identity is not None and identity.clock == "real" and level not in _INFERRED
+        self._early_done = EarlyDone(identity.speed) if identity and reports else None
         self._blame = Blame(scenario, vocabulary)
         told_apart = not scenario.slis.keys().isdisjoint(DUPLICATES_BY_CAUSE)
         self._duplicates = Duplicates(inferred=level in _INFERRED, told_apart=told_apart)
@@ -107,6 +116,10 @@ class QueueTracker(Tracker):
             self._begun(tasks, facts)
         if self._census:
             self._census.observe(block)
+        if self._excuses:
+            tasks.rows.keep(died=self._died(tasks.rows)[1])
+        if self._early_done:
+            self._early_done.observe(block, facts)
         _contentions(block, tasks, facts)
         self._dead_letters(block, tasks, facts)
         self._further.observe(block, tasks, facts, self._redelivery)
@@ -175,6 +188,22 @@ class QueueTracker(Tracker):
         for series in UNSTARTED:
             facts.series[series] = rows.samples(rows.kind == Kind.TASK_ENQUEUED, np.zeros(len(rows.t)), tasks.label)
 
+    def excused(self, rows: Rows) -> Bools:
+        """See `Tracker`: a task is given out again after its execution has died, by the ledger."""
+        again = (rows.kind == Kind.TASK_DISPATCHED) & (rows.before == TaskState.IN_PROGRESS)
+        excused: Bools = again & (self._died(rows)[0] > 0)
+        return excused if self._excuses else np.zeros(len(rows.t), dtype=np.bool_)
+
+    def _died(self, rows: Rows) -> tuple[Floats, Floats]:
+        """For each row, whether the last execution of its task had died: before it, and after it."""
+        if not self._excuses:
+            return np.zeros(len(rows.t)), np.zeros(len(rows.t))
+        dead = (rows.kind == Kind.EXECUTION_ENDED) & self._redelivery.is_death()[rows.cause]
+        tells, known = dead | (rows.kind == Kind.TASK_DISPATCHED), rows.known("died")
+        values = dead.astype(np.float64)
+        before = carried(rows.groups.latest(tells, before=True), values, known)
+        return before, carried(rows.groups.latest(tells), values, known)
+
     def after(self, block: Block, lifecycle: Lifecycle, facts: Facts) -> None:
         """See `Tracker`."""
         self._further.after(lifecycle, facts)
@@ -198,12 +227,14 @@ class QueueTracker(Tracker):
 
     def laws(self, lifecycle: Lifecycle, *, complete: bool) -> Iterator[Law]:
         """The execution ledger agrees, and work whose worker died was started again."""
-        mismatches = self.ledger_mismatches
+        early = self._early_done.count(lifecycle.until_s) if self._early_done else 0
+        said = [f"{self.ledger_mismatches} tasks DONE contrary to the ledger"] * bool(self.ledger_mismatches)
+        said += [f"{early} tasks DONE before their bodies had ended"] * bool(early)
         yield Law(
             "ledger_agreement",
             "no task is DONE by an attempt that failed according to the execution ledger",
-            float(mismatches),
-            f"{mismatches} tasks DONE contrary to the ledger" if mismatches else "",
+            float(self.ledger_mismatches + early),
+            "; ".join(said),
         )
         yield self._redelivery.law(lifecycle.table, lifecycle.until_s, complete=complete)
 
