@@ -61,16 +61,16 @@ def profiling_of(loaded: LoadedTarget) -> Profiling | None:
     return make(loaded) if make else None
 
 
-def profile(loaded: LoadedTarget, check: Profiling) -> Profile:
+def profile(loaded: LoadedTarget, check: Profiling, *, speed: float = 1.0) -> Profile:
     """Run the check, in a directory that is removed afterwards. Raises SoakError."""
-    target = from_file(loaded, 1.0)
+    target = from_file(loaded, speed)
     with tempfile.TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True) as top:
         verdict = _run(target, check, loaded, Path(top))
     return Profile(
         getattr(target, "level", None),
         check.level,
         dict(verdict.tasks),
-        tuple(_seen(each, verdict) for each in check.tested),
+        tuple(seen(each, verdict) for each in check.tested),
         tuple(f"{each.law}: {each.detail}" for each in verdict.laws if each.status is Status.FAIL),
     )
 
@@ -102,7 +102,8 @@ def _why_broken_off(broken: BrokenOffError) -> str:
     return f"{what}; the check failed midway, after {judge.until_s:.0f} s"
 
 
-def _seen(tested: Tested, verdict: Verdict) -> Promised:
+def seen(tested: Tested, verdict: Verdict) -> Promised:
+    """What a verdict on the check says of a promise."""
     if not tested.promised:
         return Promised(tested.promise, NOT_APPLICABLE, "not promised")
     if tested.untested or not tested.slis:

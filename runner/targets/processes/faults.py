@@ -105,7 +105,9 @@ class _UnderWay:
             if not self._began:
                 return now_s < self._window.start_s + max(_STRIKES_WITHIN_S, _STRIKES_WITHIN_REAL_S * speed)
             if not self._noted:
-                self._context.note(self.strike.since_s(now_s), Kind.FAULT_INJECTED, cause=self.strike.cause)
+                since_s, cause = self.strike.since_s(now_s), self.strike.cause
+                for number in self.strike.hits:
+                    self._context.note(since_s, Kind.FAULT_INJECTED, worker=number, cause=cause)
                 self._told(self.fault, self._window.start_s, now_s)
         if self._shows and not self._shown and self.strike.shows():
             self._shown = True

@@ -12,7 +12,12 @@ from soak.schemas.target.model import Action
 
 
 class Strike:
-    """One fault in one window. Nothing here waits."""
+    """One fault in one window. Nothing here waits.
+
+    hits: the numbers of the parts of the system that `begin` struck (-1: none that has one), each an injection of its own.
+    """
+
+    hits: tuple[int, ...] = (-1,)
 
     def __init__(self, fault: Fault, window: Window, context: RunContext) -> None:
         self.fault, self.window, self._context = fault, window, context

@@ -469,35 +469,23 @@ static call *real_syscall(void)
 }
 static long done(int r) { if (!r) return 0; errno = r; return -1; }
 
-static long __attribute__((noinline)) futex(call *real, long *a)
+static long futex(long word, long op, long value, const struct timespec *asked, long e, long f)
 {
-    int absolute = (a[1] & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
-    const struct timespec *asked = (const struct timespec *)a[3];
-    clockid_t id = a[1] & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC;
-    struct timespec t = absolute ? deadline(id, asked) : less_spec(asked);
-    return real(SYS_futex, a[0], a[1] & ~(long)FUTEX_CLOCK_REALTIME, a[2], (long)&t, a[4], a[5]);
+    int absolute = (op & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
+    struct timespec t = absolute ? deadline(op & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC, asked) : less_spec(asked);
+    return real_syscall()(SYS_futex, word, op & ~(long)FUTEX_CLOCK_REALTIME, value, (long)&t, e, f);
 }
 static int is_wait(long op) { int command = op & FUTEX_CMD_MASK; return command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET; }
-static long __attribute__((noinline)) timed(call *real, long n, long *a)
-{
-    struct timespec *t[] = { (struct timespec *)a[0], (struct timespec *)a[1], (struct timespec *)a[2], (struct timespec *)a[3] };
-    if (n == SYS_futex) return futex(real, a);
-    if (n == SYS_clock_gettime) return clock_gettime((clockid_t)a[0], t[1]);
-    if (n == SYS_gettimeofday) return gettimeofday((struct timeval *)a[0], t[1]);
-    if (n == SYS_nanosleep) return nanosleep(t[0], t[1]);
-    return done(clock_nanosleep((clockid_t)a[0], (int)a[1], t[2], t[3]));
-}
 
-/* Under another name here, since all arguments are passed on as they are, by a jump: what makes a process may use the stack twice. */
+/* Under another name here, since the C library declares it with any number of arguments. */
 long by_number(long n, long a, long b, long c, long d, long e, long f) __asm__("syscall");
-static long __attribute__((noinline)) aside(long n, long a, long b, long c, long d, long e, long f)
-{
-    return timed(real_syscall(), n, (long[]){ a, b, c, d, e, f });
-}
 long by_number(long n, long a, long b, long c, long d, long e, long f)
 {
-    int clock = n == SYS_clock_gettime || n == SYS_gettimeofday || n == SYS_nanosleep || n == SYS_clock_nanosleep;
-    if (clock || (n == SYS_futex && d && is_wait(b))) return aside(n, a, b, c, d, e, f);
+    if (n == SYS_futex && d && is_wait(b)) return futex(a, b, c, (const struct timespec *)d, e, f);
+    if (n == SYS_clock_gettime) return clock_gettime((clockid_t)a, (struct timespec *)b);
+    if (n == SYS_gettimeofday) return gettimeofday((struct timeval *)a, (void *)b);
+    if (n == SYS_nanosleep) return nanosleep((const struct timespec *)a, (struct timespec *)b);
+    if (n == SYS_clock_nanosleep) return done(clock_nanosleep((clockid_t)a, (int)b, (const struct timespec *)c, (struct timespec *)d));
     return real_syscall()(n, a, b, c, d, e, f);
 }
 

@@ -36,7 +36,7 @@ def ways(seconds: float) -> dict[str, Callable[[], Any]]:
         "lock": lambda: _held().acquire(timeout=seconds),
         "condition": lambda: _condition(seconds),
         "event": lambda: threading.Event().wait(seconds),
-        "queue": lambda: _queue(seconds),
+        "queue.get": lambda: _queue(seconds),
         "thread join": lambda: _join(seconds),
         "select": lambda: select.select([], [], [], seconds),
         "poll": lambda: select.poll().poll(seconds * 1000),

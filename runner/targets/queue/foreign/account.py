@@ -35,11 +35,12 @@ class _Task:
 class Account:
     """Follows every task, and notes the change of state that each thing seen implies.
 
-    ended: to be called with the number of each task that is closed, and when, in scenario time.
+    unseen_s: how much later, at most, it is seen that a body has failed, in scenario time. ended: to be called with the number
+    of each task that is closed, and when, in scenario time.
     """
 
-    def __init__(self, context: RunContext, promises: Promises) -> None:
-        self._context, self._promises = context, promises
+    def __init__(self, context: RunContext, promises: Promises, unseen_s: float = 0.0) -> None:
+        self._context, self._promises, self._unseen_s = context, promises, unseen_s
         self._rules = rules(context.plan)
         self._tasks: dict[int, _Task] = {}
         self._due_s: dict[int, Submission] = {}
@@ -145,7 +146,9 @@ class Account:
         may = transient or Promise.PERMANENT_ERRORS not in self._promises
         if may and Promise.RETRIES in self._promises and attempt < queue.last_attempt:
             wait_s = queue.backoff.least_s(attempt) if transient and Promise.BACKOFF in self._promises else 0.0
-            self._note(t_s, Kind.TASK_RETRY, number, attempt, worker, cause, t_s + wait_s)
+            # The system waits from when the body failed, which is seen a little later.
+            least_s = max(0.0, wait_s - self._unseen_s)
+            self._note(t_s, Kind.TASK_RETRY, number, attempt, worker, cause, t_s + least_s)
             self._becomes(task, TaskState.PENDING)
         elif not task.running:
             self._close(task, number, Kind.TASK_FAILED, t_s, attempt, worker, cause)

@@ -145,6 +145,11 @@ class Control:
         """By worker that a fault was to end: the cause, until it is started again."""
         return self._blamed
 
+    @property
+    def restarts(self) -> bool:
+        """Whether soak starts a worker again that has ended."""
+        return self._workers.restarts
+
     def names(self) -> list[str]:
         """The names of all workers."""
         return [*self._group.processes]

@@ -51,9 +51,9 @@ class Notes:
 class Told:
     """An account, and what it noted. `begun`: a task that was submitted at 1 and started at 2."""
 
-    def __init__(self, *promises: Promise, begun: bool = True) -> None:
+    def __init__(self, *promises: Promise, begun: bool = True, unseen_s: float = 0.0) -> None:
         self.notes = Notes()
-        self.account = Account(cast(RunContext, self.notes), Promises(frozenset(promises)))
+        self.account = Account(cast(RunContext, self.notes), Promises(frozenset(promises)), unseen_s)
         self.ended: list[tuple[int, float]] = []
         self.account.ended = lambda number, t_s: self.ended.append((number, t_s))
         self.account.offered(Submission(0.5, TASK, NO_CAUSE))
@@ -134,6 +134,12 @@ def test_a_promised_backoff_is_when_the_next_attempt_may_start() -> None:
     told = Told(Promise.RETRIES, Promise.BACKOFF)
     told.fails(1, 3.0)
     assert told.lines[-1] == "3 retry 3 @1 network 13"
+
+
+def test_the_system_may_count_from_before_a_failure_was_seen() -> None:
+    told = Told(Promise.RETRIES, Promise.BACKOFF, unseen_s=0.5)
+    told.fails(1, 3.0)
+    assert told.lines[-1] == "3 retry 3 @1 network 12.5"
 
 
 @pytest.mark.parametrize(
