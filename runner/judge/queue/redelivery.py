@@ -24,7 +24,10 @@ from soak.schemas.units import show_duration
 LAW = "redelivery"
 """The name of the law."""
 
-_DIED = frozenset({"process_gone", "runner_gone"})
+REDELIVERED = "redelivered"
+"""The error with which a task is started again of which nothing is known to have failed."""
+
+DIED = frozenset({"process_gone", "runner_gone"})
 """Errors with which the ledger ends an execution whose process died."""
 
 _SLACK_REAL_S = 1.0
@@ -96,7 +99,7 @@ class Redelivery:
 
     def is_death(self) -> Bools:
         """By cause: whether an execution that ends with it ended because its process did."""
-        crashes = (cause.fault in self._deadly or cause.error in _DIED for cause in self._vocabulary.causes)
+        crashes = (cause.fault in self._deadly or cause.error in DIED for cause in self._vocabulary.causes)
         return np.fromiter(crashes, dtype=np.bool_)
 
     def waiting(self, table: Table) -> dict[int, float]:

@@ -1,6 +1,6 @@
 """What is particular to a queue: leases, backoffs, budgets, the execution ledger and redelivery."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -14,13 +14,15 @@ from soak.runner.judge.queue.deliveries import redelivery_of
 from soak.runner.judge.queue.duplicates import Duplicates
 from soak.runner.judge.queue.early_done import EarlyDone
 from soak.runner.judge.queue.further import Further
+from soak.runner.judge.queue.kept import Kept
 from soak.runner.judge.queue.ledger import duplicate_executions
-from soak.runner.judge.queue.redelivery import Stranded
+from soak.runner.judge.queue.redelivery import DIED, REDELIVERED, Stranded
 from soak.runner.judge.room import AtTheEnd, Consequence, Law, Tasks, Tracker
 from soak.runner.judge.rows import Rows
 from soak.runner.judge.samples import Facts, Samples
 from soak.runner.judge.task_violations import note_early, note_failed, note_rows
 from soak.runner.judge.violations import law, note
+from soak.schemas.evidence.verdict import Section
 from soak.schemas.language.faults import FaultSpec
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.slis import AT_THE_END, Sli
@@ -73,6 +75,8 @@ class QueueTracker(Tracker):
         self._census = None if level is None else Census(vocabulary, level)
         self.counts_some = self._census is not None
         self._counts_unstarted = self.counts_some or not UNSTARTED.isdisjoint(scenario.slis)
+        self._unfailed = {"", EXPIRED} | (DIED | {REDELIVERED} if level is not None else set())
+        """Errors after which a task is started again although no attempt has failed."""
         self._further = Further(scenario, vocabulary, identity)
         begun = ("begun",) if self._counts_unstarted else ()
         promises = identity.promises if identity else None
@@ -83,7 +87,9 @@ class QueueTracker(Tracker):
         reports = identity is not None and identity.clock == "real" and level not in _INFERRED
         self._early_done = EarlyDone(identity.speed) if identity and reports else None
         self._blame = Blame(scenario, vocabulary)
-        told_apart = not scenario.slis.keys().isdisjoint(DUPLICATES_BY_CAUSE)
+        self._promised: Section | None = None
+        self._kept = None if identity is None or promises is None else Kept(identity)
+        told_apart = self._kept is not None or not scenario.slis.keys().isdisjoint(DUPLICATES_BY_CAUSE)
         self._duplicates = Duplicates(inferred=level in _INFERRED, told_apart=told_apart)
         self.ledger_mismatches = 0
         """Tasks recorded DONE although the attempt failed according to the ledger."""
@@ -93,7 +99,7 @@ class QueueTracker(Tracker):
         specs, causes = self._specs(), self._vocabulary.causes
         return np.array(
             [
-                spec.transient if spec else cause.error not in {"", EXPIRED}
+                spec.transient if spec else cause.error not in self._unfailed
                 for spec, cause in zip(specs, causes, strict=True)
             ]
         )
@@ -125,6 +131,8 @@ class QueueTracker(Tracker):
         self._further.observe(block, tasks, facts, self._redelivery)
         failed_at = self._results(block, tasks, facts)
         self._backoffs(block, tasks, failed_at, facts)
+        if self._kept:
+            self._kept.observe(tasks.rows, tasks.transient, facts)
 
     def _results(self, block: Block, tasks: Tasks, facts: Facts) -> Floats:
         """Returns, for each row, when the body of its attempt failed; the time of the row itself where it did not."""
@@ -209,6 +217,10 @@ class QueueTracker(Tracker):
         self._further.after(lifecycle, facts)
         if self._counts_unstarted and facts.ended and block.kind[-1] in {Kind.RUN_ENDED, Kind.RUN_DECIDED}:
             self._ended(lifecycle, facts)
+        if self._kept and facts.ended:
+            again = self._redelivery.unstarted(lifecycle.table, lifecycle.until_s)[1] if self._counts_unstarted else []
+            failed = int(np.count_nonzero(lifecycle.table.states[_numbers(again)] == TaskState.PENDING))
+            self._promised = self._kept.section(self.stranded(lifecycle), len(again) - failed, failed)
 
     def _ended(self, lifecycle: Lifecycle, facts: Facts) -> None:
         """Count tasks that were not started in time; of a system whose account is inferred they did not succeed."""
@@ -241,6 +253,10 @@ class QueueTracker(Tracker):
     def stranded(self, lifecycle: Lifecycle) -> Stranded:
         """Work whose worker died and which was not started again, were the run to end now."""
         return self._redelivery.stranded(lifecycle.table, lifecycle.until_s)
+
+    def sections(self) -> Sequence[Section]:
+        """See `Tracker`: what became of promises, once the run has ended."""
+        return (self._promised,) if self._promised else ()
 
     def lost(self, lifecycle: Lifecycle) -> int:
         """Tasks that were never started again."""
