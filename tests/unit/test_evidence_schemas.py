@@ -335,7 +335,7 @@ def test_runs_of_every_fault_type_write_nearly_every_event_type(runs: Runs) -> N
     # Only of sinks behind a process that does not pass everything on.
     real_systems_only |= {"sink.expected"}
     real_systems_only |= {"check.value", "check.negative", "check.done", "check.failed", "checks.began"}
-    real_systems_only |= {"teardown.done", "teardown.failed", "sample.broker_rss"}
+    real_systems_only |= {"teardown.done", "teardown.failed", "sample.broker_rss", "sample.clock"}
     assert set(TYPES) - written <= {"run.interrupted", "run.decided", "task.cancelled", *real_systems_only}
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from soak.runner.judge.queue.attempts import DIED
 from soak.runner.judge.queue.deaths import Death, Deaths
 from soak.runner.judge.room import LOST, AtTheEnd, Consequence, Law
 from soak.runner.judge.rows import OPEN_STATES
@@ -23,12 +24,6 @@ from soak.schemas.units import show_duration
 
 LAW = "redelivery"
 """The name of the law."""
-
-REDELIVERED = "redelivered"
-"""The error with which a task is started again of which nothing is known to have failed."""
-
-DIED = frozenset({"process_gone", "runner_gone"})
-"""Errors with which the ledger ends an execution whose process died."""
 
 _SLACK_REAL_S = 1.0
 """Allowance for starting a process and dispatching again, in real seconds."""

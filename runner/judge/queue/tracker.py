@@ -7,6 +7,7 @@ import numpy as np
 from soak.runner.judge.groups import carried
 from soak.runner.judge.lifecycle import Lifecycle
 from soak.runner.judge.queue.accepted import not_yet
+from soak.runner.judge.queue.attempts import DIED, FAILURES, REDELIVERED, failures, is_death, only_failures_count
 from soak.runner.judge.queue.blame import EXPIRED, Blame
 from soak.runner.judge.queue.by_kind import ByKind
 from soak.runner.judge.queue.census import Census
@@ -16,7 +17,8 @@ from soak.runner.judge.queue.early_done import EarlyDone
 from soak.runner.judge.queue.further import Further
 from soak.runner.judge.queue.kept import Kept
 from soak.runner.judge.queue.ledger import duplicate_executions
-from soak.runner.judge.queue.redelivery import DIED, REDELIVERED, Stranded
+from soak.runner.judge.queue.pace import Pace
+from soak.runner.judge.queue.redelivery import Stranded
 from soak.runner.judge.room import AtTheEnd, Consequence, Law, Tasks, Tracker
 from soak.runner.judge.rows import Rows
 from soak.runner.judge.samples import Facts, Samples
@@ -73,6 +75,7 @@ class QueueTracker(Tracker):
         self._redelivery = redelivery_of(self._queue, identity)(scenario, vocabulary, identity)
         level = identity.level if identity else None
         self._census = None if level is None else Census(vocabulary, level)
+        self._pace = None if level is None else Pace(identity)
         self.counts_some = self._census is not None
         self._counts_unstarted = self.counts_some or not UNSTARTED.isdisjoint(scenario.slis)
         self._unfailed = {"", EXPIRED} | (DIED | {REDELIVERED} if level is not None else set())
@@ -86,8 +89,12 @@ class QueueTracker(Tracker):
         self.columns = (*self.columns, *self._further.columns, *begun, *died)
         reports = identity is not None and identity.clock == "real" and level not in _INFERRED
         self._early_done = EarlyDone(identity.speed) if identity and reports else None
+        self._promised = promises is not None
+        self._only_failures_count = only_failures_count(identity)
+        if self._only_failures_count:
+            self.columns = (*self.columns, FAILURES)
         self._blame = Blame(scenario, vocabulary)
-        self._promised: Section | None = None
+        self._table: Section | None = None
         self._kept = None if identity is None or promises is None else Kept(identity)
         told_apart = self._kept is not None or not scenario.slis.keys().isdisjoint(DUPLICATES_BY_CAUSE)
         self._duplicates = Duplicates(inferred=level in _INFERRED, told_apart=told_apart)
@@ -126,6 +133,8 @@ class QueueTracker(Tracker):
             tasks.rows.keep(died=self._died(tasks.rows)[1])
         if self._early_done:
             self._early_done.observe(block, facts)
+        if self._pace:
+            self._pace.observe(block)
         _contentions(block, tasks, facts)
         self._dead_letters(block, tasks, facts)
         self._further.observe(block, tasks, facts, self._redelivery)
@@ -167,19 +176,20 @@ class QueueTracker(Tracker):
         rows, label = tasks.rows, tasks.label
         groups, kind = rows.groups, rows.kind
         most: int | Ints = self._queue.last_attempt
+        attempt, waits = self._attempts(tasks)
         if self._by_kind is None:
-            backoff_s = self._backoff_s[np.clip(rows.attempt, 0, len(self._backoff_s) - 1)]
+            backoff_s = self._backoff_s[np.clip(attempt, 0, len(self._backoff_s) - 1)]
         else:
-            backoff_s, most = self._by_kind.of(label, rows.attempt)
+            backoff_s, most = self._by_kind.of(label, attempt)
         # A backoff runs from the end of the attempt: from that of its body, by the ledger, where that failed.
-        over_s = failed_at + np.where(tasks.transient[rows.cause], backoff_s, 0.0)
+        over_s = failed_at + np.where(waits[rows.cause], backoff_s, 0.0)
         if self._drawn:
             # Only who drew it knows how long it is: what the retry itself says holds, and no less than jitter can make it.
             over_s = np.maximum(over_s, rows.value)
         not_before = carried(groups.latest(kind == Kind.TASK_RETRY), over_s, rows.known("not_before"))
         again = (kind == Kind.EXECUTION_STARTED) & (not_before > 0)
         started = kind == Kind.TASK_DISPATCHED
-        excess = started & (rows.attempt > most)
+        excess = started & (attempt > most)
         facts.series["excess_attempts"] = rows.samples(started, excess, label)
         beyond = f"more than {'its' if self._by_kind else self._queue.last_attempt} attempts"
         note_rows(facts, "excess_attempts", block, rows, excess, label, beyond)
@@ -187,6 +197,18 @@ class QueueTracker(Tracker):
         facts.series["backoff_violations"] = rows.samples(again, early, label)
         note_early(facts, block, rows, early, not_before, label)
         rows.keep(not_before=not_before)
+
+    def _attempts(self, tasks: Tasks) -> tuple[Ints, Bools]:
+        """For each row, how many attempts of its task count so far; by cause, whether the next attempt has to wait."""
+        if not self._promised:
+            return tasks.rows.attempt, tasks.transient
+        died = is_death(self._specs(), self._vocabulary)
+        waits = tasks.transient & ~died
+        if not self._only_failures_count:
+            return tasks.rows.attempt, waits
+        fails = ~died & ~self._over_budget()
+        fails[NO_CAUSE] = False
+        return failures(tasks.rows, fails), waits
 
     def _begun(self, tasks: Tasks, facts: Facts) -> None:
         """Count the starts of each task."""
@@ -220,7 +242,7 @@ class QueueTracker(Tracker):
         if self._kept and facts.ended:
             again = self._redelivery.unstarted(lifecycle.table, lifecycle.until_s)[1] if self._counts_unstarted else []
             failed = int(np.count_nonzero(lifecycle.table.states[_numbers(again)] == TaskState.PENDING))
-            self._promised = self._kept.section(self.stranded(lifecycle), len(again) - failed, failed)
+            self._table = self._kept.section(self.stranded(lifecycle), len(again) - failed, failed)
 
     def _ended(self, lifecycle: Lifecycle, facts: Facts) -> None:
         """Count tasks that were not started in time; of a system whose account is inferred they did not succeed."""
@@ -232,6 +254,10 @@ class QueueTracker(Tracker):
             facts.series[series] = _with_more(facts.get(series), lifecycle, numbers, value)
 
     # What is known at the end.
+
+    def load_doubts(self) -> Iterator[str]:
+        """See `Tracker`."""
+        return self._pace.doubts() if self._pace else iter(())
 
     def conservation(self, lifecycle: Lifecycle) -> Law | None:
         """See `Tracker`."""
@@ -256,7 +282,7 @@ class QueueTracker(Tracker):
 
     def sections(self) -> Sequence[Section]:
         """See `Tracker`: what became of promises, once the run has ended."""
-        return (self._promised,) if self._promised else ()
+        return (self._table,) if self._table else ()
 
     def lost(self, lifecycle: Lifecycle) -> int:
         """Tasks that were never started again."""

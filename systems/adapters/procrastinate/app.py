@@ -7,6 +7,7 @@ import os
 from importlib import import_module
 
 from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
+from procrastinate.jobs import Status
 
 from soak import kit
 
@@ -53,6 +54,9 @@ if STALLED_S:
     @app.periodic(cron="* * * * * */2")
     @app.task(name="retry_stalled", queueing_lock="retry_stalled", pass_context=True)
     async def retry_stalled(context, timestamp):
-        """What the manual advises: jobs whose worker has stopped sending heartbeats are made due again."""
+        """What the manual advises: jobs whose worker has stopped sending heartbeats are made due again, up to the attempts."""
         for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_S):
-            await app.job_manager.retry_job(job)
+            if job.attempts + 1 < SETTINGS["max_attempts"]:
+                await app.job_manager.retry_job(job)
+            else:
+                await app.job_manager.finish_job(job, Status.FAILED, delete_job=False)

@@ -11,7 +11,7 @@ from soak.schemas.stream.identity import Identity
 SLOS = "slos: [success_rate >= 0%]\nqueue: {retry: {max_attempts: 2, backoff: [10s]}}"
 ALL = (
     "at_least_once exactly_once_effect exclusive idempotent_keys retries backoff permanent_errors redelivery leases"
-    " heartbeats guardrail priorities order"
+    " heartbeats guardrail priorities order crashes_count"
 )
 
 
@@ -100,7 +100,7 @@ def test_what_is_not_promised_is_one_line() -> None:
     found = table(KEPT, foreign("at_least_once retries"))
     *promised, others = found
     assert promised == ["at_least_once", "retries"]
-    assert others.startswith("exactly_once_effect, exclusive, idempotent_keys, backoff, ")
+    assert others.startswith("exactly_once_effect, exclusive, idempotent_keys, crashes_count, backoff, ")
     assert found[others] == ("not applicable", "not promised")
 
 

@@ -24,11 +24,14 @@ REFUSED = "refused"
 
 @dataclass(slots=True, eq=False)
 class _Task:
-    """A task. running: its executions that have neither ended nor died. died: the cause of its last death."""
+    """A task. running: its executions that have neither ended nor died. failed: how many have failed. died: the cause of its
+    last death.
+    """
 
     state: TaskState = TaskState.NONE
     starts: int = 0
     running: int = 0
+    failed: int = 0
     died: int = NO_CAUSE
 
 
@@ -140,12 +143,14 @@ class Account:
     ) -> None:
         """An execution has failed: its task waits for the next attempt, where there is to be one, or has FAILED."""
         task = self._over(number, attempt, worker, t_s, cause, ran_s)
+        task.failed += 1
         if task.state is not TaskState.IN_PROGRESS:
             return
         queue = self._rules(number)
         may = transient or Promise.PERMANENT_ERRORS not in self._promises
-        if may and Promise.RETRIES in self._promises and attempt < queue.last_attempt:
-            wait_s = queue.backoff.least_s(attempt) if transient and Promise.BACKOFF in self._promises else 0.0
+        made = attempt if Promise.CRASHES_COUNT in self._promises else task.failed
+        if may and Promise.RETRIES in self._promises and made < queue.last_attempt:
+            wait_s = queue.backoff.least_s(made) if transient and Promise.BACKOFF in self._promises else 0.0
             # The system waits from when the body failed, which is seen a little later.
             least_s = max(0.0, wait_s - self._unseen_s)
             self._note(t_s, Kind.TASK_RETRY, number, attempt, worker, cause, t_s + least_s)
@@ -154,8 +159,12 @@ class Account:
             self._close(task, number, Kind.TASK_FAILED, t_s, attempt, worker, cause)
 
     def died(self, number: int, attempt: int, worker: int, t_s: float, cause: int, ran_s: float) -> None:
-        """The process of an execution is gone: what becomes of its task is up to the system."""
-        self._over(number, attempt, worker, t_s, cause, ran_s).died = cause
+        """The process of an execution is gone: what becomes of its task is up to the system, unless that was its last attempt."""
+        task = self._over(number, attempt, worker, t_s, cause, ran_s)
+        task.died = cause
+        counts = Promise.CRASHES_COUNT in self._promises and Promise.RETRIES in self._promises
+        if counts and attempt >= self._rules(number).last_attempt and task.state in OPEN and not task.running:
+            self._close(task, number, Kind.TASK_FAILED, t_s, attempt, worker, cause)
 
     def _over(self, number: int, attempt: int, worker: int, t_s: float, cause: int, ran_s: float) -> _Task:
         self._note(t_s, Kind.EXECUTION_ENDED, number, attempt, worker, cause, ran_s)

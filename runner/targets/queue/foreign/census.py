@@ -22,20 +22,27 @@ _STATES = {state.name.lower(): state for state in CENSUS}
 _SETTLES_REAL_S, _AGAIN_REAL_S = 3.0, 0.1
 """How long a census may differ from what was seen before it counts, and after which time it is taken again."""
 
+_MOST_REAL_S = 30.0
+"""The longest that is waited, where redelivery is promised within a longer time."""
+
 
 class Census:
     """Takes the census of a system where its target file says how. Entries that are not counts are left out, and said."""
 
     def __init__(self, prepared: Prepared, intake: object, selector: selectors.BaseSelector) -> None:
-        self._says = prepared.file.census
+        file = prepared.file
+        self._says = file.census
+        promised_s = file.promises.redelivery_s if file.promises else None
+        self._redelivery_s = (promised_s or 0.0) / (file.faketime or 1.0)
         self._launcher, self._intake, self._selector = prepared.launcher, intake, selector
 
     def settled(self, seen: Snapshot) -> dict[TaskState, int]:
         """The first census that agrees with what was seen, or the last one within a time.
 
-        A system records the end of a task after its body has reported it, and counts states one after the other.
+        A system records the end of a task after its body has reported it, and counts states one after the other. What a dead
+        worker had still to record is recorded within the promised time of a redelivery.
         """
-        until = time.monotonic() + _SETTLES_REAL_S
+        until = time.monotonic() + max(_SETTLES_REAL_S, min(self._redelivery_s, _MOST_REAL_S))
         while True:
             counts = self.take()
             agrees = all(count == getattr(seen, state.name.lower()) for state, count in counts.items())

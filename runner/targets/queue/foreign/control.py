@@ -30,6 +30,7 @@ from soak.schemas.target.templates import PORT, texts_of
 _FOREVER = 1_000_000_000
 _NO_ROUNDS_S = 86_400.0
 _START_WITHIN_S = 60.0
+_TRIES = 3
 
 
 def with_workers(loaded: LoadedTarget, count: int) -> LoadedTarget:
@@ -269,4 +270,5 @@ def _policy(restart_s: float, *, restarts: bool) -> Policy:
         grace_s=GRACE_S,
         order=(),
         sweeps=False,
+        tries=_TRIES,
     )

@@ -145,6 +145,7 @@ class Drive:
         context = self._context
         context.go()
         self._control.begin(context)
+        self._clock.begin(context)
         self._control.note_workers(context)
         put_losses(context)
         Sampler(context, self._snapshot, list, lambda: self._offers.oldest_deferred_s).start()
