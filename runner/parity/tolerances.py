@@ -26,6 +26,7 @@ TOLERANCES: Mapping[str, Tolerance | None] = {
 _RESOURCES = {
     "sample.rss",
     "sample.broker_rss",
+    "sample.clock",
     "sample.open_files",
     "sample.db_size",
     "sample.cpu",

@@ -155,6 +155,13 @@ SPECS: dict[Kind, Spec] = {
     Kind.SAMPLE_BROKER_RSS: _sample(
         "broker_rss", Value.NUMBER, "resident memory of the services with the role `broker`, in bytes"
     ),
+    Kind.SAMPLE_CLOCK: _runner(
+        "sample.clock",
+        "how many times as fast as the runner's clock waits of the system's programs ended",
+        "",
+        "value",
+        Value.NUMBER,
+    ),
     Kind.SAMPLE_OPEN_FILES: _sample("open_files", Value.NUMBER, "open files of the system"),
     Kind.SAMPLE_DB_SIZE: _sample("db_size", Value.NUMBER, "size of the system's database, in bytes"),
     Kind.SAMPLE_CPU: _sample("cpu", Value.SECONDS, "CPU time of the system's processes so far, in real seconds"),

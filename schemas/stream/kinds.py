@@ -141,6 +141,7 @@ class Kind(IntEnum):
     SAMPLE_OUTBOX = auto()
     SAMPLE_IN_SERVICE = auto()
     SAMPLE_BROKER_RSS = auto()
+    SAMPLE_CLOCK = auto()
     # For the events of systems of other packages.
     OWN_1 = auto()
     OWN_2 = auto()

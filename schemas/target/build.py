@@ -65,6 +65,7 @@ def build_target(data: Data, options: Mapping[str, str] | None = None) -> Target
         workers=_workers(data["workers"]) if "workers" in data else None,
         submit=_spoken(data["submit"]) if "submit" in data else None,
         census=_census(data.get("census")),
+        account=data["account"],
         promises=_promises(data["promises"]) if "promises" in data else None,
         options={name: _option(name, each) for name, each in data["options"].items()},
         proxies=tuple(Proxy(name, str(to)) for name, to in data["proxies"].items()),

@@ -325,9 +325,9 @@ class TargetFile:
     """A whole target file, checked. system: None where the file does not name one.
 
     conventions: what of a scenario is otherwise with this target, as plain data. url, ready, metrics: of a service that requests
-    are sent to. workers, submit, census, promises: of a task system; census is True where the submit process answers for it.
-    faketime: how many times as fast the clock of all programs runs (None: as ours). tcp: whether the protocol is spoken over
-    TCP, for programs in containers or on other hosts. needs: what must be installed.
+    are sent to. workers, submit, census, promises: of a task system; census is True where the submit process answers for it, and
+    account where that is the whole system. faketime: how many times as fast the clock of all programs runs (None: as ours). tcp:
+    whether the protocol is spoken over TCP, for programs in containers or on other hosts. needs: what must be installed.
     """
 
     name: str
@@ -350,6 +350,7 @@ class TargetFile:
     workers: Workers | None = None
     submit: Spoken | None = None
     census: Spoken | bool | None = None
+    account: bool = False
     promises: Promises | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
     proxies: tuple[Proxy, ...] = ()

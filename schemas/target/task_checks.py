@@ -12,7 +12,7 @@ from soak.schemas.target.options import option_checks
 
 Data: TypeAlias = Mapping[str, Any]
 
-_OF_TASKS = ("workers", "census", "promises", "proxies", "clock", "tcp")
+_OF_TASKS = ("workers", "census", "account", "promises", "proxies", "clock", "tcp")
 _NOT_OF_TASKS = {
     **dict.fromkeys(("source", "streams", "sinks"), "it is of records, and soak knows the tasks itself"),
     "url": "it is where requests are sent, and tasks are given to submit",
@@ -20,6 +20,13 @@ _NOT_OF_TASKS = {
     "ready": "it is of a service that requests are sent to; services and workers have their own",
 }
 
+_NOT_BESIDE_ACCOUNT = {
+    "workers": "the process of submit owns its workers",
+    "census": "the process of submit always answers one",
+    "promises": "a system that gives an account keeps the whole contract",
+    "clock": "its account has times of soak's own clock",
+    "proxies": "such a system is struck through its processes alone",
+}
 _NEEDS: Mapping[Promise, tuple[Promise, ...]] = {
     Promise.REDELIVERY: (Promise.AT_LEAST_ONCE, Promise.EXACTLY_ONCE_EFFECT),
     Promise.BACKOFF: (Promise.RETRIES,),
@@ -42,6 +49,7 @@ def task_problems(document: Document, data: Data) -> Iterator[Problem]:
             yield document.problem((key,), f"means nothing beside submit: {why}", "remove it", at_key=True)
     yield from _submit(document, data)
     yield from _census(document, data)
+    yield from _account(document, data)
     yield from _promises(document, data)
 
 
@@ -79,8 +87,19 @@ def _census(document: Document, data: Data) -> Iterator[Problem]:
         yield document.problem(("census",), what, "write census: {command: …}, or submit: {process: …}")
 
 
+def _account(document: Document, data: Data) -> Iterator[Problem]:
+    if not data.get("account"):
+        return
+    if "process" not in data["submit"]:
+        what = "true means that the process of submit is the system, and submit has none"
+        yield document.problem(("account",), what, "write submit: {process: …}, or remove it")
+    for key, why in _NOT_BESIDE_ACCOUNT.items():
+        if data.get(key):
+            yield document.problem((key,), f"means nothing beside account: {why}", "remove one of them", at_key=True)
+
+
 def _promises(document: Document, data: Data) -> Iterator[Problem]:
-    made: list[Promise] = []
+    made: dict[Promise, int] = {}
     words = [each.value for each in Promise]
     for place, each in enumerate(data.get("promises", ())):
         where = ("promises", place)
@@ -93,8 +112,8 @@ def _promises(document: Document, data: Data) -> Iterator[Problem]:
             yield document.problem(where, what, "write {redelivery: 1h}")
         if Promise(word) in made:
             yield document.problem(where, f"the promise {quoted(word)} is duplicated", "remove one")
-        made.append(Promise(word))
+        made.setdefault(Promise(word), place)
     for promise, others in _NEEDS.items():
         if promise in made and not {*others} & {*made}:
             what = f"{promise.value} is promised, and not {' or '.join(others)}"
-            yield document.problem(("promises", made.index(promise)), what, f"add {others[0].value}, or remove it")
+            yield document.problem(("promises", made[promise]), what, f"add {others[0].value}, or remove it")

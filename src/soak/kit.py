@@ -11,6 +11,7 @@ import os
 import socket
 import sys
 import threading
+import time
 import weakref
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -120,7 +121,7 @@ async def attempt_async(payload: str, *, attempt: int | None = None, worker: str
         while (message := _understood(await reader.readline()))["op"] != "finish":
             held = b"\1" * message.get("memory_bytes", 0)
         del held
-        writer.write(_line_of(op="ended"))
+        writer.write(_line_of(op="ended", at=time.time()))
         await writer.drain()
     except OSError as error:
         raise RunnerGoneError(f"the runner is gone: {error}") from error
@@ -131,8 +132,11 @@ async def attempt_async(payload: str, *, attempt: int | None = None, worker: str
 
 def serve(
     *,
-    submit: Callable[[str, str], bool | None],
+    submit: Callable[[str, str], bool | int | str | None],
     census: Callable[[], dict[str, int]] | None = None,
+    changes: Callable[[], list[dict[str, Any]]] | None = None,
+    processes: Callable[[], dict[str, int]] | None = None,
+    stop: Callable[[], None] | None = None,
     threads: int = 1,
 ) -> None:
     """Submit what the runner says on standard input, until that ends. What is printed meanwhile goes to standard error.
@@ -140,21 +144,28 @@ def serve(
     submit(key, payload) returns None or True: accepted; False: refused, the key is taken. It raises Busy if nothing has changed;
     any other exception: nobody knows. census(): tasks by state (pending, in_progress, done, failed, blocked, cancelled), of those
     states that the system knows. threads: how many calls at a time.
-    """
-    from soak.serving import serve
 
-    serve(submit, census, threads)
+    With changes() it is a whole system, which gives an account: changes since the last call, as `soak.contract.Change` has
+    them, by name, with `task` for the id of the task; `submit` may return that id, by default it is the key. processes(): ids
+    of its processes by the names of workers. stop(): no body starts any more.
+    """
+    from soak.serving import Functions, serve
+
+    serve(Functions(submit, census, changes, processes, stop), threads)
 
 
 async def serve_async(
     *,
-    submit: Callable[[str, str], Awaitable[bool | None]],
+    submit: Callable[[str, str], Awaitable[bool | int | str | None]],
     census: Callable[[], Awaitable[dict[str, int]]] | None = None,
+    changes: Callable[[], Awaitable[list[dict[str, Any]]]] | None = None,
+    processes: Callable[[], Awaitable[dict[str, int]]] | None = None,
+    stop: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """`serve` with coroutines, any number of them at a time."""
-    from soak.serving import serve_async
+    from soak.serving import Functions, serve_async
 
-    await serve_async(submit, census)
+    await serve_async(Functions(submit, census, changes, processes, stop))
 
 
 def main(words: Sequence[str]) -> int:
@@ -230,7 +241,7 @@ class _Line:
         return _understood(line)
 
     def end(self, **how: str) -> None:
-        self.send(_line_of(op="ended", **how))
+        self.send(_line_of(op="ended", at=time.time(), **how))
         self.busy = False
 
     def close(self) -> None:
@@ -288,7 +299,7 @@ def _hello(worker: str | None) -> bytes:
 
 
 def _start(payload: str, attempt: int | None, worker: str | None, *, own: bool) -> bytes:
-    started: dict[str, object] = {"op": "started", "payload": payload}
+    started: dict[str, object] = {"op": "started", "payload": payload, "at": time.time()}
     if attempt is not None:
         started["attempt"] = attempt
     if worker:

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import os
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from soak.kit import VERSION, Busy
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
 _MOST_WORDS = 1000
+_MOST_CHANGES = 100
+"""In one line."""
 
 
-def serve(
-    submit: Callable[[str, str], bool | None], census: Callable[[], dict[str, int]] | None = None, threads: int = 1
-) -> None:
+class Functions(NamedTuple):
+    """What a program answers with; see `soak.kit.serve`."""
+
+    submit: Callable[[str, str], Any]
+    census: Callable[[], Any] | None = None
+    changes: Callable[[], Any] | None = None
+    processes: Callable[[], Any] | None = None
+    stop: Callable[[], Any] | None = None
+
+
+def serve(functions: Functions, threads: int = 1) -> None:
     """See `soak.kit.serve`."""
-    submitter = _Submitter(submit, census)
+    submitter = _Submitter(functions)
 
     def answer(question: dict[str, Any]) -> None:
         try:
@@ -36,15 +47,14 @@ def serve(
             pool.submit(answer, json.loads(line))
 
 
-async def serve_async(
-    submit: Callable[[str, str], Awaitable[bool | None]], census: Callable[[], Awaitable[dict[str, int]]] | None = None
-) -> None:
+async def serve_async(functions: Functions) -> None:
     """See `soak.kit.serve_async`."""
-    submitter = _Submitter(submit, census)
+    submitter = _Submitter(functions)
 
     async def answer(question: dict[str, Any]) -> None:
         try:
-            submitter.answer(question, await submitter.ask(question))
+            asked = submitter.ask(question)
+            submitter.answer(question, await asked if inspect.isawaitable(asked) else asked)
         except Exception as error:
             submitter.fail(question, error)
 
@@ -59,28 +69,43 @@ async def serve_async(
 class _Submitter:
     """Asks the functions of a program, and answers the runner on what was standard output."""
 
-    def __init__(self, submit: Callable[[str, str], Any], census: Callable[[], Any] | None) -> None:
-        self._submit, self._census = submit, census
+    def __init__(self, functions: Functions) -> None:
+        self._functions = functions
+        self._untold: list[dict[str, Any]] = []
         sys.stdout.flush()
         self._out = os.fdopen(os.dup(1), "wb")
         os.dup2(2, 1)
         self._lock = threading.Lock()
-        self._say(op="ready", version=VERSION, census=census is not None)
+        says = {"account": True} if functions.changes else {}
+        self._say(op="ready", version=VERSION, census=functions.census is not None, **says)
 
     def ask(self, question: dict[str, Any]) -> Any:
         """What the program answers: of coroutines, what is to be awaited."""
-        if question["op"] == "submit":
-            return self._submit(question["key"], question["payload"])
-        if question["op"] == "census" and self._census:
-            return self._census()
-        raise NotImplementedError(f"this program does not answer {question['op']}")
+        op = question["op"]
+        if op == "submit":
+            return self._functions.submit(question["key"], question["payload"])
+        if op == "changes" and self._untold:
+            return []
+        if op in Functions._fields and (ask := getattr(self._functions, op)):
+            return ask()
+        if op in _NOTHING:
+            return _NOTHING[op]
+        raise NotImplementedError(f"this program does not answer {op}")
 
     def answer(self, question: dict[str, Any], answer: Any) -> None:
         """Say what came of a question."""
-        if question["op"] == "submit":
-            self._say(op="submitted", n=question["n"], answer="refused" if answer is False else "accepted")
+        op, n = question["op"], question["n"]
+        if op == "submit":
+            task = {} if answer is None or isinstance(answer, bool) else {"task": answer}
+            self._say(op="submitted", n=n, answer="refused" if answer is False else "accepted", **task)
+        elif op == "changes":
+            self._untold += answer
+            now, self._untold = self._untold[:_MOST_CHANGES], self._untold[_MOST_CHANGES:]
+            self._say(op=op, n=n, changes=now, **({"more": True} if self._untold else {}))
+        elif op == "stop":
+            self._say(op="stopped", n=n)
         else:
-            self._say(op=question["op"], n=question["n"], counts=answer)
+            self._say(op=op, n=n, **{"counts" if op == "census" else op: answer})
 
     def fail(self, question: dict[str, Any], error: Exception) -> None:
         """Say that nothing came of a question."""
@@ -95,3 +120,7 @@ class _Submitter:
         with self._lock, suppress(BrokenPipeError):
             self._out.write(json.dumps(message).encode() + b"\n")
             self._out.flush()
+
+
+_NOTHING: dict[str, Any] = {"processes": {}, "stop": None}
+"""What a program answers that has no function for it."""

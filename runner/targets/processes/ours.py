@@ -45,10 +45,15 @@ class Ours(Group):
             if gone := self.programs.gone():
                 raise StartError(next(iter(gone.values())))
             # One that ended and is not started again will not be ready, whatever it exited with.
-            over = [name for name in self.processes if self._supervisor.state(name) in _OVER]
+            over = [name for name in self.processes if self._supervisor.state(name) in _OVER or self._has_tried(name)]
             if over or time.monotonic() > until:
                 raise StartError(self._why_not(over[0] if over else None))
             time.sleep(_LOOK_EVERY_S)
+
+    def _has_tried(self, name: str) -> bool:
+        """Whether a process has ended without being ready as often as it may."""
+        ends = sum(each.name == name and each.what is Happening.ENDED for each in self.seen)
+        return self._policy.tries is not None and ends >= self._policy.tries
 
     def _why_not(self, name: str | None) -> str:
         assert self._supervisor

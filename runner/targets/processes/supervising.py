@@ -31,7 +31,8 @@ class Policy:
     backoff_s: from the end that was noticed to restart n in a row, n from 1; the row ends after reset_after_s of being ready.
     max_restarts: with more of them within within_s the process is given up. start_timeout_s: a process that is not ready by
     then is killed, which counts as a failure. unhealthy_after: red probes in a row after which it is killed; None: never.
-    sweeps: whether what a process leaves behind in its session is ended before it is started again.
+    sweeps: whether what a process leaves behind in its session is ended before it is started again. tries: how often a process
+    may end, before the run, without having been ready; None: as often as within start_timeout_s.
     """
 
     when: When
@@ -45,6 +46,7 @@ class Policy:
     order: Sequence[str]
     unhealthy_after: int | None = None
     sweeps: bool = True
+    tries: int | None = None
 
 
 class What(StrEnum):

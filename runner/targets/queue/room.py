@@ -48,6 +48,10 @@ def _of_file(loaded: "LoadedTarget", speed: float, bundled: bool) -> Target:
     if not loaded.file.submit:
         what = "does not say how a task is given to the system"
         raise ScenarioError([loaded.document.problem((), what, "add submit: {command: submit.sh {key} {payload}}")])
+    if loaded.file.account:
+        from soak.runner.targets.queue.foreign.spoken_target import SpokenTarget
+
+        return SpokenTarget(loaded, speed, bundled=bundled)
     return ForeignTarget(loaded, speed, bundled=bundled)
 
 

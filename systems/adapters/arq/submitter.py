@@ -23,9 +23,10 @@ async def main():
         return job is not None
 
     async def census():
-        """Jobs that wait, and those that arq takes for running."""
-        running = len([each async for each in pool.scan_iter(f"{in_progress_key_prefix}*", count=1000)])
-        return {"pending": await pool.zcard(QUEUE) - running, "in_progress": running}
+        """Jobs that wait, and those that arq takes for running: of those that are queued, which also the latter are."""
+        jobs = [each.decode() for each in await pool.zrange(QUEUE, 0, -1)]
+        running = await pool.exists(*(in_progress_key_prefix + each for each in jobs)) if jobs else 0
+        return {"pending": len(jobs) - running, "in_progress": running}
 
     await kit.serve_async(submit=submit, census=census)
 

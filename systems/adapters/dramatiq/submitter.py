@@ -13,8 +13,9 @@ def submit(_key, payload):
 def census():
     """Messages that wait, also for a retry, and those that a worker has fetched and not acknowledged."""
     queue = f"{broker.namespace}:{task.queue_name}"
-    waiting, delayed = broker.client.llen(queue), broker.client.hlen(f"{queue}.DQ.msgs")
-    return {"pending": waiting + delayed, "in_progress": broker.client.hlen(f"{queue}.msgs") - waiting}
+    with broker.client.pipeline(transaction=True) as pipe:
+        known, waiting, delayed = pipe.hlen(f"{queue}.msgs").llen(queue).hlen(f"{queue}.DQ.msgs").execute()
+    return {"pending": waiting + delayed, "in_progress": known - waiting}
 
 
 kit.serve(submit=submit, census=census)

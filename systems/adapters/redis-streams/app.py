@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 
 from redis import Redis, ResponseError
 
@@ -14,11 +15,8 @@ redis = Redis.from_url(os.environ["REDIS_URL"], decode_responses=True)
 
 def declare():
     """The group, from the beginning of the stream."""
-    try:
+    with suppress(ResponseError):  # it is there already
         redis.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
-    except ResponseError as error:
-        if "BUSYGROUP" not in str(error):
-            raise
 
 
 def work(entry, attempt, payload):

@@ -12,8 +12,9 @@ def submit(_key, payload):
 
 def census():
     """Entries that no consumer has read, and those that are not acknowledged."""
-    working = redis.xpending(STREAM, GROUP)["pending"]
-    return {"pending": redis.xlen(STREAM) - working, "in_progress": working}
+    with redis.pipeline(transaction=True) as pipe:
+        known, working = pipe.xlen(STREAM).xpending(STREAM, GROUP).execute()
+    return {"pending": known - working["pending"], "in_progress": working["pending"]}
 
 
 declare()

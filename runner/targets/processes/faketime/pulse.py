@@ -72,6 +72,8 @@ class Pulse:
         self._selector, self._rest = selector, b""
         selector.register(self._child.stdout, selectors.EVENT_READ, self._read)
         self._count, self._total, self._longest = 0, 0.0, 0.0
+        self._asked = 0, 0.0
+        """Count and total when `pace` was asked last."""
         self._began = _ticks()
 
     def _read(self) -> None:
@@ -90,6 +92,12 @@ class Pulse:
         busy, all_of_it = (after - before for after, before in zip(_ticks(), self._began, strict=True))
         mean = self._total / self._count if self._count else 1.0
         return Beats(self._count, mean, max(1.0, self._longest), self._seconds, busy / all_of_it if all_of_it else 0.0)
+
+    def pace(self) -> float | None:
+        """How many times as fast as ours waits ended since it was asked last; None if none did."""
+        count, total = self._count - self._asked[0], self._total - self._asked[1]
+        self._asked = self._count, self._total
+        return self._seconds / EVERY_REAL_S / (total / count) if count else None
 
     def close(self) -> None:
         """End it."""

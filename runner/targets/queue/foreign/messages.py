@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias, TypeVar
 
 import msgspec
 
+from soak.contract import ChangeType
 from soak.schemas.errors import shown
 
 VERSION = 1
@@ -20,6 +21,7 @@ _Pid = Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
 _Attempt = Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
 _Version = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 _Number = Annotated[int, msgspec.Meta(ge=0, lt=MOST_NUMBER)]
+_Time = Annotated[float, msgspec.Meta(ge=0.0, lt=1e12)]
 _Count = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 End: TypeAlias = Literal["ok", "transient", "permanent"]
 
@@ -50,13 +52,17 @@ class Payload(msgspec.Struct, frozen=True, gc=False):
 
 
 class Started(_Message, frozen=True, tag="started"):
-    """A body starts. `payload`: as submitted, as text or as the JSON object that it is. `attempt`: what the system claims."""
+    """A body starts. `payload`: as submitted, as text or as the JSON object that it is. `attempt`: what the system claims.
+
+    at: when, by the clock of the system; only beside an account of that clock it counts.
+    """
 
     payload: str | Payload
     id: _Name = ""
     attempt: _Attempt | None = None
     worker: _Name = ""
     own: bool = False
+    at: _Time | None = None
 
     @property
     def number(self) -> int:
@@ -77,21 +83,24 @@ class Ended(_Message, frozen=True, tag="ended"):
     id: _Name = ""
     end: End | None = None
     error: str = ""
+    at: _Time | None = None
 
 
 class Ready(_Message, frozen=True, tag="ready"):
-    """The first line of a process that submits. `census`: whether it answers one."""
+    """The first line of a process that submits. `census`, `account`: whether it answers one, or is a whole system."""
 
     version: _Version
     census: bool = False
+    account: bool = False
 
 
 class Submitted(_Message, frozen=True, tag="submitted"):
-    """What became of submission `n`."""
+    """What became of submission `n`. `task`: the id of the new task, of those that give an account; by default the key."""
 
     n: _Count
     answer: Literal["accepted", "refused", "busy", "unknown"]
     why: str = ""
+    task: int | str | None = None
 
 
 class Counts(msgspec.Struct, frozen=True, gc=False):
@@ -113,12 +122,51 @@ class Counted(_Message, frozen=True, tag="census"):
     why: str = ""
 
 
+class Changed(msgspec.Struct, frozen=True, gc=False):
+    """A change of a task: see `soak.contract.Change`, whose `task_id` is `task` here."""
+
+    type: ChangeType
+    at: float
+    key: str
+    task: int | str | None = None
+    attempt: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0
+    worker: _Name = ""
+    due: float = 0.0
+    error: str = ""
+
+
+class Changes(_Message, frozen=True, tag="changes"):
+    """The answer to question `n`: changes since the last one, in order. `more`: there are others, to be asked for at once."""
+
+    n: _Count
+    changes: list[Changed] | None = None
+    more: bool = False
+    why: str = ""
+
+
+class Processes(_Message, frozen=True, tag="processes"):
+    """The answer to question `n`: ids of the processes of the system, by the names that workers pass to bodies."""
+
+    n: _Count
+    processes: dict[str, _Pid] | None = None
+    why: str = ""
+
+
+class Stopped(_Message, frozen=True, tag="stopped"):
+    """The answer to question `n`: no body starts any more."""
+
+    n: _Count
+    why: str = ""
+
+
 FromBody: TypeAlias = Hello | Started | Ended
-FromSubmitter: TypeAlias = Ready | Submitted | Counted
+FromSubmitter: TypeAlias = Ready | Submitted | Counted | Changes | Processes | Stopped
 _T = TypeVar("_T")
 _PAYLOAD = msgspec.json.Decoder(Payload)
 _BODY: msgspec.json.Decoder[FromBody] = msgspec.json.Decoder(Hello | Started | Ended)
-_SUBMITTER: msgspec.json.Decoder[FromSubmitter] = msgspec.json.Decoder(Ready | Submitted | Counted)
+_SUBMITTER: msgspec.json.Decoder[FromSubmitter] = msgspec.json.Decoder(
+    Ready | Submitted | Counted | Changes | Processes | Stopped
+)
 
 
 def of_body(line: bytes) -> FromBody:
@@ -134,6 +182,14 @@ def of_submitter(line: bytes) -> FromSubmitter:
 def encoded(**message: object) -> bytes:
     """A line of ours."""
     return msgspec.json.encode(message) + b"\n"
+
+
+def counts_of(message: Counted) -> dict[str, int] | None:
+    """What was counted; None where there is no answer."""
+    if message.counts is None:
+        return None
+    found = {name: getattr(message.counts, name) for name in message.counts.__struct_fields__}
+    return {name: count for name, count in found.items() if count is not None}
 
 
 def refuses_version(version: int) -> str:

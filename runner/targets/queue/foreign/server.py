@@ -49,6 +49,9 @@ class Attempt:
     cause: int = 0
     over: bool = False
     id: str = ""
+    said_at: float | None = None
+    """When its last message was sent, by the clock of the client."""
+
     planned: tuple[str, str] | None = None
     """The end and the error that its body was told."""
 
@@ -242,6 +245,7 @@ class Server:
             message.own,
             time.time(),
             id=message.id,
+            said_at=message.at,
             line=line,
         )
         line.attempts[message.id] = attempt
@@ -256,7 +260,7 @@ class Server:
             return
         if attempt.over:
             return
-        attempt.over = True
+        attempt.over, attempt.said_at = True, message.at
         end: str = message.end or "ok"
         error = message.error
         if not attempt.own:

@@ -8,7 +8,6 @@ import selectors
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from soak.runner.targets.processes.launch import StartError
 from soak.runner.targets.queue.foreign import messages
@@ -21,6 +20,7 @@ _FIRST_S, _LONGEST_S = 0.1, 10.0
 """How long after its end a process is started again: twice as long each time, until it has lived for the longest."""
 
 _MOST_WORDS = 100
+_NOT_ASKED = "which nobody waits for (answer each question once)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,21 +167,21 @@ class SpokenProcess:
         except WrongMessageError as error:
             self._mistake(str(error))
 
-    def _take(self, message: Ready | Submitted | Counted) -> None:
+    def _take(self, message: messages.FromSubmitter) -> None:
         if isinstance(message, Ready):
             self._greet(message)
         elif isinstance(message, Submitted):
             self._answered(("submit", message.n))
             self._callbacks.submitted(message.n, message.answer, message.why)
-        else:
+        elif isinstance(message, Counted):
             self._answered(("census", message.n))
-            self._callbacks.counted(message.n, _counts(message), message.why)
+            self._callbacks.counted(message.n, messages.counts_of(message), message.why)
+        else:
+            raise WrongMessageError(f"an answer to {message.__struct_config__.tag} {message.n}, {_NOT_ASKED}")
 
     def _answered(self, key: tuple[str, int]) -> None:
         if self._asked.pop(key, None) is None:
-            raise WrongMessageError(
-                f"an answer to {key[0]} {key[1]}, which nobody waits for (answer each question once)"
-            )
+            raise WrongMessageError(f"an answer to {key[0]} {key[1]}, {_NOT_ASKED}")
 
     def _greet(self, ready: Ready) -> None:
         assert self._child
@@ -229,11 +229,3 @@ class SpokenProcess:
             self.start()
         except SoakError as error:
             self._over(f"could not be started again: {error}")
-
-
-def _counts(message: Counted) -> Mapping[str, Any] | None:
-    """What was counted; None where there is no answer."""
-    if message.counts is None:
-        return None
-    found = {name: getattr(message.counts, name) for name in message.counts.__struct_fields__}
-    return {name: count for name, count in found.items() if count is not None}

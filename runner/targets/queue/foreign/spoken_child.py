@@ -74,9 +74,10 @@ class SpokenChild:
         selector.register(self._handle, selectors.EVENT_READ, self._ended)
 
     def send(self, key: object, line: bytes) -> None:
-        """Send a line, once the process reads. key: by which it can be withdrawn."""
-        self._unsent.append((key, line))
-        self._write()
+        """Send a line, once the process reads; none to one that has ended. key: by which it can be withdrawn."""
+        if not self._closed:
+            self._unsent.append((key, line))
+            self._write()
 
     def withdraw(self, key: object) -> bool:
         """Do not send a line after all; False if it was sent, or a part of it."""

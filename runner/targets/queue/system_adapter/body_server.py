@@ -23,7 +23,7 @@ class Execution:
     attempt: int
     worker: str
     started_at: float
-    caller: "_Line"
+    caller: "_Line | None" = None
     cause: int = 0
     over: bool = False
 
@@ -66,6 +66,7 @@ class BodyServer:
 
     def finish(self, execution: Execution, *, end: str, error: str = "", tokens: int = 0) -> None:
         """Tell a body to end: `end` is ok, transient or permanent. Ignored if its process is gone."""
+        assert execution.caller
         with suppress(OSError):
             execution.caller.line.sendall(json.dumps({"end": end, "error": error, "tokens": tokens}).encode() + b"\n")
 

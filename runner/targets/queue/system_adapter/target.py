@@ -4,12 +4,13 @@ import selectors
 from collections.abc import Generator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from soak.contract import Accepted, BusyError, Refused, System
 from soak.runner.console import remark
 from soak.runner.targets.caller import PATIENCE_S, ContractError
 from soak.runner.targets.history import History
-from soak.runner.targets.locate import declared_redelivery
+from soak.runner.targets.locate import declared_promises, declared_redelivery
 from soak.runner.targets.queue.kinds import TO_TAKE, declared, refuse_kinds
 from soak.runner.targets.queue.names import Workers
 from soak.runner.targets.queue.refusals import NO_FILES, refuse_early_acknowledgement, refuse_fleet, refuse_services
@@ -24,6 +25,9 @@ from soak.schemas.stream.events import COPY, worker_name
 from soak.schemas.systems.queue.faults import QueueFault
 from soak.schemas.systems.queue.settings import Queue, queue_of
 from soak.simulation.plan import Plan
+
+if TYPE_CHECKING:
+    from soak.runner.targets.queue.system_adapter.body_server import BodyServer
 
 _INSIDE: dict[str, str] = {
     **NO_FILES,
@@ -53,6 +57,9 @@ class SystemAdapter:
         """Timeout of a call in real seconds, if not PATIENCE_S."""
         self.redelivery_s = declared_redelivery(name, kind)
         """Declared maximum redelivery time in real seconds; None if not declared."""
+        self.level: int | None = None
+        self.promises = declared_promises(name, kind)
+        self.left_out: dict[str, str] | None = None
         self._directory = Path()
 
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
@@ -77,12 +84,17 @@ class SystemAdapter:
         with ExitStack() as stack:
             yield from self._blocks(plan, stack)
 
+    def _bodies(self, plan: Plan, stack: ExitStack, path: Path, selector: selectors.BaseSelector) -> "BodyServer":
+        """What bodies report to; all else that the system needs before it is constructed is there, too."""
+        from soak.runner.targets.queue.system_adapter.body_server import BodyServer
+
+        return BodyServer(path, selector)
+
     def _blocks(self, plan: Plan, stack: ExitStack) -> Generator[Block, None, None]:
         from soak.runner.targets.context import RunContext
         from soak.runner.targets.losses import put_losses
         from soak.runner.targets.offspring import offspring_ended
         from soak.runner.targets.queue.settings import system_settings
-        from soak.runner.targets.queue.system_adapter.body_server import BodyServer
         from soak.runner.targets.queue.system_adapter.change_reader import ChangeReader
         from soak.runner.targets.queue.system_adapter.drive import drive
         from soak.runner.targets.queue.system_adapter.fleet import AttachedProcesses, make_executions
@@ -94,7 +106,7 @@ class SystemAdapter:
         enter(offspring_ended(self.name))
         sockets = Path(enter(socket_directory()))
         selector = enter(selectors.DefaultSelector())
-        body_server = enter(closing(BodyServer(sockets / "desk", selector)))
+        body_server = enter(closing(self._bodies(plan, stack, sockets / "desk", selector)))
         settings = system_settings(plan.scenario, self._directory, body_server.path, self.speed)
         system = SystemCaller(self._kind, settings, self.patience_s or PATIENCE_S)
         stack.callback(_close, system)

@@ -1,5 +1,6 @@
 """The clients of docs/examples/protocol, in Go, JavaScript and shell, against the real server and as real submitters."""
 
+import json
 import os
 import selectors
 import signal
@@ -13,6 +14,7 @@ import pytest
 from protocol_server import Seen, serving
 from servers import need, until
 
+from soak.runner.cli import run_command
 from soak.runner.targets.queue.foreign.kit_folder import write_kit
 from soak.runner.targets.queue.foreign.spoken import Callbacks, SpokenProcess
 from soak.runner.targets.queue.foreign.spoken_child import Start
@@ -130,6 +132,25 @@ def _handle(selector: selectors.BaseSelector, ask: Callable[[], object]) -> None
         assert time.monotonic() < until_s
         for key, _ in selector.select(0.1):
             key.data()
+
+
+def test_a_whole_system_in_another_language(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    need("node")
+    scenario, target = HERE.parent / "owned.yaml", HERE / "system.yaml"
+    short = ("--set", "duration=90s", "--set", "drain=1m", "--set", "workload.arrivals.rate=60/min")
+    words = ("--target", str(target), "--speed", "40", *short, "--out", str(tmp_path / "run"))
+    run_command(["run", str(scenario), *words])
+    assert "tasks: " in capsys.readouterr().out
+    objectives = json.loads((tmp_path / "run" / "verdict.json").read_text())["objectives"]
+    status = {each["objective"]: each["status"] for each in objectives}
+    for objective in (
+        "duplicate_executions == 0",
+        "backoff_violations == 0",
+        "excess_attempts == 0",
+        "lost_tasks == 0",
+    ):
+        assert status[objective] == "PASS"
+    assert run_command(["verify", str(tmp_path / "run")]) == 0
 
 
 def test_a_worker_in_plain_shell(seen: Seen, built: Callable[[str], list[str]], tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from soak.runner.targets.queue.foreign import messages, spoken_child
 from soak.runner.targets.queue.foreign.server import Attempt, Server
 from soak.runner.targets.queue.foreign.spoken import Callbacks, SpokenProcess
 from soak.runner.targets.queue.foreign.spoken_child import Start
+from soak.runner.targets.queue.foreign.spoken_system import SpokenSystem
 from soak.schemas.files import DIRECTORY
 from soak.schemas.validator import Validator
 
@@ -130,12 +131,59 @@ def submit_session(directory: Path, monkeypatch: pytest.MonkeyPatch) -> list[tup
     return session
 
 
-@pytest.fixture(params=["body", "submit"])
+SYSTEM = """
+from soak import kit
+log = []
+def submit(key, payload):
+    log.append({"type": "enqueued", "at": 1790000000.25, "key": key, "task": 7})
+    log.append({"type": "dispatched", "at": 1790000000.5, "key": key, "task": 7, "attempt": 1, "worker": "w0"})
+    return 7
+def changes():
+    found = log[:]
+    log.clear()
+    return found
+kit.serve(submit=submit, changes=changes, census=lambda: {"in_progress": 1}, processes=lambda: {"w0": 4711})
+"""
+
+
+def system_session(directory: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[bool, str]]:
+    """A whole system that is asked everything once."""
+    session: list[tuple[bool, str]] = []
+    said, heard = spoken_child.SpokenChild.send, SpokenSystem._hear
+
+    def send(self: spoken_child.SpokenChild, key: object, line: bytes) -> None:
+        session.append((True, line.decode()))
+        said(self, key, line)
+
+    def hear(self: SpokenSystem, line: bytes) -> None:
+        session.append((False, line.decode()))
+        heard(self, line)
+
+    monkeypatch.setattr(spoken_child.SpokenChild, "send", send)
+    monkeypatch.setattr(SpokenSystem, "_hear", hear)
+    (directory / "program.py").write_text(SYSTEM)
+    start = Start([sys.executable, "program.py"], os.environ, directory, directory / "submit.log")
+    settings: Any = None
+    system = SpokenSystem(settings, lambda _: start)
+    try:
+        system.enqueue("17", '{"number": 34}')
+        system.changes()
+        system.snapshot()
+        system.processes()
+        system.stop()
+    finally:
+        system.close()
+    return session
+
+
+@pytest.fixture(params=["body", "submit", "system"])
 def session(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[str, list[tuple[bool, str]]]:
     name: str = request.param
-    return name, body_session(tmp_path) if name == "body" else submit_session(tmp_path, monkeypatch)
+    if name == "body":
+        return name, body_session(tmp_path)
+    return name, (submit_session if name == "submit" else system_session)(tmp_path, monkeypatch)
 
 
 def test_the_page_shows_what_was_said_and_each_message_is_as_the_schema_says(
@@ -182,7 +230,7 @@ def test_the_schema_has_the_fields_of_the_code() -> None:
     for struct in (*typing.get_args(messages.FromBody), *typing.get_args(messages.FromSubmitter)):
         info = msgspec.inspect.type_info(struct)
         assert isinstance(info, msgspec.inspect.StructType)
-        definition = SCHEMA["$defs"]["counted" if struct is messages.Counted else info.tag]
+        definition = SCHEMA["$defs"].get(f"{info.tag}_answer", SCHEMA["$defs"][str(info.tag)])
         assert set(definition["properties"]) == {"op"} | {field.encode_name for field in info.fields}
         # A client must say its token; that the code can do without gives a better error.
         required = {field.encode_name for field in info.fields if field.required} | (
