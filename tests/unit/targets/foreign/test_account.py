@@ -225,3 +225,24 @@ def test_over_its_budget_it_is_blocked() -> None:
     assert told.lines == ["3 ended 3 @1 budget 1", "3 blocked 3 @1 budget"]
     told.account.started(TASK, WORKER, 4.0)
     assert told.lines[2:] == ["4 retry 3 @1 redelivered 4", "4 dispatched 3 @2", "4 started 3 @2"]
+
+
+def test_an_attempt_that_dies_leaves_all_attempts_to_be_made() -> None:
+    told = Told(Promise.RETRIES)
+    told.dies(1, 4.0)
+    told.account.started(TASK, WORKER, 5.0)
+    told.fails(2, 6.0)
+    assert told.notes.lines[-1].startswith("6 retry")
+    told.account.started(TASK, WORKER, 7.0)
+    told.fails(3, 8.0)
+    assert told.notes.lines[-1].startswith("8 failed")
+
+
+def test_or_one_less_where_the_system_counts_it_and_the_last_one_ends_the_task() -> None:
+    told = Told(Promise.RETRIES, Promise.CRASHES_COUNT)
+    told.dies(1, 4.0)
+    assert not any("failed" in line for line in told.notes.lines)
+    told.account.started(TASK, WORKER, 5.0)
+    told.dies(2, 6.0)
+    assert told.notes.lines[-1] == "6 failed 3 @2 process_gone"
+    assert told.ended == [(TASK, 6.0)]
