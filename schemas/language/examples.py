@@ -20,6 +20,8 @@ def _flow(value: object) -> str:
     """A value as written in a file, on one line."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_flow(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return f"[{', '.join(map(_flow, value))}]" if isinstance(value, list) else str(value)
 
 

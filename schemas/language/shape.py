@@ -96,7 +96,15 @@ def _schema(error: Any) -> Schema:
     return schema if isinstance(schema, dict) else {}
 
 
-_WITH_KEYS = {"objective", "Soak scenario", "Soak gate", "Soak target", "list of waits, or a mapping"}
+_WITH_KEYS = {
+    "objective",
+    "Soak scenario",
+    "Soak gate",
+    "Soak target",
+    "list of waits, or a mapping",
+    "mapping, or true",
+    "promise",
+}
 """Titles of mappings whose keys are not those of a variant."""
 
 

@@ -99,7 +99,7 @@ def _account(document: Document, data: Data) -> Iterator[Problem]:
 
 
 def _promises(document: Document, data: Data) -> Iterator[Problem]:
-    made: list[Promise] = []
+    made: dict[Promise, int] = {}
     words = [each.value for each in Promise]
     for place, each in enumerate(data.get("promises", ())):
         where = ("promises", place)
@@ -112,8 +112,8 @@ def _promises(document: Document, data: Data) -> Iterator[Problem]:
             yield document.problem(where, what, "write {redelivery: 1h}")
         if Promise(word) in made:
             yield document.problem(where, f"the promise {quoted(word)} is duplicated", "remove one")
-        made.append(Promise(word))
+        made.setdefault(Promise(word), place)
     for promise, others in _NEEDS.items():
         if promise in made and not {*others} & {*made}:
             what = f"{promise.value} is promised, and not {' or '.join(others)}"
-            yield document.problem(("promises", made.index(promise)), what, f"add {others[0].value}, or remove it")
+            yield document.problem(("promises", made[promise]), what, f"add {others[0].value}, or remove it")

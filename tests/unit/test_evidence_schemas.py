@@ -98,6 +98,16 @@ faults:
   - {name: slow-worker, type: slow_worker, at: 14m, for: 2m, factor: 2}
   - {name: restart, type: worker_restart, at: 16m}
   - {name: deploy, type: rolling_restart, at: 17m, each: 10s}
+  - {name: killed, type: worker_kill, at: 18m, workers: 2}
+  - {name: told, type: worker_term, at: 18m10s}
+  - {name: broker, type: service_kill, service: broker, at: 2m, every: 20s, for: 10s, times: 2}
+  - {name: again, type: service_restart, service: broker, at: 3m}
+  - {name: frozen, type: service_hang, service: broker, at: 3m10s, for: 20s}
+  - {name: failover, type: database_failover, at: 3m40s, for: 10s}
+  - {name: closed, type: connections_kill, service: broker, at: 4m}
+  - {name: cut, type: network_cut, proxy: broker, at: 4m10s, for: 20s}
+  - {name: late, type: network_delay, proxy: broker, at: 10m, for: 1m, by: 1s}
+  - {name: ahead, type: clock_jump, at: 11m, by: 1h}
   - {name: blind, type: telemetry_loss, at: 12m, for: 1m}
 """
 CALLS = """

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,21 @@ from jsonschema import Draft202012Validator
 
 from soak.runner.cli import run_command
 from soak.schemas.errors import ScenarioError
+from soak.schemas.language.document import parse_document
 from soak.schemas.language.schema import read_schema
 from soak.schemas.target.load import load_target, target_schema
-from soak.schemas.target.model import Killed, ProbeKind, TargetFile, TimeFormat
+from soak.schemas.target.model import (
+    Killed,
+    Needs,
+    Option,
+    ProbeKind,
+    Promise,
+    Promises,
+    Proxy,
+    Spoken,
+    TargetFile,
+    TimeFormat,
+)
 from soak.schemas.target.order import circle, start_order
 from soak.schemas.target.templates import expand, fill, fill_command, names_in
 
@@ -174,3 +187,86 @@ def test_a_scenario_is_no_target_file(capsys: pytest.CaptureFixture[str]) -> Non
     scenario = str(ROOT / "scenarios" / "72h.yaml")
     assert run_command(["run", scenario, "--target", scenario]) == 2
     assert "workload: is a scenario, not a target file (give it in front of --target)" in capsys.readouterr().err
+
+
+TASKS = FILES / "valid" / "tasks.yaml"
+
+
+def test_a_task_system_is_typed() -> None:
+    file = load_target(TASKS).file
+    assert (file.system, file.ports, file.faketime, file.tcp) == (None, ("redis",), 60.0, True)
+    assert [(each.name, each.role, each.command) for each in file.services] == [
+        ("redis", "broker", "redis-server --port {port.redis} --dir {dir}"),
+        ("database", "database", "postgres -p {port.redis}"),
+    ]
+    # What would have been left for is waited for no more.
+    assert [each.after for each in file.services] == [(), ()]
+    workers = file.workers
+    assert workers
+    assert (workers.count, workers.concurrency, workers.restarts, workers.kill.command) == (
+        3,
+        2,
+        True,
+        "docker kill {name}",
+    )
+    assert workers.program.command.endswith(
+        "celery -A redis.app worker -n {name} --broker {proxy.broker} --port {port}"
+    )
+    assert (workers.program.after, workers.program.stop.grace_s) == (("redis",), 5.0)
+    # Text where text is wanted, a number where one is.
+    assert (workers.program.environment["LATE"], workers.program.environment["COUNT"]) == ("true", "3")
+    assert file.conventions == {"queue": {"workers": 3, "retry": {"max_attempts": 3}}}
+    assert file.submit == Spoken("sh submit.sh {key} {payload}", None, "{here}", 10.0, 8)
+    assert isinstance(file.census, Spoken) and file.census.command == "sh census.sh {port.redis}"
+    assert file.promises == Promises(
+        frozenset({Promise.RETRIES, Promise.AT_LEAST_ONCE, Promise.EXCLUSIVE, Promise.REDELIVERY}), 3600.0
+    )
+    assert Promise.RETRIES in file.promises and Promise.ORDER not in file.promises
+    assert file.proxies == (Proxy("broker", "{port.redis}"), Proxy("elsewhere", "10.0.0.1:5432"))
+    assert file.options["broker"] == Option("broker", "redis", "The broker", ("redis", "rabbitmq"))
+    assert file.needs == Needs(("json",), sys.executable, "tasks")
+
+
+def test_options_choose_services_and_their_ports() -> None:
+    loaded = load_target(TASKS, {"broker": "rabbitmq", "count": "5", "promises": "[]"})
+    file = loaded.file
+    assert [each.name for each in file.services] == ["rabbit", "database"]
+    assert file.ports == ("rabbit",)
+    assert file.workers and (file.workers.count, file.workers.program.after) == (5, ("rabbit",))
+    assert "rabbitmq.app" in file.workers.program.command
+    assert file.promises == Promises()
+
+
+def test_options_that_were_given_are_kept_with_the_file() -> None:
+    plain, given = load_target(TASKS), load_target(TASKS, {"count": "5", "app": 'a "b"'})
+    assert given.content.startswith(plain.content)
+    assert given.content.endswith(b'\n# --option "count=5"\n# --option "app=a \\"b\\""')
+    assert given.sha256 != plain.sha256 == load_target(TASKS, {}).sha256
+    assert given.options == {"count": "5", "app": 'a "b"'}
+    assert parse_document(given.content, "a").data == parse_document(plain.content, "a").data
+
+
+def test_wrong_options_are_said_all_at_once_with_those_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        "name: a\noptions: {app: {description: Your app}, b: {choices: [1, x]}}\n"
+        'processes: [{name: a, comand: "{option.app}"}]\n'
+    )
+    with pytest.raises(ScenarioError) as caught:
+        load_target(path, {"ap": "1", "b": "2"})
+    assert [str(each).replace(str(path), "a.yaml") for each in caught.value.problems] == [
+        "--option ap=1: a.yaml has no option 'ap' (did you mean 'app'?)",
+        "--option b=2: '2' is not one of its choices (write one of: 1, x)",
+        "a.yaml:2:11: options.app: the option 'app' must be given: Your app (add --option app=VALUE)",
+        "a.yaml:3:23: processes[0].comand: unknown key 'comand' (did you mean 'command'?)",
+    ]
+    with pytest.raises(ScenarioError, match=r"has no option 'a' \(remove it\)"):
+        load_target(FILES / "valid" / "least.yaml", {"a": "1"})
+
+
+def test_validate_takes_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["validate", str(TASKS), "--option", "broker=rabbitmq"]) == 0
+    assert run_command(["validate", str(TASKS), "--option", "broker=kafka", "--json"]) == 2
+    assert "--option broker=kafka" in capsys.readouterr().out
+    assert run_command(["validate", str(ROOT / "scenarios" / "72h.yaml"), "--option", "broker=kafka"]) == 2
+    assert "--option applies to target files, and this is a scenario (remove it)" in capsys.readouterr().err

@@ -65,10 +65,10 @@ class Proxy:
         self._do(lambda: setattr(self, "delay_s", delay_s))
 
     def heal(self) -> None:
-        """Forward as ever; what is on its way arrives first."""
+        """It is cut no more; what is on its way arrives first."""
 
         def act() -> None:
-            self.refuses, self.drops, self.delay_s = False, False, 0.0
+            self.refuses = self.drops = False
             self._look()
 
         self._do(act)

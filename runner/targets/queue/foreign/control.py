@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from soak.kit import WORKER
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.processes.background import Background
 from soak.runner.targets.processes.ending import ask_to_stop, kill, kill_tree, send_all, wait_for_end
@@ -23,7 +24,7 @@ from soak.runner.targets.processes.supervising import Policy, When
 from soak.schemas.braces import filled_known, names_in
 from soak.schemas.stream.events import Kind, worker_name
 from soak.schemas.target.load import LoadedTarget
-from soak.schemas.target.model import Kill, Probe, Process, Program, TargetFile
+from soak.schemas.target.model import Kill, Probe, Process, Program, Stop, TargetFile, Workers
 from soak.schemas.target.own_ports import OWN
 from soak.schemas.target.templates import PORT, texts_of
 
@@ -31,6 +32,10 @@ _FOREVER = 1_000_000_000
 _NO_ROUNDS_S = 86_400.0
 _START_WITHIN_S = 60.0
 _TRIES = 3
+
+
+_NOBODY = Workers(Program("", "", ".", {}, (), None, Stop()), restarts=False)
+"""Of a system that starts its workers itself."""
 
 
 def with_workers(loaded: LoadedTarget, count: int) -> LoadedTarget:
@@ -58,7 +63,7 @@ def _named(program: Program, name: str) -> Program:
         name=name,
         command=_text(program.command, name) or "",
         directory=_text(program.directory, name) or "",
-        environment=filled_known(program.environment, _of(name)),
+        environment={WORKER: name, **filled_known(program.environment, _of(name))},
         ready=_probe(program.ready, name),
         stop=replace(program.stop, command=_text(program.stop.command, name)),
     )
@@ -84,9 +89,8 @@ class Control:
     """
 
     def __init__(self, prepared: Prepared, background: Background, restart_s: float) -> None:
-        assert prepared.file.workers
         self._launcher = prepared.launcher
-        self._workers = prepared.file.workers
+        self._workers = prepared.file.workers or _NOBODY
         self.services = Service(prepared, background, _policy(restart_s, restarts=self._workers.restarts))
         self.services.numbers = {each.name: number for number, each in enumerate(prepared.file.processes)}
         self.listeners = self.services.listeners
@@ -98,6 +102,8 @@ class Control:
         """Workers that were asked to stop, and when, in monotonic seconds."""
         self._paused: dict[str, set[ProcessId]] = {}
         self._blamed: dict[str, int] = {}
+        self.slowed: dict[str, list[tuple[float, int]]] = {}
+        """By worker: how many times as long what it begins now is to take, and the cause of that."""
 
     # The course of the run.
 

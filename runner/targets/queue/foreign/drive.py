@@ -12,6 +12,7 @@ from soak.runner.console import remark
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.losses import put_losses
 from soak.runner.targets.offspring import offspring_ended
+from soak.runner.targets.processes.actions import Actions
 from soak.runner.targets.processes.background import Background
 from soak.runner.targets.processes.faketime.of_run import RunClock
 from soak.runner.targets.processes.ports import free_ports
@@ -19,14 +20,17 @@ from soak.runner.targets.processes.prepared import Prepared, prepare
 from soak.runner.targets.queue.foreign.account import Account
 from soak.runner.targets.queue.foreign.census import Census
 from soak.runner.targets.queue.foreign.control import Control, with_workers
+from soak.runner.targets.queue.foreign.faults import faults_of, fit_to_be_struck
 from soak.runner.targets.queue.foreign.informed import informed
 from soak.runner.targets.queue.foreign.intake import make_intake
 from soak.runner.targets.queue.foreign.kit_folder import write_kit
 from soak.runner.targets.queue.foreign.ledger import Ledger
 from soak.runner.targets.queue.foreign.memory import BROKER, BrokerMemory
 from soak.runner.targets.queue.foreign.offers import Offers
+from soak.runner.targets.queue.foreign.proxies import Proxies, wanted_proxies
 from soak.runner.targets.queue.foreign.server import Server
 from soak.runner.targets.queue.foreign.settings import CONFIG, settings_of, worker_count, write_settings
+from soak.runner.targets.queue.foreign.strikes import Struck
 from soak.runner.targets.queue.names import Workers
 from soak.runner.targets.queue.system_adapter.sampler import Sampler
 from soak.runner.targets.resources import Resources
@@ -37,8 +41,8 @@ from soak.schemas.stream.events import CENSUS
 from soak.schemas.stream.identity import LEAST_LAG_REAL_S
 from soak.schemas.systems.queue.settings import queue_of
 from soak.schemas.target.load import LoadedTarget
-from soak.schemas.target.model import Promises
-from soak.schemas.target.templates import PORT, fill
+from soak.schemas.target.model import Promises, TargetFile
+from soak.schemas.target.templates import PORT, PROXY, fill
 from soak.simulation.plan import Plan
 
 SYSTEM = "system"
@@ -85,6 +89,7 @@ class Drive:
             closing(Server(self._selector, unix=sockets / "soak", tcp=tcp, token=secrets.token_hex(16)))
         )
         self._clock = enter(closing(RunClock(file, self._system, self._selector)))
+        self._proxies = enter(closing(Proxies(self._background)))
         prepared = self._prepared()
         self._account = Account(context, prepared.file.promises or Promises(), LEAST_LAG_REAL_S * way.speed)
         restart_s = queue_of(plan.scenario).worker_restart_s / way.speed
@@ -105,7 +110,21 @@ class Drive:
         self._resources = Resources(context, self._control.pids, way.directory, self._control.service_pids)
         brokers = [each.name for each in file.services if each.role == BROKER]
         self._memory = BrokerMemory(context, brokers, self._control.service_pids)
+        self._faults = faults_of(self._struck(prepared))
         self._stack.callback(context.close)
+        # What a fault took away is back before the teardown.
+        self._stack.callback(self._restore)
+
+    def _struck(self, prepared: Prepared) -> Struck:
+        """What faults work on."""
+        launcher = prepared.launcher
+        actions = self._stack.enter_context(closing(Actions(self._background, launcher.environment, launcher.here)))
+        clock = self._clock.clock
+        return Struck(self._context, prepared.file, self._control, actions, self._proxies.running, clock)
+
+    def _restore(self) -> None:
+        self._faults.undo()
+        self._control.services.wait_until_back()
 
     def _prepared(self) -> Prepared:
         """The target file, with everything that it starts told where soak is and what it is to do."""
@@ -124,9 +143,14 @@ class Drive:
             "config": str(config),
             "kit": str(kit),
             "workers": str(count),
-            **{f"proxy.{each.name}": fill(each.to, _texts(ports)) for each in file.proxies},
+            **{f"{PROXY}{name}": port for name, port in self._start_proxies(file, ports).items()},
         }
-        return prepare(with_workers(informed(way.file, variables, str(kit)), count), directory, values, ports)
+        struck = fit_to_be_struck(way.file, plan.scenario.faults)
+        return prepare(with_workers(informed(struck, variables, str(kit)), count), directory, values, ports)
+
+    def _start_proxies(self, file: TargetFile, ports: Mapping[str, int]) -> dict[str, str]:
+        addresses = {each.name: fill(each.to, _texts(ports)) for each in file.proxies}
+        return self._proxies.start(addresses, wanted_proxies(self._plan.scenario.faults, file))
 
     def __enter__(self) -> "Drive":
         return self
@@ -152,6 +176,7 @@ class Drive:
         self._resources.start()
         self._memory.start(self._resources.interval_s)
         self._offers.start()
+        self._faults.start()
         self._look()
         try:
             over = False
@@ -164,6 +189,7 @@ class Drive:
             yield context.journal.take(context.now())
             raise
         yield self._last_block()
+        self._restore()
         self._control.stop()
 
     def _look(self) -> None:
@@ -184,7 +210,8 @@ class Drive:
 
     def _is_open(self) -> bool:
         """Whether something of the run is still to come."""
-        return bool(self._account.open or self._account.running) or not self._offers.over
+        faults = any(self._faults.under_way) or self._control.services.is_down
+        return bool(self._account.open or self._account.running) or not self._offers.over or faults
 
     def _snapshot(self) -> Snapshot:
         return self._account.snapshot()

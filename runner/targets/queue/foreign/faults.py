@@ -47,6 +47,9 @@ _STRIKES: Mapping[str, Callable[[Fault, Window, Struck], Strike]] = {
     QueueFault.NETWORK_DELAY: NetworkDelay,
     QueueFault.DISK_FULL: DiskFull,
     QueueFault.CLOCK_JUMP: ClockJump,
+    QueueFault.DB_OUTAGE: ServiceHangs,
+    QueueFault.DISPATCHER_CRASH: ServiceEnds,
+    QueueFault.WATCHDOG_CRASH: ServiceEnds,
 }
 
 
@@ -64,18 +67,6 @@ def faults_of(struck: Struck) -> Faults:
     faults = Faults(struck.context, lambda fault, window: strike_of(fault, window, struck))
     struck.control.listeners.append(faults.saw)
     return faults
-
-
-def struck_proxies(faults: Iterable[Fault], loaded: LoadedTarget) -> set[str]:
-    """The proxies that faults need in between."""
-    file, names = loaded.file, set[str]()
-    for fault in faults:
-        if fault.type in {QueueFault.NETWORK_CUT, QueueFault.NETWORK_DELAY}:
-            names.add(fault.dependency)
-        elif fault.type == QueueFault.CONNECTIONS_KILL:
-            of = [each for each in file.services if fault.dependency in {each.name, each.role}]
-            names |= {fault.dependency, *(name for each in of for name in (each.name, each.role) if name)}
-    return names & {each.name for each in file.proxies}
 
 
 def fit_to_be_struck(loaded: LoadedTarget, faults: Iterable[Fault]) -> LoadedTarget:

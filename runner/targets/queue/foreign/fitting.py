@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from soak.runner.targets.queue.foreign.proxies import names_of
 from soak.schemas.errors import Problem, ScenarioError, quoted
 from soak.schemas.language.load import Loaded
 from soak.schemas.language.reduction import without_faults
 from soak.schemas.language.shape import nearest
 from soak.schemas.systems.queue.faults import QueueFault
+from soak.schemas.systems.queue.services import DATABASE
 from soak.schemas.target.model import Promise, TargetFile
 
 Fault: TypeAlias = Mapping[str, Any]
@@ -24,8 +26,8 @@ _OF_WORKERS = frozenset(
         QueueFault.SLOW_WORKER,
         QueueFault.WORKER_RESTART,
         QueueFault.ROLLING_RESTART,
-        "worker_kill",
-        "worker_term",
+        QueueFault.WORKER_KILL,
+        QueueFault.WORKER_TERM,
     }
 )
 _INSIDE: Mapping[str, str] = {
@@ -34,11 +36,9 @@ _INSIDE: Mapping[str, str] = {
     QueueFault.DISK_FULL: "",
     QueueFault.DISPATCHER_CRASH: "dispatcher",
     QueueFault.WATCHDOG_CRASH: "watchdog",
-    "database_failover": "database",
+    QueueFault.DATABASE_FAILOVER: DATABASE,
 }
 """Faults of what a system has inside, and the role of the service that they are of."""
-
-_CLOCK = "clock_jump"
 
 
 def fitted(loaded: Loaded, file: TargetFile) -> tuple[Loaded, dict[str, str]]:
@@ -63,13 +63,17 @@ def _why(fault: Fault, file: TargetFile) -> str | None:
     promise = _PROMISED.get(kind)
     if promise and (file.promises is None or promise not in file.promises):
         return f"nobody promises {promise.value}"
+    if kind in file.faults:
+        return None
     if kind in _OF_WORKERS and not file.workers:
         return "the target file starts no workers"
-    if kind == _CLOCK and file.faketime is None:
+    if kind == QueueFault.CLOCK_JUMP and file.faketime is None:
         return "the target file has no clock that could jump (clock: {faketime: …})"
     for key, known in _named(file).items():
         if key in fault and fault[key] not in known:
             return f"the target file has no {key} {quoted(str(fault[key]))}"
+    if kind == QueueFault.CONNECTIONS_KILL and not names_of(str(fault["service"]), file) & {*_named(file)["proxy"]}:
+        return f"the target file has no proxy in front of {quoted(str(fault['service']))} (proxies:, or faults: {kind})"
     return _why_not_inside(kind, file) if kind in _INSIDE and "service" not in fault else None
 
 

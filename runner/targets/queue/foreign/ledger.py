@@ -1,6 +1,6 @@
 """The execution ledger: each attempt that a body reports, with its planned fate."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from soak.runner.targets.context import RunContext
@@ -31,6 +31,10 @@ class Strikes(Protocol):
     @property
     def blamed(self) -> Mapping[str, int]:
         """By worker that a fault was to end: the cause, until it is started again."""
+
+    @property
+    def slowed(self) -> Mapping[str, Sequence[tuple[float, int]]]:
+        """By worker: how many times as long what it begins now is to take, and the cause of that."""
 
     def worker_of(self, pid: int) -> str | None:
         """The worker that a process belongs to; None for a process of no worker that we know."""
@@ -93,6 +97,9 @@ class Ledger:
         if self._action(attempt) is Action.SLOW:
             self._inject(attempt)
             service_s *= self._queue.fleet.strikes[self._plan.fault_of(attempt.cause).name].factor
+        for factor, slowed in self._strikes.slowed.get(attempt.worker, ()):
+            service_s *= factor
+            self._context.note(self._context.now(), Kind.FAULT_SEEN, cause=slowed)
         limited_s, cause = self._limited(attempt.number, service_s, attempt.cause)
         if limited_s < service_s and not attempt.cause:
             attempt.cause = cause

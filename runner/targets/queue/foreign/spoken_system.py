@@ -6,6 +6,7 @@ from itertools import count
 from typing import TypeVar
 
 from soak.contract import Accepted, BusyError, Change, Refused, Snapshot, SystemSettings
+from soak.runner.console import remark
 from soak.runner.targets.queue.foreign import messages
 from soak.runner.targets.queue.foreign.messages import Changes, Counted, Processes, Ready, Stopped, Submitted
 from soak.runner.targets.queue.foreign.spoken_child import SpokenChild, Start
@@ -28,6 +29,7 @@ class SpokenSystem:
         self._n = count(1)
         self._heard: list[messages.FromSubmitter] = []
         self._why = ""
+        self._prints = False
         self._child = SpokenChild(how(settings), self._selector, self._hear, self._over, lambda *_: None)
         try:
             ready = self._wait(Ready, 0)
@@ -103,10 +105,14 @@ class SpokenSystem:
         try:
             self._heard.append(messages.of_submitter(line))
         except messages.WrongMessageError as error:
-            self._why = f"said what is not an answer: {error}"
+            if line.lstrip().startswith(b"{"):
+                self._why = self._why or f"said what is not an answer: {error}"
+            elif not self._prints:
+                self._prints = True
+                remark(f"the process of submit printed what is passed over: {error}")
 
     def _over(self, why: str) -> None:
-        self._why = why
+        self._why = self._why or why
 
 
 def _given(answer: _T | None, what: str, why: str) -> _T:

@@ -1,7 +1,7 @@
 """What faults work on, and those that strike workers of a task system at a time, or that the target file brings about."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from soak.runner.targets.context import RunContext
@@ -30,7 +30,7 @@ class Clock(Protocol):
         """Set it forward, at once, by so much of its own time."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Struck:
     """What faults work on. clock: that of the programs, None where they have ours. proxies: by name, those in between."""
 
@@ -40,8 +40,6 @@ class Struck:
     actions: Actions
     proxies: Mapping[str, Proxy]
     clock: Clock | None = None
-    slowed: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
-    """By worker: how many times as long what it begins now takes, and the cause of that."""
 
     @property
     def queue(self) -> Queue:
@@ -165,7 +163,7 @@ class WorkersSlow(OfWorkers):
 
     def strike(self, name: str) -> bool:
         """See `OfWorkers`."""
-        self.on.slowed.setdefault(name, []).append((self.planned.factor, self.cause))
+        self.on.control.slowed.setdefault(name, []).append((self.planned.factor, self.cause))
         return True
 
     def shows(self) -> bool:
@@ -175,7 +173,7 @@ class WorkersSlow(OfWorkers):
     def end(self) -> None:
         """See `Strike`."""
         for name in self.names:
-            self.on.slowed[name].remove((self.planned.factor, self.cause))
+            self.on.control.slowed[name].remove((self.planned.factor, self.cause))
 
 
 class ByAction(OfTasks):

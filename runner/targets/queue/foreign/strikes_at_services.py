@@ -2,21 +2,31 @@
 
 import resource
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
+from pathlib import Path
 
 from soak.runner.console import remark
 from soak.runner.targets.processes.ending import send_all
 from soak.runner.targets.processes.identity import ProcessId, tree
 from soak.runner.targets.processes.proxy import Proxy
+from soak.runner.targets.queue.foreign.proxies import names_of
 from soak.runner.targets.queue.foreign.strikes import OfTasks, Struck
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.windows import Window
 from soak.schemas.systems.queue.faults import QueueFault
+from soak.schemas.systems.queue.services import DATABASE
 from soak.schemas.target.model import Program
 
 _TRIES = 3
 """How often a service is started again that does not come up."""
+
+_ROLES: Mapping[str, str] = {
+    QueueFault.DB_OUTAGE: DATABASE,
+    QueueFault.DISPATCHER_CRASH: "dispatcher",
+    QueueFault.WATCHDOG_CRASH: "watchdog",
+}
+"""The role of the service that a fault strikes which names none."""
 
 SURVIVES = "env --ignore-signal=XFSZ"
 """In front of a command: a file that may not grow is an error for it, and not its end (GNU coreutils 8.31)."""
@@ -28,7 +38,8 @@ class OfService(OfTasks):
     def __init__(self, fault: Fault, window: Window, struck: Struck) -> None:
         super().__init__(fault, window, struck)
         services = struck.control.services
-        found = services.named(self.at.service) if self.at.service else services.program(fault.type)
+        name = self.at.service or _ROLES.get(fault.type, "")
+        found = services.program(fault.type) or services.named(name)
         assert found is not None, "what names no service of the file is left out"
         self.program: Program = found
 
@@ -116,7 +127,10 @@ class ServiceHangs(OfService):
 
 
 class DiskFull(OfService):
-    """No file of a service can grow: its disk is full. A limit of processes (RLIMIT_FSIZE) needs no rights and no disk of its own."""
+    """No file of a service can grow, as if its disk were full.
+
+    A limit of processes (RLIMIT_FSIZE) needs no rights and no disk of its own.
+    """
 
     def __init__(self, fault: Fault, window: Window, struck: Struck) -> None:
         super().__init__(fault, window, struck)
@@ -161,10 +175,10 @@ def _limited(pid: int, soft: int) -> Iterator[tuple[int, int]]:
 def _survives(pid: int) -> bool:
     """Whether a process ignores SIGXFSZ, or handles it."""
     try:
-        with open(f"/proc/{pid}/status", encoding="utf-8") as status:
-            masks = [int(line.split()[1], 16) for line in status if line.startswith(("SigIgn:", "SigCgt:"))]
-    except (OSError, ValueError):
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return True
+    masks = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith(("SigIgn:", "SigCgt:"))]
     return any(mask >> (signal.SIGXFSZ - 1) & 1 for mask in masks)
 
 
@@ -182,10 +196,6 @@ class OfNetwork(OfTasks):
         """See `Strike`."""
         return self.proxy.struck > self._before
 
-    def end(self) -> None:
-        """See `Strike`."""
-        self.proxy.heal()
-
 
 class NetworkCut(OfNetwork):
     """Nothing gets through."""
@@ -195,6 +205,10 @@ class NetworkCut(OfNetwork):
         self._before = self.proxy.struck
         self.proxy.cut(drops=self.at.drops)
         return True
+
+    def end(self) -> None:
+        """See `Strike`."""
+        self.proxy.heal()
 
 
 class NetworkDelay(OfNetwork):
@@ -206,6 +220,10 @@ class NetworkDelay(OfNetwork):
         self.proxy.slow_down(self.on.context.clock.real(self.at.by_s))
         return True
 
+    def end(self) -> None:
+        """See `Strike`."""
+        self.proxy.slow_down(0.0)
+
 
 class ConnectionsEnd(OfNetwork):
     """The connections that there are, are closed."""
@@ -213,24 +231,13 @@ class ConnectionsEnd(OfNetwork):
     @property
     def proxy(self) -> Proxy:
         """The proxy in front of the service."""
-        found = proxy_of(self.at.service, self.on)
-        assert found is not None, "what has no proxy is left out"
-        return found
+        names = names_of(self.at.service, self.on.file)
+        return next(proxy for name, proxy in self.on.proxies.items() if name in names)
 
     def begin(self) -> bool:
         """See `Strike`: while there is none, it waits for one."""
         self._before = self.proxy.struck
         return bool(self.proxy.close_connections())
-
-    def end(self) -> None:
-        """See `Strike`: new ones are accepted all the time."""
-
-
-def proxy_of(service: str, struck: Struck) -> Proxy | None:
-    """The proxy in front of a service: that of its name or of its role."""
-    program = struck.control.services.named(service)
-    names = (service, *((program.name, program.role) if program else ()))
-    return next((struck.proxies[name] for name in names if name in struck.proxies), None)
 
 
 class ClockJump(OfTasks):

@@ -107,13 +107,23 @@ def test_what_a_program_has_no_function_for(tmp_path: Path) -> None:
     [
         (KIT + "kit.serve(submit=submit)", "gives no account of its changes"),
         ('print(\'{"op": "ready", "version": 7, "account": true}\', flush=True)\ninput()', "it speaks version 7"),
-        ("print('hello')", "said what is not an answer: 'hello' is not a message of the protocol"),
+        ("print('{}')", "said what is not an answer: '{}' is not a message of the protocol"),
         ("raise SystemExit('no')", "exited with 1: no"),
     ],
 )
 def test_one_that_is_not_a_whole_system(tmp_path: Path, program: str, words: str) -> None:
     with pytest.raises(SpokenError, match=words):
         start(tmp_path, program)
+
+
+def test_what_it_prints_beside_answers_is_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    system = start(tmp_path, "print('hello')\nprint('again', flush=True)\n" + WHOLE)
+    try:
+        assert system.snapshot() == Snapshot(done=3)
+    finally:
+        system.close()
+    words = "the process of submit printed what is passed over: 'hello' is not a message of the protocol"
+    assert capsys.readouterr().err == f"{words} (send one JSON object in each line)\n"
 
 
 # Bodies.

@@ -32,8 +32,11 @@ async def work(context, payload):
 
 
 class Workers(own()):
-    """What `arq app.Workers` runs."""
+    """What `arq soak_arq.Workers` runs."""
 
-    functions = (*getattr(own(), "functions", ()), func(work, name="soak", timeout=float(os.environ["JOB_TIMEOUT"])))
+    functions = (
+        *getattr(own(), "functions", ()),
+        func(work, name="soak", timeout=float(os.environ["JOB_TIMEOUT"]), max_tries=SETTINGS["max_attempts"]),
+    )
     redis_settings = RedisSettings.from_dsn(os.environ["REDIS_URL"])
     max_jobs = SETTINGS["concurrency"]
