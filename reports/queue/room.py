@@ -8,6 +8,7 @@ from soak.reports.aftermath import Aftermath
 from soak.reports.data import RunData
 from soak.reports.plots.canvas import GREEN, ORANGE, PURPLE
 from soak.reports.plots.panels import Line, Over, Panel
+from soak.reports.queue.plots import SYSTEM, system
 from soak.reports.room import Grown, Room
 from soak.reports.summary import render_template
 from soak.schemas.systems.queue.indicators import WORKERS_ALIVE
@@ -53,6 +54,7 @@ def _ids(directory: Path) -> Mapping[str, str]:
 _ALIVE = Line("mean workers up", GREEN, (WORKERS_ALIVE,), Over.MEAN, optional=True)
 
 ROOM = Room(
+    plots={SYSTEM: system},
     panels=(
         Panel("Queue depth (PENDING)", "tasks, peak", (_DEPTH,), height=2),
         Panel("Busy workers", "workers, mean", (_ALIVE, _BUSY), unknown="not reported by the system"),

@@ -131,6 +131,8 @@ class Lifecycle:
 
     def _transitions(self, block: Block, rows: Rows, label: Ints | None, facts: Facts) -> None:
         illegal = rows.changes & ~_LEGAL[rows.before, rows.after]
+        if illegal.any():
+            illegal &= ~self.tracker.excused(rows)
         note_illegal(facts, block, rows, illegal, label)
         facts.series["illegal_transitions"] = rows.samples(rows.changes, illegal, label)
         moved = TRANSITIONS[rows.kind]

@@ -139,6 +139,10 @@ class Tracker:
         """What was offered of the plan so far, second enqueues left out."""
         return lifecycle.offered
 
+    def excused(self, rows: Rows) -> Bools:
+        """Which changes of state outside the state machine are legal all the same, by what else is known."""
+        return np.zeros(len(rows.t), dtype=np.bool_)
+
     def after(self, block: Block, lifecycle: "Lifecycle", facts: Facts) -> None:
         """A block has been observed, and the states of tasks are those after it: add to the facts what follows from them."""
 

@@ -3,6 +3,7 @@
 import importlib
 import math
 import sys
+from collections.abc import Collection
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TypeAlias, TypeGuard
@@ -10,6 +11,7 @@ from typing import TypeAlias, TypeGuard
 from soak.contract import QUEUE_METHODS, SYSTEM_METHODS, Queue, System
 from soak.schemas.errors import UsageError, quoted, shortened
 from soak.schemas.language.shape import did_you_mean
+from soak.schemas.target.model import Promise
 
 GROUP = "soak.targets"
 """The entry point group for attached classes."""
@@ -52,6 +54,24 @@ def declared_redelivery(name: str, kind: Attached) -> float | None:
             f"{name}: redelivery_s is {shortened(repr(declared))} (write a number of seconds, such as 30.0)"
         )
     return float(declared)
+
+
+def declared_promises(name: str, kind: Attached) -> tuple[str, ...] | None:
+    """What a class promises, in words of `Promise`, in alphabetical order; None if it declares nothing, and promises everything.
+
+    Raises UsageError for anything but a collection of such words.
+    """
+    declared = getattr(kind, "promises", None)
+    if declared is None:
+        return None
+    known = {each.value for each in Promise}
+    if isinstance(declared, str) or not isinstance(declared, Collection):
+        what = f"{name}: promises is {shortened(repr(declared))}"
+        raise UsageError(f'{what} (write a tuple of words, such as ("at_least_once", "retries"))')
+    for word in declared:
+        if word not in known:
+            raise UsageError(f"{name}: promises has {shortened(repr(word))} ({did_you_mean(str(word), sorted(known))})")
+    return tuple(sorted({str(word) for word in declared}))
 
 
 def _import(reference: str, prefix: str = "") -> Attached:

@@ -237,6 +237,8 @@ class Queue(Protocol):
     `soak target check` then do so. `redelivery_s = 600.0` in the class declares the maximum real seconds until the work of a
     dead worker can be claimed again; by default it is derived from the lease. `takes = ("priority", "retry", "queues",
     "rate_limit")` declares what of `settings.kinds`, `queues` and `rates` it heeds; scenarios that ask for more are refused.
+    `promises = ("at_least_once", "retries", …)` declares what it promises, in the words of target files: nothing else is then
+    demanded, and checks of the rest are skipped; by default it promises everything.
     `acks_early = True` declares that it can forget a task when it is claimed (`ack_early`): then `snapshot` does not count what
     a dead worker held, and `recover` finds nothing.
     """
@@ -297,6 +299,8 @@ class System(Protocol):
     - `restart(name: str) -> None`: restart a killed process; without it the system must do so itself.
     - `files() -> list[Path]`: the files of its database, for `db_size`.
 
+    `promises = ("at_least_once", "retries", …)` in the class declares what it promises, in the words of target files: nothing
+    else is then demanded, and checks of the rest are skipped; by default it promises everything.
     `redelivery_s = 600.0` in the class declares the maximum real seconds until the work of a dead worker is started again; by
     default it is derived from the lease. `takes` declares what of kinds of work it heeds, as in `Queue`; also "hard_tokens".
     `acks_early = True` declares that it can acknowledge a task when it is handed out (`ack_early`): then nobody has the task

@@ -69,7 +69,7 @@ class Redelivery:
         if len(executions):
             self._last_s = float(block.t[executions[-1]])
         self.restarted = []
-        is_death, exited = self._is_death(), block.kind == Kind.PROCESS_EXITED
+        is_death, exited = self.is_death(), block.kind == Kind.PROCESS_EXITED
         if not is_death.any() and not exited.any():
             return Samples(np.empty(0), np.empty(0), label=table.labels_at(block, np.empty(0, dtype=np.int64)))
         death = self._died(block, is_death)
@@ -88,11 +88,11 @@ class Redelivery:
         return Samples(block.t[places], quantise(np.array(took)), label=table.labels_at(block, places))
 
     def _died(self, block: Block, is_death: Bools) -> Bools:
-        """Which events are deaths of executions after which the task has to be started again; see `_is_death`."""
+        """Which events are deaths of executions after which the task has to be started again; see `is_death`."""
         ended: Bools = (block.kind == Kind.EXECUTION_ENDED) & is_death[block.cause]
         return ended
 
-    def _is_death(self) -> Bools:
+    def is_death(self) -> Bools:
         """By cause: whether an execution that ends with it ended because its process did."""
         crashes = (cause.fault in self._deadly or cause.error in DIED for cause in self._vocabulary.causes)
         return np.fromiter(crashes, dtype=np.bool_)

@@ -1,19 +1,21 @@
 """What is particular to a queue: leases, backoffs, budgets, the execution ledger and redelivery."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from soak.runner.judge.groups import carried
 from soak.runner.judge.lifecycle import Lifecycle
 from soak.runner.judge.queue.accepted import not_yet
-from soak.runner.judge.queue.attempts import FAILURES, failures, is_death, only_failures_count
+from soak.runner.judge.queue.attempts import DIED, FAILURES, REDELIVERED, failures, is_death, only_failures_count
 from soak.runner.judge.queue.blame import EXPIRED, Blame
 from soak.runner.judge.queue.by_kind import ByKind
 from soak.runner.judge.queue.census import Census
 from soak.runner.judge.queue.deliveries import redelivery_of
 from soak.runner.judge.queue.duplicates import Duplicates
+from soak.runner.judge.queue.early_done import EarlyDone
 from soak.runner.judge.queue.further import Further
+from soak.runner.judge.queue.kept import Kept
 from soak.runner.judge.queue.ledger import duplicate_executions
 from soak.runner.judge.queue.pace import Pace
 from soak.runner.judge.queue.redelivery import Stranded
@@ -22,6 +24,7 @@ from soak.runner.judge.rows import Rows
 from soak.runner.judge.samples import Facts, Samples
 from soak.runner.judge.task_violations import note_early, note_failed, note_rows
 from soak.runner.judge.violations import law, note
+from soak.schemas.evidence.verdict import Section
 from soak.schemas.language.faults import FaultSpec
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.slis import AT_THE_END, Sli
@@ -29,6 +32,7 @@ from soak.schemas.stream.block import Block, Bools, Floats, Ints
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import Identity
+from soak.schemas.stream.states import TaskState
 from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
 from soak.schemas.systems.queue.faults import QueueFault
 from soak.schemas.systems.queue.indicators import (
@@ -39,6 +43,7 @@ from soak.schemas.systems.queue.indicators import (
     UNSTARTED,
 )
 from soak.schemas.systems.queue.settings import Queue, queue_of
+from soak.schemas.target.model import Promise
 
 _UNBLOCKED = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_CANCELLED)
 _CLOSING = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED)
@@ -73,15 +78,25 @@ class QueueTracker(Tracker):
         self._pace = None if level is None else Pace(identity)
         self.counts_some = self._census is not None
         self._counts_unstarted = self.counts_some or not UNSTARTED.isdisjoint(scenario.slis)
+        self._unfailed = {"", EXPIRED} | (DIED | {REDELIVERED} if level is not None else set())
+        """Errors after which a task is started again although no attempt has failed."""
         self._further = Further(scenario, vocabulary, identity)
         begun = ("begun",) if self._counts_unstarted else ()
-        self.columns = (*self.columns, *self._further.columns, *begun)
-        self._promised = identity is not None and identity.promises is not None
+        promises = identity.promises if identity else None
+        # Who promises no leases starts a task again without the end of one.
+        self._excuses = promises is not None and Promise.LEASES not in promises
+        died = ("died",) if self._excuses else ()
+        self.columns = (*self.columns, *self._further.columns, *begun, *died)
+        reports = identity is not None and identity.clock == "real" and level not in _INFERRED
+        self._early_done = EarlyDone(identity.speed) if identity and reports else None
+        self._promised = promises is not None
         self._only_failures_count = only_failures_count(identity)
         if self._only_failures_count:
             self.columns = (*self.columns, FAILURES)
         self._blame = Blame(scenario, vocabulary)
-        told_apart = not scenario.slis.keys().isdisjoint(DUPLICATES_BY_CAUSE)
+        self._table: Section | None = None
+        self._kept = None if identity is None or promises is None else Kept(identity)
+        told_apart = self._kept is not None or not scenario.slis.keys().isdisjoint(DUPLICATES_BY_CAUSE)
         self._duplicates = Duplicates(inferred=level in _INFERRED, told_apart=told_apart)
         self.ledger_mismatches = 0
         """Tasks recorded DONE although the attempt failed according to the ledger."""
@@ -91,7 +106,7 @@ class QueueTracker(Tracker):
         specs, causes = self._specs(), self._vocabulary.causes
         return np.array(
             [
-                spec.transient if spec else cause.error not in {"", EXPIRED}
+                spec.transient if spec else cause.error not in self._unfailed
                 for spec, cause in zip(specs, causes, strict=True)
             ]
         )
@@ -114,6 +129,10 @@ class QueueTracker(Tracker):
             self._begun(tasks, facts)
         if self._census:
             self._census.observe(block)
+        if self._excuses:
+            tasks.rows.keep(died=self._died(tasks.rows)[1])
+        if self._early_done:
+            self._early_done.observe(block, facts)
         if self._pace:
             self._pace.observe(block)
         _contentions(block, tasks, facts)
@@ -121,6 +140,8 @@ class QueueTracker(Tracker):
         self._further.observe(block, tasks, facts, self._redelivery)
         failed_at = self._results(block, tasks, facts)
         self._backoffs(block, tasks, failed_at, facts)
+        if self._kept:
+            self._kept.observe(tasks.rows, tasks.transient, facts)
 
     def _results(self, block: Block, tasks: Tasks, facts: Facts) -> Floats:
         """Returns, for each row, when the body of its attempt failed; the time of the row itself where it did not."""
@@ -197,11 +218,31 @@ class QueueTracker(Tracker):
         for series in UNSTARTED:
             facts.series[series] = rows.samples(rows.kind == Kind.TASK_ENQUEUED, np.zeros(len(rows.t)), tasks.label)
 
+    def excused(self, rows: Rows) -> Bools:
+        """See `Tracker`: a task is given out again after its execution has died, by the ledger."""
+        again = (rows.kind == Kind.TASK_DISPATCHED) & (rows.before == TaskState.IN_PROGRESS)
+        excused: Bools = again & (self._died(rows)[0] > 0)
+        return excused if self._excuses else np.zeros(len(rows.t), dtype=np.bool_)
+
+    def _died(self, rows: Rows) -> tuple[Floats, Floats]:
+        """For each row, whether the last execution of its task had died: before it, and after it."""
+        if not self._excuses:
+            return np.zeros(len(rows.t)), np.zeros(len(rows.t))
+        dead = (rows.kind == Kind.EXECUTION_ENDED) & self._redelivery.is_death()[rows.cause]
+        tells, known = dead | (rows.kind == Kind.TASK_DISPATCHED), rows.known("died")
+        values = dead.astype(np.float64)
+        before = carried(rows.groups.latest(tells, before=True), values, known)
+        return before, carried(rows.groups.latest(tells), values, known)
+
     def after(self, block: Block, lifecycle: Lifecycle, facts: Facts) -> None:
         """See `Tracker`."""
         self._further.after(lifecycle, facts)
         if self._counts_unstarted and facts.ended and block.kind[-1] in {Kind.RUN_ENDED, Kind.RUN_DECIDED}:
             self._ended(lifecycle, facts)
+        if self._kept and facts.ended:
+            again = self._redelivery.unstarted(lifecycle.table, lifecycle.until_s)[1] if self._counts_unstarted else []
+            failed = int(np.count_nonzero(lifecycle.table.states[_numbers(again)] == TaskState.PENDING))
+            self._table = self._kept.section(self.stranded(lifecycle), len(again) - failed, failed)
 
     def _ended(self, lifecycle: Lifecycle, facts: Facts) -> None:
         """Count tasks that were not started in time; of a system whose account is inferred they did not succeed."""
@@ -224,18 +265,24 @@ class QueueTracker(Tracker):
 
     def laws(self, lifecycle: Lifecycle, *, complete: bool) -> Iterator[Law]:
         """The execution ledger agrees, and work whose worker died was started again."""
-        mismatches = self.ledger_mismatches
+        early = self._early_done.count(lifecycle.until_s) if self._early_done else 0
+        said = [f"{self.ledger_mismatches} tasks DONE contrary to the ledger"] * bool(self.ledger_mismatches)
+        said += [f"{early} tasks DONE before their bodies had ended"] * bool(early)
         yield Law(
             "ledger_agreement",
             "no task is DONE by an attempt that failed according to the execution ledger",
-            float(mismatches),
-            f"{mismatches} tasks DONE contrary to the ledger" if mismatches else "",
+            float(self.ledger_mismatches + early),
+            "; ".join(said),
         )
         yield self._redelivery.law(lifecycle.table, lifecycle.until_s, complete=complete)
 
     def stranded(self, lifecycle: Lifecycle) -> Stranded:
         """Work whose worker died and which was not started again, were the run to end now."""
         return self._redelivery.stranded(lifecycle.table, lifecycle.until_s)
+
+    def sections(self) -> Sequence[Section]:
+        """See `Tracker`: what became of promises, once the run has ended."""
+        return (self._table,) if self._table else ()
 
     def lost(self, lifecycle: Lifecycle) -> int:
         """Tasks that were never started again."""

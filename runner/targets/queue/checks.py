@@ -9,6 +9,7 @@ from soak.contract import Snapshot
 from soak.runner.targets.caller import ContractError
 from soak.runner.targets.queue.settings import CommonSettings
 from soak.schemas.errors import SoakError, shortened, shown
+from soak.schemas.target.model import Promise
 
 LONG_S, SHORT_S = 60.0, 0.2
 """A lease that never ends within a check, and one that does."""
@@ -76,21 +77,24 @@ def _shown(snapshot: Snapshot) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Check(Generic[B]):
-    """One promise, its check on a harness, and the length of leases."""
+    """One promise, its check on a harness, and the length of leases. needs: what a class must promise for it to apply."""
 
     name: str
     run: Callable[[B], None]
     lease_s: float
+    needs: tuple[Promise, ...] = ()
 
 
 class Checks(list[Check[B]]):
     """Checks in the order in which they are run."""
 
-    def add(self, name: str, lease_s: float = LONG_S) -> Callable[[Callable[[B], None]], Callable[[B], None]]:
+    def add(
+        self, name: str, lease_s: float = LONG_S, *needs: Promise
+    ) -> Callable[[Callable[[B], None]], Callable[[B], None]]:
         """Make a check of a function."""
 
         def keep(run: Callable[[B], None]) -> Callable[[B], None]:
-            self.append(Check(name, run, lease_s))
+            self.append(Check(name, run, lease_s, needs))
             return run
 
         return keep

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from soak.runner.linux import refuse_elsewhere
 from soak.runner.targets.caller import PATIENCE_S, SlowError
-from soak.runner.targets.locate import Attached, owns_workers
+from soak.runner.targets.locate import Attached, declared_promises, owns_workers
 from soak.runner.targets.offspring import offspring_ended
 from soak.runner.targets.queue.checks import Check, SkippedError
 from soak.schemas.errors import SoakError, UsageError
@@ -51,6 +51,7 @@ def check_class(kind: Attached, *, patience_s: float = PATIENCE_S, only: str = "
     """
     refuse_elsewhere("checking a class")
     checks, harness = suite(kind)
+    promised = declared_promises(kind.__name__, kind)
     with (
         tempfile.TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True) as top,
         offspring_ended(kind.__name__),
@@ -64,6 +65,9 @@ def check_class(kind: Attached, *, patience_s: float = PATIENCE_S, only: str = "
 
         for check in checks:
             if only not in check.name:
+                continue
+            if lacking := [each.value for each in check.needs if promised is not None and each not in promised]:
+                yield Result(check.name, "skipped", f"not applicable: not promised: {', '.join(lacking)}")
                 continue
             try:
                 yield _run(check, harness(kind, directory, check.lease_s, patience_s))

@@ -86,3 +86,31 @@ def test_nothing_is_run_after_a_call_that_hangs() -> None:
 def test_a_class_that_cannot_be_made_is_not_checked() -> None:
     with pytest.raises(UsageError, match=r"MadeWithoutServer\(settings\) raised ConnectionError: no server"):
         list(check_class(queues.MadeWithoutServer))
+
+
+class PromisesLittle(queues.IdempotencyOff):
+    """Says that it has no idempotent keys, and nothing of leases."""
+
+    promises = ("at_least_once", "retries", "exclusive")
+
+
+def test_what_a_class_does_not_promise_is_not_checked() -> None:
+    results = {each.name: each for each in check_class(PromisesLittle, only="a key is refused")}
+    assert {(each.status, each.detail) for each in results.values()} == {
+        ("skipped", "not applicable: not promised: idempotent_keys")
+    }
+    [backoff] = check_class(PromisesLittle, only="a transient failure is retried")
+    assert (backoff.status, backoff.detail) == ("skipped", "not applicable: not promised: backoff")
+    [attempts] = check_class(PromisesLittle, only="a task is FAILED after 3 attempts")
+    assert attempts.status == "ok"
+
+
+class PromisesWrong(MemoryQueue):
+    """Has a word that is none."""
+
+    promises = ("retry",)
+
+
+def test_a_word_that_is_no_promise_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"PromisesWrong: promises has 'retry' \(did you mean 'retries'"):
+        list(check_class(PromisesWrong))

@@ -9,6 +9,7 @@ from soak.runner.targets.lanes import often_switched
 from soak.runner.targets.queue.checks import (
     BACKOFF_S,
     CLOCK_S,
+    LONG_S,
     LOOK_EVERY_S,
     MAX_ATTEMPTS,
     SHORT_S,
@@ -17,13 +18,16 @@ from soak.runner.targets.queue.checks import (
     expect,
 )
 from soak.runner.targets.queue.queue_adapter.harness import THREADS, ContractHarness
+from soak.schemas.target.model import Promise
 
 CHECKS: Checks[ContractHarness] = Checks()
 
 _TASKS_FOR_THREADS = 200
 
 
-@CHECKS.add(f"a claimed task is not given to another worker, with {THREADS} concurrent threads")
+@CHECKS.add(
+    f"a claimed task is not given to another worker, with {THREADS} concurrent threads", LONG_S, Promise.EXCLUSIVE
+)
 def _claimed_once_by_threads(harness: ContractHarness) -> None:
     if not harness.queue.thread_safe:
         raise SkippedError("the class does not declare thread_safe = True")
@@ -61,7 +65,9 @@ def _claim_all(queue: Queue, index: int, claimed: list[str], errors: list[str]) 
         claimed.append(claim.key)
 
 
-@CHECKS.add("a transient failure is retried, but not before its backoff is over")
+@CHECKS.add(
+    "a transient failure is retried, but not before its backoff is over", LONG_S, Promise.RETRIES, Promise.BACKOFF
+)
 def _backoff(harness: ContractHarness) -> None:
     claim = harness.added_and_taken("a")
     for attempt, backoff_s in enumerate(BACKOFF_S, start=1):
@@ -76,7 +82,7 @@ def _backoff(harness: ContractHarness) -> None:
         expect(f"attempt {attempt + 1}", claim, met=claim.attempt == attempt + 1)
 
 
-@CHECKS.add("a task in backoff does not block others")
+@CHECKS.add("a task in backoff does not block others", LONG_S, Promise.RETRIES, Promise.BACKOFF)
 def _no_hold_up(harness: ContractHarness) -> None:
     claim = harness.added_and_taken("a")
     harness.queue.fail(claim, "network", transient=True)
@@ -85,7 +91,7 @@ def _no_hold_up(harness: ContractHarness) -> None:
     expect("task b", f"task {key}", met=key == "b")
 
 
-@CHECKS.add(f"a task is FAILED after {MAX_ATTEMPTS} attempts, its max_attempts")
+@CHECKS.add(f"a task is FAILED after {MAX_ATTEMPTS} attempts, its max_attempts", LONG_S, Promise.RETRIES)
 def _max_attempts(harness: ContractHarness) -> None:
     claim = harness.added_and_taken("a")
     for _ in range(MAX_ATTEMPTS - 1):
@@ -96,14 +102,14 @@ def _max_attempts(harness: ContractHarness) -> None:
     harness.counts(Snapshot(failed=1))
 
 
-@CHECKS.add("a permanent failure is FAILED at once")
+@CHECKS.add("a permanent failure is FAILED at once", LONG_S, Promise.PERMANENT_ERRORS)
 def _permanent(harness: ContractHarness) -> None:
     answer = harness.queue.fail(harness.added_and_taken("a"), "invalid", transient=False)
     expect("Failed()", answer, met=isinstance(answer, Failed))
     harness.is_empty_handed("its only task is FAILED")
 
 
-@CHECKS.add("an expired lease is reported once, and its task is due at once", SHORT_S)
+@CHECKS.add("an expired lease is reported once, and its task is due at once", SHORT_S, Promise.LEASES)
 def _expiry(harness: ContractHarness) -> None:
     claim = harness.added_and_taken("a")
     found = harness.wait_for_expiry()
@@ -115,7 +121,7 @@ def _expiry(harness: ContractHarness) -> None:
     expect("an expired lease reported once", twice, met=not twice)
 
 
-@CHECKS.add("a worker that lost its lease is refused", SHORT_S)
+@CHECKS.add("a worker that lost its lease is refused", SHORT_S, Promise.LEASES)
 def _owner(harness: ContractHarness) -> None:
     claim = harness.added_and_taken("a")
     expect("recover to find the expired lease", [], met=bool(harness.wait_for_expiry()))
@@ -124,7 +130,7 @@ def _owner(harness: ContractHarness) -> None:
     harness.is_refused(claim, "lost its lease to another")
 
 
-@CHECKS.add(f"a lease that expires at attempt {MAX_ATTEMPTS} fails the task", SHORT_S)
+@CHECKS.add(f"a lease that expires at attempt {MAX_ATTEMPTS} fails the task", SHORT_S, Promise.LEASES, Promise.RETRIES)
 def _last_expiry(harness: ContractHarness) -> None:
     harness.add("a")
     for _ in range(MAX_ATTEMPTS):
@@ -135,14 +141,14 @@ def _last_expiry(harness: ContractHarness) -> None:
     harness.is_empty_handed("its only task is FAILED")
 
 
-@CHECKS.add("a valid lease is left alone")
+@CHECKS.add("a valid lease is left alone", LONG_S, Promise.LEASES)
 def _live(harness: ContractHarness) -> None:
     harness.added_and_taken("a")
     found = harness.queue.recover()
     expect("nothing from recover", found, met=not found)
 
 
-@CHECKS.add("heartbeats renew a lease", SHORT_S)
+@CHECKS.add("heartbeats renew a lease", SHORT_S, Promise.LEASES, Promise.HEARTBEATS)
 def _heartbeat(harness: ContractHarness) -> None:
     for _ in range(5):
         slowest_s = _beat_for_two_leases(harness)

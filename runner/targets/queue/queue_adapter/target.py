@@ -6,7 +6,7 @@ from pathlib import Path
 from soak.contract import Queue
 from soak.runner.targets.caller import PATIENCE_S
 from soak.runner.targets.history import History
-from soak.runner.targets.locate import declared_redelivery
+from soak.runner.targets.locate import declared_promises, declared_redelivery
 from soak.runner.targets.queue.kinds import BUDGET, TO_TAKE, declared, refuse_kinds
 from soak.runner.targets.queue.refusals import NO_FILES, refuse_early_acknowledgement, refuse_services
 from soak.runner.targets.refusals import refuse_faults, refuse_system
@@ -41,6 +41,9 @@ class QueueAdapter:
         """Timeout of a call in real seconds, if not PATIENCE_S."""
         self.redelivery_s = declared_redelivery(name, kind)
         """Declared maximum redelivery time in real seconds; None if not declared."""
+        self.level: int | None = None
+        self.promises = declared_promises(name, kind)
+        self.left_out: dict[str, str] | None = None
         self._directory = Path()
 
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:

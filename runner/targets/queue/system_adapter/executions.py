@@ -1,5 +1,6 @@
 """Executions of attempts, each with its planned fate."""
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -62,6 +63,8 @@ class Executions:
         self._process_control = process_control
         self._lock = lock
         self._locking: set[int] = set()
+        self._killed: dict[str, tuple[float, int]] = {}
+        """By worker: when its process was killed last, and by which cause. Others of its attempts end with it."""
         self._locked_s = (busy_timeout_real_s * (1 + _LOCK_MARGIN_SHARE) + _LOCK_MARGIN_REAL_S) * context.clock.speed
 
     def _started(self, execution: Execution) -> None:
@@ -106,8 +109,12 @@ class Executions:
         self._release_later(execution)
 
     def _lost(self, execution: Execution) -> None:
-        """The process of a body is gone, not killed by the runner."""
+        """The process of a body is gone: with another one in it that the runner killed, or by itself."""
         now_s, gone = self._context.now(), self._plan.vocabulary.cause("", "process_gone")
+        killed_s, cause = self._killed.get(execution.worker, (-math.inf, gone))
+        if self._context.clock.scenario(execution.started_at) <= killed_s:
+            execution.cause = gone = cause
+            self._blame(execution)
         self._note_end(now_s, execution, gone)
         self._lose(now_s, execution, gone)
         self._release_later(execution)
@@ -158,6 +165,7 @@ class Executions:
             return
         worker = execution.worker
         self._process_control.kill(worker)
+        self._killed[worker] = self._context.now(), execution.cause
         now_s = self._dies(execution, execution.cause)
         self._context.note_process(now_s, Kind.PROCESS_EXITED, worker, self._workers.number(worker), execution.cause)
         self._context.at(

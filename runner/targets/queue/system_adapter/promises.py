@@ -3,8 +3,18 @@
 import time
 
 from soak.contract import ChangeType, Refused, Snapshot
-from soak.runner.targets.queue.checks import BACKOFF_S, CLOCK_S, HARD_TOKENS, MAX_ATTEMPTS, SHORT_S, Checks, expect
+from soak.runner.targets.queue.checks import (
+    BACKOFF_S,
+    CLOCK_S,
+    HARD_TOKENS,
+    LONG_S,
+    MAX_ATTEMPTS,
+    SHORT_S,
+    Checks,
+    expect,
+)
 from soak.runner.targets.queue.system_adapter.harness import WORKERS, ContractHarness
+from soak.schemas.target.model import Promise
 
 CHECKS: Checks[ContractHarness] = Checks()
 
@@ -45,7 +55,9 @@ def _reported_once(harness: ContractHarness) -> None:
     expect(since, times, met=times == sorted(times) and now - 60 < times[0] and times[-1] < now + CLOCK_S)
 
 
-@CHECKS.add("a key is refused while it is PENDING, IN_PROGRESS or DONE, and that is reported")
+@CHECKS.add(
+    "a key is refused while it is PENDING, IN_PROGRESS or DONE, and that is reported", LONG_S, Promise.IDEMPOTENT_KEYS
+)
 def _refused(harness: ContractHarness) -> None:
     harness.add(A)
     _is_refused(harness, "PENDING or IN_PROGRESS")
@@ -74,7 +86,9 @@ def _workers(harness: ContractHarness) -> None:
     expect(f"{WORKERS} bodies", harness.started, met=len(harness.running) == WORKERS)
 
 
-@CHECKS.add("a transient failure is retried, but not before its backoff is over")
+@CHECKS.add(
+    "a transient failure is retried, but not before its backoff is over", LONG_S, Promise.RETRIES, Promise.BACKOFF
+)
 def _backoff(harness: ContractHarness) -> None:
     harness.add(A)
     for attempt, backoff_s in enumerate(BACKOFF_S, start=1):
@@ -90,7 +104,7 @@ def _backoff(harness: ContractHarness) -> None:
         expect(f"a RETRY that is due after {backoff_s:g} s", f"{due_s:.3f} s", met=due_s >= backoff_s - CLOCK_S)
 
 
-@CHECKS.add(f"a task is FAILED after {MAX_ATTEMPTS} attempts, its max_attempts")
+@CHECKS.add(f"a task is FAILED after {MAX_ATTEMPTS} attempts, its max_attempts", LONG_S, Promise.RETRIES)
 def _max_attempts(harness: ContractHarness) -> None:
     harness.add(A)
     for attempt in range(1, MAX_ATTEMPTS + 1):
@@ -101,7 +115,11 @@ def _max_attempts(harness: ContractHarness) -> None:
     harness.counts(Snapshot(failed=1))
 
 
-@CHECKS.add("a permanent failure is FAILED at once, and its key is accepted again as a new task")
+@CHECKS.add(
+    "a permanent failure is FAILED at once, and its key is accepted again as a new task",
+    LONG_S,
+    Promise.PERMANENT_ERRORS,
+)
 def _permanent(harness: ContractHarness) -> None:
     first = harness.add(A)
     harness.finish(harness.body(A), "permanent")
@@ -110,7 +128,7 @@ def _permanent(harness: ContractHarness) -> None:
     expect(f"another id than {first!r}", second, met=second != first)
 
 
-@CHECKS.add("a task over its hard budget is BLOCKED")
+@CHECKS.add("a task over its hard budget is BLOCKED", LONG_S, Promise.GUARDRAIL)
 def _blocked(harness: ContractHarness) -> None:
     harness.add(A)
     harness.finish(harness.body(A), tokens=HARD_TOKENS + 1)
@@ -118,7 +136,7 @@ def _blocked(harness: ContractHarness) -> None:
     harness.counts(Snapshot(blocked=1))
 
 
-@CHECKS.add("the snapshot counts every task in one state")
+@CHECKS.add("the snapshot counts every task in one state", LONG_S, Promise.PERMANENT_ERRORS, Promise.GUARDRAIL)
 def _snapshot(harness: ContractHarness) -> None:
     for number in (A, B, C):
         harness.add(number)
@@ -133,7 +151,9 @@ def _snapshot(harness: ContractHarness) -> None:
     harness.counts(Snapshot(pending=1, in_progress=3, done=1, failed=1, blocked=1))
 
 
-@CHECKS.add("a body that runs for longer than its lease keeps it by heartbeats", SHORT_S)
+@CHECKS.add(
+    "a body that runs for longer than its lease keeps it by heartbeats", SHORT_S, Promise.LEASES, Promise.HEARTBEATS
+)
 def _heartbeat(harness: ContractHarness) -> None:
     harness.add(A)
     execution = harness.body(A)
@@ -144,7 +164,7 @@ def _heartbeat(harness: ContractHarness) -> None:
     expect("one body", harness.started, met=harness.started == [(A, 1)])
 
 
-@CHECKS.add("the task of a killed worker is retried once its lease has expired", SHORT_S)
+@CHECKS.add("the task of a killed worker is retried once its lease has expired", SHORT_S, Promise.LEASES)
 def _killed(harness: ContractHarness) -> None:
     harness.processes()
     harness.add(A)
@@ -161,7 +181,7 @@ def _killed(harness: ContractHarness) -> None:
     harness.reported(ChangeType.DONE, 2)
 
 
-@CHECKS.add("a worker that lost its lease is refused", SHORT_S)
+@CHECKS.add("a worker that lost its lease is refused", SHORT_S, Promise.LEASES)
 def _zombie(harness: ContractHarness) -> None:
     harness.processes()
     harness.add(A)

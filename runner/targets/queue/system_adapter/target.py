@@ -10,7 +10,7 @@ from soak.contract import Accepted, BusyError, Refused, System
 from soak.runner.console import remark
 from soak.runner.targets.caller import PATIENCE_S, ContractError
 from soak.runner.targets.history import History
-from soak.runner.targets.locate import declared_redelivery
+from soak.runner.targets.locate import declared_promises, declared_redelivery
 from soak.runner.targets.queue.kinds import TO_TAKE, declared, refuse_kinds
 from soak.runner.targets.queue.names import Workers
 from soak.runner.targets.queue.refusals import NO_FILES, refuse_early_acknowledgement, refuse_fleet, refuse_services
@@ -57,6 +57,9 @@ class SystemAdapter:
         """Timeout of a call in real seconds, if not PATIENCE_S."""
         self.redelivery_s = declared_redelivery(name, kind)
         """Declared maximum redelivery time in real seconds; None if not declared."""
+        self.level: int | None = None
+        self.promises = declared_promises(name, kind)
+        self.left_out: dict[str, str] | None = None
         self._directory = Path()
 
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:

@@ -32,7 +32,7 @@ async def work(context, payload):
 
 
 class Workers(own()):
-    """What `arq app.Workers` runs."""
+    """What `arq soak_arq.Workers` runs."""
 
     functions = (
         *getattr(own(), "functions", ()),
