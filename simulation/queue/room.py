@@ -10,6 +10,7 @@ from soak.schemas.systems.queue.settings import queue_of
 from soak.schemas.units import show_duration, show_rate, show_ratio
 from soak.simulation.queue.actions import ACTIONS, Action
 from soak.simulation.queue.delivery import delivery_doubts, delivery_figures
+from soak.simulation.queue.fault_doubts import fault_doubts
 from soak.simulation.queue.service_doubts import service_doubts
 from soak.simulation.queue.set_times import set_time_lines
 from soak.simulation.room import Counts, Doubt, Model, Picture, Room, in_bursts
@@ -158,6 +159,7 @@ def _time_limits(scenario: Scenario) -> list[float]:
 def _doubts(scenario: Scenario) -> Iterator[Doubt]:
     yield from delivery_doubts(scenario)
     yield from service_doubts(scenario)
+    yield from fault_doubts(scenario)
 
 
 ROOM = Room(

@@ -29,6 +29,10 @@ _NEVER_SHORTER = frozenset(
         QueueFault.ROLLING_RESTART,
         QueueFault.DISPATCHER_CRASH,
         QueueFault.WATCHDOG_CRASH,
+        QueueFault.WORKER_TERM,
+        QueueFault.CONNECTIONS_KILL,
+        QueueFault.NETWORK_DELAY,
+        QueueFault.CLOCK_JUMP,
         TELEMETRY_LOSS,
     }
 )

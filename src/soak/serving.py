@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from soak.kit import VERSION, Busy
@@ -42,7 +42,7 @@ def serve(functions: Functions, threads: int = 1) -> None:
         except Exception as error:
             submitter.fail(question, error)
 
-    with ThreadPoolExecutor(threads) as pool:
+    with closing(submitter), ThreadPoolExecutor(threads) as pool:
         for line in sys.stdin.buffer:
             pool.submit(answer, json.loads(line))
 
@@ -59,11 +59,12 @@ async def serve_async(functions: Functions) -> None:
             submitter.fail(question, error)
 
     loop, running = asyncio.get_running_loop(), set()
-    while line := await loop.run_in_executor(None, sys.stdin.buffer.readline):
-        task = asyncio.ensure_future(answer(json.loads(line)))
-        running.add(task)
-        task.add_done_callback(running.discard)
-    await asyncio.gather(*running)
+    with closing(submitter):
+        while line := await loop.run_in_executor(None, sys.stdin.buffer.readline):
+            task = asyncio.ensure_future(answer(json.loads(line)))
+            running.add(task)
+            task.add_done_callback(running.discard)
+        await asyncio.gather(*running)
 
 
 class _Submitter:
@@ -115,6 +116,11 @@ class _Submitter:
             self._say(op="submitted", n=question["n"], answer=answer, why=why)
         else:
             self._say(op=question["op"], n=question["n"], why=why)
+
+    def close(self) -> None:
+        """Nothing is said any more."""
+        with suppress(BrokenPipeError):
+            self._out.close()
 
     def _say(self, **message: object) -> None:
         with self._lock, suppress(BrokenPipeError):

@@ -9,6 +9,7 @@
 - `supervising.Supervisor.poll()`: our supervisor of a user's processes: policy, backoff, giving up, order of shutdown.
 - `group.Group`: all of them together, kept alive by a supervisor of theirs (`theirs`) or by soak (`ours`).
 - `service.Service`: a group and its services, whose ends and starts are events; services are taken down and brought back.
+- `proxy.Proxy`: a TCP proxy, so that the network to an address can be cut or slowed down, or its connections closed.
 - `ending`: signals that never hit another process, whole trees. `orphans`: what is left, and who keeps a port.
 
 Texts of a target file are expanded (`soak.schemas.target.templates.expand`) before they come here; times are real seconds.

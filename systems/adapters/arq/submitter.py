@@ -3,9 +3,9 @@
 import asyncio
 import os
 
-from app import Workers
 from arq import create_pool
 from arq.constants import default_queue_name, in_progress_key_prefix
+from soak_arq import Workers
 
 from soak import kit
 

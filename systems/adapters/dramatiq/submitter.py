@@ -1,6 +1,6 @@
 """Sends a message for each submission, whatever its key: Dramatiq has none."""
 
-from app import broker, task
+from soak_dramatiq import broker, task
 
 from soak import kit
 

@@ -1,6 +1,6 @@
 """Calls the task for each submission, whatever its key: Huey has none."""
 
-from app import huey, task
+from soak_huey import huey, task
 
 from soak import kit
 

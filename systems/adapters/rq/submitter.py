@@ -1,6 +1,6 @@
 """Enqueues a job for each submission, whatever its key: RQ has none."""
 
-from app import queue, retry, task
+from soak_rq import queue, retry, task
 
 from soak import kit
 

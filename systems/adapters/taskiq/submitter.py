@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app import broker, work
+from soak_taskiq import broker, work
 
 from soak import kit
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from soak.kit import WORKER
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.processes.background import Background
 from soak.runner.targets.processes.ending import ask_to_stop, kill, kill_tree, send_all, wait_for_end
@@ -62,7 +63,7 @@ def _named(program: Program, name: str) -> Program:
         name=name,
         command=_text(program.command, name) or "",
         directory=_text(program.directory, name) or "",
-        environment=filled_known(program.environment, _of(name)),
+        environment={WORKER: name, **filled_known(program.environment, _of(name))},
         ready=_probe(program.ready, name),
         stop=replace(program.stop, command=_text(program.stop.command, name)),
     )

@@ -10,7 +10,7 @@ from soak.runner.targets.queue.foreign.fitting import fitted, left_out
 from soak.schemas.errors import ScenarioError
 from soak.schemas.language.load import Loaded, load
 from soak.schemas.target.load import load_target
-from soak.schemas.target.model import FaultActions, Promise, Promises, TargetFile
+from soak.schemas.target.model import FaultActions, Promise, Promises, Proxy, TargetFile
 
 ROOT = Path(__file__).resolve().parents[4]
 TARGET = """name: mine
@@ -66,6 +66,14 @@ def test_what_a_fault_names_must_be_there(file: TargetFile) -> None:
     assert why(file, "service_kill", service="cache") == "the target file has no service 'cache'"
     assert why(file, "network_cut", proxy="net") is None
     assert why(file, "network_cut", proxy="other") == "the target file has no proxy 'other'"
+    said = "the target file has no proxy in front of 'redis' (proxies:, or faults: connections_kill)"
+    assert why(file, "connections_kill", service="redis") == said
+    for name in ("redis", "broker"):
+        behind = replace(file, proxies=(Proxy("broker", "1"),))
+        assert why(behind, "connections_kill", service=name) is None
+    own = replace(file, faults={"connections_kill": FaultActions(None, None), "clock_jump": FaultActions(None, None)})
+    assert why(own, "connections_kill", service="elsewhere") is None
+    assert why(own, "clock_jump", by="1h") is None
     assert why(file, "clock_jump") == "the target file has no clock that could jump (clock: {faketime: …})"
     assert why(replace(file, faketime=60.0), "clock_jump") is None
 

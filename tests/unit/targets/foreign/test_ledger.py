@@ -41,6 +41,7 @@ class Run:
         self.account = Account(self.context, Promises(frozenset({Promise.RETRIES})))
         self.said: list[str] = []
         self.blamed: Mapping[str, int] = {}
+        self.slowed: dict[str, list[tuple[float, int]]] = {}
         self.worker = worker
         workers = Workers(queue_of(plan.scenario))
         self.ledger = Ledger(self.context, cast(Server, self), self.account, workers, self)
@@ -120,6 +121,15 @@ def test_a_body_is_told_to_end_when_its_time_is_over() -> None:
     assert run.said == ["0 work 4", "4 finish ok"]
     run.end(attempt)
     assert run.events[-2:] == ["10 execution.ended 3 @1", "10 task.done 3 @1"]
+
+
+def test_what_a_slow_worker_begins_takes_longer() -> None:
+    run = Run()
+    run.slowed = {"w0": [(2.5, run.context.plan.vocabulary.cause("it", "slow_worker"))]}
+    run.start()
+    run.until(10)
+    assert run.said == ["0 work 10", "10 finish ok"]
+    assert "0 fault.seen it" in run.events
 
 
 def test_faults_of_the_body_are_how_it_ends() -> None:

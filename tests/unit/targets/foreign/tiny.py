@@ -36,9 +36,9 @@ def broker(port: int) -> None:
                 line.sendall(f"{answer}\n".encode())
 
 
-def ask(port: int, text: str) -> str:
+def ask(port: int, text: str, timeout_s: float = 2.0) -> str:
     """The answer of the broker. Raises OSError."""
-    with socket.create_connection(("127.0.0.1", port), timeout=2.0) as line:
+    with socket.create_connection(("127.0.0.1", port), timeout=timeout_s) as line:
         line.sendall(f"{text}\n".encode())
         answer = line.makefile().readline()
     if not answer:

@@ -93,12 +93,14 @@ def plan_of(folder: Path, faults: str = "") -> Plan:
 
 
 @contextmanager
-def running(folder: Path, loaded: LoadedTarget, faults: str = "", restart_s: float = 0.1) -> Iterator[Made]:
-    """The tiny system, up and ready."""
+def running(
+    folder: Path, loaded: LoadedTarget, faults: str = "", restart_s: float = 0.1, port: int | None = None
+) -> Iterator[Made]:
+    """The tiny system, up and ready; `port`: of its broker."""
     plan = plan_of(folder, faults)
     (folder / "system").mkdir()
     with offspring_ended("the test"), Background() as background:
-        prepared = prepare(with_workers(loaded, 2), folder / "system", {})
+        prepared = prepare(with_workers(loaded, 2), folder / "system", {}, None if port is None else {"store": port})
         with closing(Control(prepared, background, restart_s)) as control:
             control.start()
             context = RunContext.begin(plan, 1.0)
