@@ -74,7 +74,10 @@ def test_what_is_not_tested_says_why(tmp_path: Path) -> None:
     endless = target(tmp_path, "[exactly_once_effect]")
     assert way(endless, "exactly_once_effect").untested == "nothing says within which time (add {redelivery: 1m})"
     bare = replace(loaded, file=replace(loaded.file, workers=None))
-    assert way(bare, "redelivery").untested == "the target file starts no workers that could be killed"
+    assert (
+        way(bare, "redelivery").untested
+        == "its workers are its own, and the target file starts none that could be killed"
+    )
     fast = replace(loaded, file=replace(loaded.file, faketime=60.0))
     assert way(fast, "redelivery").untested == ""
 
