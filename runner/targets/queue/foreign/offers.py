@@ -155,9 +155,11 @@ class Offers:
             self.why = why
             self._put_back(work)
             return
-        now_s = self._context.now()
-        if now_s - self._asked_at.pop(number) > SLOW_REAL_S * self._context.clock.speed and self._account.waits(number):
+        took_s = self._context.now() - self._asked_at.pop(number)
+        if took_s > SLOW_REAL_S * self._context.clock.speed and self._account.waits(number):
             self._note_deferred(work)
+        # What became of it is later than that it was deferred.
+        now_s = self._context.now()
         if answer is Answer.ACCEPTED:
             self._account.accepted(number, now_s)
         elif answer is Answer.REFUSED:
