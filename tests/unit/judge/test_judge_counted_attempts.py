@@ -4,7 +4,11 @@ import pytest
 from histories import foreign, judge
 
 SAYS = "at_least_once retries backoff"
-SETTINGS = "queue: {workers: 1, retry: {max_attempts: 3, backoff: [10s, 20s]}}\nslos: [excess_attempts == 0, backoff_violations == 0]"
+SETTINGS = """
+queue: {workers: 1, retry: {max_attempts: 3, backoff: [10s, 20s]}}
+slos: [excess_attempts == 0, backoff_violations == 0]
+"""
+LAST = "42 ended 1 w0\n42 done 1 w0"
 
 # Killed at the first start, failed at the second and third, and DONE at the fourth, after backoffs of 10 s and 20 s.
 HISTORY = """
@@ -53,17 +57,12 @@ def test_the_backoff_is_that_of_the_failures() -> None:
 
 
 def test_one_attempt_more_than_may_fail_is_too_many() -> None:
-    again = HISTORY.replace(
-        "42 ended 1 w0\n42 done 1 w0",
-        "42 ended 1 w0 error=network\n42 retry 1 w0 error=network due=62\n70 dispatched 1 w0",
-    )
-    assert counts(again) == (1.0, 0.0)
+    more = "42 ended 1 w0 error=network\n42 retry 1 w0 error=network due=62\n70 dispatched 1 w0"
+    assert counts(HISTORY.replace(LAST, more)) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize("cuts", [(), (20,), tuple(range(1, 21))])
 def test_what_has_failed_is_not_started_again(cuts: tuple[int, ...]) -> None:
-    again = HISTORY.replace(
-        "42 ended 1 w0\n42 done 1 w0",
-        "42 ended 1 w0 error=network\n42 failed 1 w0 error=network\n70 retry 1 w0 error=redelivered due=70\n70 dispatched 1 w0\n70 started 1 w0",
-    )
-    assert counts(again, cuts=cuts) == (1.0, 0.0)
+    failed = "42 ended 1 w0 error=network\n42 failed 1 w0 error=network\n"
+    again = "70 retry 1 w0 error=redelivered due=70\n70 dispatched 1 w0\n70 started 1 w0"
+    assert counts(HISTORY.replace(LAST, failed + again), cuts=cuts) == (1.0, 0.0)

@@ -79,6 +79,10 @@ class Account:
         self._due_s[work.number] = work
         self.highest = max(self.highest, work.number | COPY)
 
+    def waits(self, number: int) -> bool:
+        """Whether a submission was neither answered nor has its body started."""
+        return number in self._due_s
+
     def accepted(self, number: int, t_s: float) -> None:
         """A submission was accepted, or its body has started, which shows the same."""
         if (work := self._due_s.pop(number, None)) is not None:

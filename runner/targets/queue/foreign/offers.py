@@ -16,6 +16,9 @@ from soak.simulation.plan import Plan
 AGAIN_REAL_S, LONGEST_REAL_S = 0.05, 1.0
 """What was not accepted is offered again after the first of these, then twice as long each time up to the second."""
 
+SLOW_REAL_S = 1.0
+"""A submission that is answered later than this was offered in time to a system that could not accept it."""
+
 
 class Answer(StrEnum):
     """What became of a submission."""
@@ -52,6 +55,8 @@ class Offers:
         self._all_came = False
         self._asked: dict[int, Submission] = {}
         """Those that were submitted and not answered."""
+        self._asked_at: dict[int, float] = {}
+        """When they were, in scenario time."""
         self._after: dict[int, list[Submission]] = {}
         """Duplicates, by the original that they wait for."""
         self._deferred: deque[Submission] = deque()
@@ -138,7 +143,7 @@ class Offers:
             self._submit(work)
 
     def _submit(self, work: Submission) -> None:
-        self._asked[work.number] = work
+        self._asked[work.number], self._asked_at[work.number] = work, self._context.now()
         self._account.offered(work)
         self.intake.submit(work.number, key_of(work.number), payload_of(work.number, self._plan.kind_of(work.number)))
 
@@ -150,10 +155,15 @@ class Offers:
             self.why = why
             self._put_back(work)
             return
+        took_s = self._context.now() - self._asked_at.pop(number)
+        if took_s > SLOW_REAL_S * self._context.clock.speed and self._account.waits(number):
+            self._note_deferred(work)
+        # What became of it is later than that it was deferred.
+        now_s = self._context.now()
         if answer is Answer.ACCEPTED:
-            self._account.accepted(number, self._context.now())
+            self._account.accepted(number, now_s)
         elif answer is Answer.REFUSED:
-            self._account.refused(number, self._context.now())
+            self._account.refused(number, now_s)
         else:
             self.why = why
             self.unknown += 1

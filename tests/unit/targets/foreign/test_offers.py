@@ -48,12 +48,14 @@ class Run:
         self.offers.intake = self
         self.answers = list(answers)
         self.submitted: list[tuple[float, str]] = []
+        self.takes_s: dict[str, float] = {}
+        """In which time a task is answered; 0 otherwise."""
         self.offers.start()
 
     def submit(self, number: int, key: str, payload: str) -> None:
         self.submitted.append((round(self.t_s, 3), task_name(number)))
         answer = self.answers.pop(0) if self.answers else Answer.ACCEPTED
-        self.context.at(self.t_s, lambda: self.offers.answer(number, answer, "because"))
+        self.context.at(self.t_s + self.takes_s.get(key, 0.0), lambda: self.offers.answer(number, answer, "because"))
 
     def until(self, end_s: float, each_s: float = 0.01) -> None:
         while self.t_s < end_s:
@@ -75,6 +77,15 @@ def test_work_is_submitted_when_it_is_due() -> None:
     run.until(11.0)
     assert run.offers.over
     assert run.account.snapshot().pending == 10
+
+
+def test_an_answer_that_comes_late_is_not_the_load_generators_fault() -> None:
+    run = Run()
+    run.takes_s = {"0": 0.5, "1": 3.0}
+    run.until(4.5)
+    kinds = (Kind.TASK_DEFERRED, Kind.TASK_ENQUEUED)
+    slow = [line for line in run.seen(*kinds) if line.endswith((" 0", " 1"))]
+    assert slow == ["0.51 task.enqueued 0", "4.00 task.deferred 1", "4.00 task.enqueued 1"]
 
 
 def test_a_busy_system_is_asked_again_later_and_later_with_the_oldest_first() -> None:
