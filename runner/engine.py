@@ -78,6 +78,7 @@ def identify(
         target.target_sha256 if isinstance(target, FromFile) else None,
         *((target.level, target.promises, target.left_out) if isinstance(target, Promising) else (None, None, None)),
         target.roles if isinstance(target, Serving) else None,
+        dict(target.target_file.options) or None if isinstance(target, FromFile) else None,
     )
 
 

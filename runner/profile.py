@@ -38,8 +38,8 @@ class Promised:
 class Profile:
     """A task system as it was seen. level: what could be judged. laws: in words, what the run broke beside its promises."""
 
-    level: int | None
-    levels: str
+    level: int
+    in_words: str
     tasks: dict[str, int]
     promises: tuple[Promised, ...]
     laws: tuple[str, ...]
@@ -67,8 +67,8 @@ def profile(loaded: LoadedTarget, check: Profiling, *, speed: float = 1.0) -> Pr
     with tempfile.TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True) as top:
         verdict = _run(target, check, loaded, Path(top))
     return Profile(
-        getattr(target, "level", None),
         check.level,
+        check.in_words,
         dict(verdict.tasks),
         tuple(seen(each, verdict) for each in check.tested),
         tuple(f"{each.law}: {each.detail}" for each in verdict.laws if each.status is Status.FAIL),
@@ -146,8 +146,11 @@ def as_data(found: Profile) -> str:
 def in_words(found: Profile, name: str) -> str:
     """For a terminal."""
     tasks = ", ".join(f"{count} {state}" for state, count in found.tasks.items() if count) or "no task was accepted"
-    known = "" if found.level is None else f"level {found.level}: {found.levels}"
-    lines = [*([known] if known else []), f"tasks: {tasks}", *(f"law broken: {each}" for each in found.laws)]
+    lines = [
+        f"level {found.level}: {found.in_words}",
+        f"tasks: {tasks}",
+        *(f"law broken: {each}" for each in found.laws),
+    ]
     lines += [f"  {each.status:14}  {each.promise:20}  {each.detail}".rstrip() for each in found.promises]
     if not found.works:
         lines.append("no task was executed: see that workers take what is submitted, and that a body reports")

@@ -103,7 +103,8 @@ def _against(identity: Identity) -> list[str]:
     if identity.target == RECORDED:
         return ["--replay", stream_name(identity.scenario)]
     target = TARGET if identity.target_sha256 else identity.target
-    return ["--target", target] if target != "simulation" else []
+    options = [word for name, value in (identity.options or {}).items() for word in ("--option", f"{name}={value}")]
+    return ["--target", target, *options] if target != "simulation" else []
 
 
 def _stamp(moment: datetime) -> str:

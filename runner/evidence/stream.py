@@ -100,6 +100,7 @@ class _Header(_Typed):
     promises: tuple[str, ...] | None = None
     left_out: dict[str, str] | None = None
     roles: dict[str, str] | None = None
+    options: dict[str, str] | None = None
 
 
 _Number: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=9e12)]

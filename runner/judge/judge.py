@@ -12,7 +12,7 @@ from itertools import count, takewhile
 import numpy as np
 
 from soak.runner.judge.alerts import number_or_none
-from soak.runner.judge.applicable import applicable
+from soak.runner.judge.applicable import Inapplicable, applicable
 from soak.runner.judge.attribution import Attribution
 from soak.runner.judge.changepoints.marks import Marks
 from soak.runner.judge.checks.expected import objective_texts
@@ -71,8 +71,7 @@ class Judge:
     ) -> None:
         """identity: of the run; None where no target has said anything."""
         scenario, self.not_judged = _judged(scenario, identity)
-        scenario, self.beside = applicable(scenario, identity)
-        scenario = room_of(scenario.system).seen(scenario, identity) if identity else scenario
+        scenario, self.beside = _applied(scenario, identity)
         self.scenario, self.vocabulary = scenario, vocabulary
         self.aborting = abort and any(condition.stops for condition in scenario.aborts)
         self.labels = LabelNumbers(scenario)
@@ -305,6 +304,12 @@ class Judge:
         states = {state.name: count for state, count in self.lifecycle.state_counts().items()}
         firing = [alert.condition.name for alert, guard in self.alerts if guard.timer.firing]
         return Checkpoint(t_s, self.slis(), states, self.faults.errors(), firing)
+
+
+def _applied(scenario: Scenario, identity: Identity | None) -> tuple[Scenario, Inapplicable]:
+    """The scenario with what applies to the target of a run, as that shows its faults; and the rest."""
+    rest, beside = applicable(scenario, identity)
+    return room_of(scenario.system).seen(rest, identity) if identity else rest, beside
 
 
 def _judged(scenario: Scenario, identity: Identity | None) -> tuple[Scenario, list[str]]:

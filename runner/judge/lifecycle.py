@@ -231,7 +231,7 @@ class Lifecycle:
     def census_differences(self) -> dict[TaskState, tuple[int, int]]:
         """By state: the tasks in it by the events, and by the system's own census, where they differ; none without a census."""
         counts = self.state_counts()
-        states = self._census if self.tracker.counts_some else CENSUS
+        states = sorted(self._census) if self.tracker.counts_some else CENSUS
         found = {state: (counts[state], self._census.get(state, 0)) for state in states} if self._census else {}
         return {state: (events, census) for state, (events, census) in found.items() if events != census}
 

@@ -35,7 +35,7 @@ class Case:
     """A run and what has to come out of it.
 
     name: of the truth, the first word of its file. indicator: that breaks, cause: a word of its explanation; None: any. tries: at
-    least one of so many runs has to come out like that.
+    least one of that many runs has to come out like that.
     """
 
     name: str
@@ -144,8 +144,17 @@ def judged(case: Case, verdict: Verdict) -> CaseResult:
     """Whether a verdict is what had to come out."""
     failed = [each.check for each in findings(verdict) if each.status in {Status.FAIL, "held"}]
     found = tuple(each.check for each in findings(verdict))
-    explained = msgspec.json.encode([verdict.explanation, verdict.reasons]).decode()
     by_indicator = case.indicator is None or any(case.indicator in check.split() for check in failed)
-    by_cause = case.cause is None or case.cause in explained
+    by_cause = case.cause is None or any(case.cause in each for each in _causes(case, verdict))
     as_meant = verdict.verdict in case.expect and by_indicator and by_cause
     return CaseResult(case, verdict.verdict, as_meant, found)
+
+
+def _causes(case: Case, verdict: Verdict) -> Iterator[str]:
+    """What the explanation of the indicator names as causes; of faults, their type, too."""
+    types = {fault.name: fault.type for fault in verdict.faults}
+    for each in verdict.explanation:
+        if case.indicator is None or case.indicator in each.subject.split():
+            for cause in each.cases:
+                yield cause.cause
+                yield from (types.get(name, name) for name in cause.faults)

@@ -23,10 +23,11 @@ class Tested:
 
 @dataclass(frozen=True, slots=True)
 class Profiling:
-    """A check: the text of its scenario, the level in words, and how each promise is tested."""
+    """A check: the text of its scenario, how much can be judged (`Identity.level`), and how each promise is tested."""
 
     scenario: str
-    level: str
+    level: int
+    in_words: str
     tested: tuple[Tested, ...]
 
 

@@ -29,7 +29,7 @@ class Identity:
     known: `all` objectives, or those that are `decidable` before the end. `target_sha256`: hash of the target file, if one
     was given. `level`: how much of a task system that a target file describes can be judged, 0 to 4; None for all other targets.
     `promises`: words for what it promises; None: everything. `left_out`: by fault that does not apply to it, why. `roles`: by
-    service of the target file what it is to the system, such as `broker`.
+    service of the target file what it is to the system, such as `broker`. `options`: those of the target file that were given.
     """
 
     scenario: str
@@ -47,3 +47,4 @@ class Identity:
     promises: tuple[str, ...] | None = None
     left_out: dict[str, str] | None = None
     roles: dict[str, str] | None = None
+    options: dict[str, str] | None = None

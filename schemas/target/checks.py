@@ -258,7 +258,8 @@ def _reached(document: Document, data: Data) -> Iterator[Problem]:
     struck: dict[str, str] = {}
     for place, service in enumerate(data.get("services", ())):
         where: Where = ("services", place)
-        if "kill" in service and "outage" not in service:
+        # Faults of task systems name the service that they kill.
+        if "kill" in service and "outage" not in service and "submit" not in data:
             what = "says how a fault takes it down, and no fault does"
             yield document.problem((*where, "kill"), what, "add outage: TYPE, or remove it", at_key=True)
         if (fault := service.get("outage")) is None:
@@ -270,6 +271,10 @@ def _reached(document: Document, data: Data) -> Iterator[Problem]:
             what = f"the fault {fault} takes {quoted(struck[fault])} down already"
             yield document.problem((*where, "outage"), what, "remove one of them")
         struck.setdefault(fault, service["name"])
+    for fault in data.get("faults", ()):
+        if fault not in (types := _fault_types(data)):
+            what = f"there is no fault of type {quoted(fault)}"
+            yield document.problem(("faults", fault), what, did_you_mean(fault, types), at_key=True)
 
 
 def _fault_types(data: Data) -> list[str]:

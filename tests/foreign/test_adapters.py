@@ -20,7 +20,7 @@ pytestmark = pytest.mark.foreign
 SCENARIO = """
 version: 1
 name: short
-title: Tasks of which some fail, for a while or for good
+title: Tasks of which some fail, and some of those permanently
 system: queue
 duration: 4s
 drain: 25s

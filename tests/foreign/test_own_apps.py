@@ -30,7 +30,7 @@ import os
 from huey import RedisHuey
 from soak import kit
 app = RedisHuey("shop", url=os.environ["REDIS_URL"])
-@app.task(retries=2)
+@app.task(retries=4)
 def charge(payload):
     print("charged", flush=True)
     kit.attempt(payload)
@@ -41,7 +41,7 @@ import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 from soak import kit
 app = RedisBroker(url=os.environ["REDIS_URL"], namespace="shop")
-@dramatiq.actor(broker=app, queue_name="shop", max_retries=2, min_backoff=100)
+@dramatiq.actor(broker=app, queue_name="shop", max_retries=4, min_backoff=100)
 def charge(payload):
     print("charged", flush=True)
     kit.attempt(payload)
@@ -61,7 +61,7 @@ workload:
   task: {duration: {distribution: constant, value: 50ms}}
 queue:
   workers: 1
-  retry: {max_attempts: 3, backoff: [100ms, 100ms]}
+  retry: {max_attempts: 5, backoff: [100ms, 100ms]}
 faults: [{name: transient, type: transient_error, rate: 50%, errors: [network]}]
 evidence: lenient
 slos: [success_rate == 100%, lost_tasks == 0, excess_attempts == 0]
@@ -70,7 +70,7 @@ telemetry: {sample_interval: 1s, max_gap: 10s, max_lag: 10s}
 
 
 @pytest.mark.parametrize("name", APPS)
-def test_a_queue_and_a_task_of_ones_own(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_own_queue_and_task(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if not environment_of(name).python.exists():
         pytest.skip(f"no environment {name} (soak target env {name})")
     (tmp_path / "app.py").write_text(APPS[name], encoding="utf-8")

@@ -465,6 +465,7 @@ def test_schema_and_header_name_the_same_fields() -> None:
         "promises",
         "left_out",
         "roles",
+        "options",
     }
 
 

@@ -55,7 +55,7 @@ class Census:
             most = unfinished.tasks + unfinished.deferred
             name = " + ".join(state.name for state in given)
             found.append((name, least, most, unfinished.tasks, sum(census[state] for state in given)))
-        for state in census.keys() - OPEN:
+        for state in sorted(census.keys() - OPEN):
             least = counts[state] - (self._refused if state is TaskState.FAILED else 0)
             found.append((state.name, least, counts[state], counts[state], census[state]))
         return [

@@ -41,13 +41,8 @@ def duplicate_executions(block: Block, table: Table, duplicates: Duplicates, fac
     doubtful[keys - lowest] = starts[keys - lowest] + running + table.was_done(keys) > 1
     doubtful |= _starts_after(kind == Kind.TASK_DONE, key - lowest, started, width)
     doubtful[keys - lowest] |= _ends_first(key - lowest, started, ended, width)[keys - lowest] & (running == 0)
-    again: Sequence[int] | Ints = ()
-    if doubtful.any():
-        closer = Groups(places[doubtful[key - lowest]], key[doubtful[key - lowest]])
-        again, odd = _starts_again(block, closer, table)
-        if odd:
-            again, walked = _walk(block, places[doubtful[key - lowest]], table)
-            still[np.searchsorted(keys, list(walked))] = list(walked.values())
+    again, walked = _looked_closer(block, places[doubtful[key - lowest]], table)
+    still[np.searchsorted(keys, list(walked))] = list(walked.values())
     lasting = started & _among(keys[still > 0] - lowest, width)[key - lowest]
     duplicates.observe(block, again, keys, places[lasting], table, facts)
     table.put("running", keys, still)
@@ -58,6 +53,14 @@ def duplicate_executions(block: Block, table: Table, duplicates: Duplicates, fac
     samples = Samples(block.t[at], flags[at], label=table.labels_at(block, at))
     facts.series.update(duplicates.by_cause(samples))
     return samples
+
+
+def _looked_closer(block: Block, places: Ints, table: Table) -> tuple[Sequence[int] | Ints, dict[int, int]]:
+    """Of events of doubtful keys: where a start is one too many; and by key what runs then, where counting does not tell."""
+    if not len(places):
+        return (), {}
+    again, odd = _starts_again(block, Groups(places, block.task[places] & ~COPY), table)
+    return _walk(block, places, table) if odd else (again, {})
 
 
 def _among(numbers: Ints, width: int) -> Bools:

@@ -41,7 +41,7 @@ class Faults:
         """Put all faults on the agenda that have not ended; one that has begun already begins again."""
         context = self._context
         for fault in context.plan.scenario.faults:
-            for window in fault.windows if fault.type != TELEMETRY_LOSS else ():
+            for window in fault.windows if fault.by_time and fault.type != TELEMETRY_LOSS else ():
                 if window.start_s >= context.known_s:
                     context.at(window.start_s, partial(self._begin, fault, window))
                 elif window.end_s > context.known_s:

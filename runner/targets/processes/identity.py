@@ -1,10 +1,12 @@
 """Which process it is: a process id alone is used again, together with the start of the process it is not."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
+_LISTS_CHILDREN = (_PROC / "self" / "task" / str(os.getpid()) / "children").exists()
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 _STATE, _PARENT, _GROUP, _SESSION, _STARTED = 0, 1, 2, 3, 19
 """Fields of /proc/PID/stat after the name."""
@@ -84,7 +86,12 @@ def command_line(pid: int) -> str:
 
 
 def tree(root: int, processes: dict[int, Stat] | None = None) -> list[ProcessId]:
-    """A process and all that descends from it, parents first. What lost its parent is not found: see `orphans`."""
+    """A process and all that descends from it, parents first. What lost its parent is not found: see `orphans`.
+
+    processes: all that run, where they are known; a kernel that lists children is asked for these alone.
+    """
+    if processes is None and _LISTS_CHILDREN:
+        return _tree_by_lists(root)
     processes = all_processes() if processes is None else processes
     children: dict[int, list[int]] = {}
     for pid, each in processes.items():
@@ -98,14 +105,40 @@ def tree(root: int, processes: dict[int, Stat] | None = None) -> list[ProcessId]
     return found
 
 
-def ancestors(pid: int, processes: dict[int, Stat] | None = None) -> set[int]:
-    """A process and those that it descends from."""
-    processes = all_processes() if processes is None else processes
-    found = set[int]()
-    while pid in processes and pid not in found:
-        found.add(pid)
-        pid = processes[pid].parent
+def _tree_by_lists(root: int) -> list[ProcessId]:
+    """As the kernel lists the children of each thread (CONFIG_PROC_CHILDREN): of processes that are stopped, all of them."""
+    found, left = [], [root]
+    while left:
+        pid = left.pop(0)
+        if process := process_id(pid):
+            found.append(process)
+        left += _children(pid)
     return found
+
+
+def _children(pid: int) -> list[int]:
+    lists = []
+    with suppress(OSError):
+        for thread in (_PROC / str(pid) / "task").iterdir():
+            with suppress(OSError):
+                lists.append((thread / "children").read_text())
+    return [int(word) for text in lists for word in text.split()]
+
+
+def ancestors(pid: int, processes: dict[int, Stat] | None = None) -> set[int]:
+    """A process and those that it descends from. processes: all that run, where they are known."""
+    found, each = set[int](), _stat_of(pid, processes)
+    while each is not None and each.id.pid not in found:
+        found.add(each.id.pid)
+        each = _stat_of(each.parent, processes)
+    return found
+
+
+def _stat_of(pid: int, processes: dict[int, Stat] | None) -> Stat | None:
+    if processes is not None:
+        return processes.get(pid)
+    each = stat(pid)
+    return None if each is None or each.ended else each
 
 
 def since_boot_s() -> float:

@@ -9,7 +9,7 @@ from soak.runner.targets.context import RunContext
 from soak.runner.targets.processes.background import Background
 from soak.runner.targets.processes.ending import kill, stop_tree, wait_for_end
 from soak.runner.targets.processes.group import SUPERVISOR, Group, Happening, Seen
-from soak.runner.targets.processes.identity import ProcessId, all_processes, tree
+from soak.runner.targets.processes.identity import ProcessId, tree
 from soak.runner.targets.processes.launch import StartError
 from soak.runner.targets.processes.ours import Ours
 from soak.runner.targets.processes.prepared import Prepared
@@ -231,11 +231,10 @@ class Service:
 
 def with_descendants(roots: Mapping[str, ProcessId]) -> dict[str, int]:
     """The process ids of these and of all that they started, by name; what a process of a name started is `name/pid`."""
-    processes = all_processes()
     found = {name: each.pid for name, each in roots.items()}
     named = set(found.values())
     for name, root in roots.items():
-        for each in tree(root.pid, processes):
+        for each in tree(root.pid):
             if each.pid not in named:
                 named.add(each.pid)
                 found[f"{name}/{each.pid}"] = each.pid

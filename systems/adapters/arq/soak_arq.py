@@ -21,7 +21,7 @@ def own():
 
 
 async def work(context, payload):
-    """An attempt. arq makes again what raises Retry, and what is cancelled; any other exception is for good."""
+    """An attempt. arq makes again what raises Retry, and what is cancelled; any other exception fails the job."""
     attempt, waits = context["job_try"], SETTINGS["backoff_s"]
     try:
         await kit.attempt_async(payload, attempt=attempt)

@@ -92,7 +92,7 @@ def before(task_id=None, task=None, **_):
 
 @signals.task_postrun.connect
 def after(task_id=None, retval=None, state=None, **_):
-    """Its end: a failure is for good, since what Celery tries again ends as RETRY."""
+    """Its end: a failure is permanent, since what Celery tries again ends as RETRY."""
     if attempt := running.pop(task_id, None):
         kinds = {"RETRY": kit.TransientError, "FAILURE": kit.PermanentError}
         error = kinds[state](type(getattr(retval, "exc", None) or retval).__name__) if state in kinds else None

@@ -191,6 +191,22 @@ def test_faults_that_need_a_hand_inside_are_refused(kind: str, tmp_path: Path) -
         QueueAdapter("x:X", MemoryQueue).admit(loaded.scenario)
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "type: service_kill, service: broker, at: 1m",
+        "type: network_cut, proxy: broker, at: 1m, for: 1s",
+        "type: disk_full, service: broker, at: 1m, for: 1s",
+        "type: clock_jump, at: 1m, by: 1h",
+        "type: worker_hang, at: 1m, for: 1s",
+    ],
+)
+def test_faults_of_what_a_class_does_not_have_are_refused(fault: str, tmp_path: Path) -> None:
+    loaded = scenario(tmp_path, f"{{name: dark, {fault}}}")
+    with pytest.raises(UsageError, match=r"^target x:X cannot run this scenario: fault dark \(\w+\): it"):
+        QueueAdapter("x:X", MemoryQueue).admit(loaded.scenario)
+
+
 def test_a_run_is_not_taken_up_again(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="x:X cannot be resumed"):
         QueueAdapter("x:X", MemoryQueue).prepare(tmp_path, History(until_s=1.0))

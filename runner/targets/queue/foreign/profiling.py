@@ -15,6 +15,7 @@ LEVELS = {
     1: "submissions, bodies, processes of workers",
     2: "submissions, bodies, processes of workers, services",
     3: "submissions, bodies, processes of workers, services, a census",
+    4: "submissions, bodies, and an account of the system's own",
 }
 """What can be judged, by level."""
 
@@ -56,7 +57,9 @@ _FAULTS: Mapping[str, str] = {
 }
 """What is done to the system, one after the other."""
 
-_AGAIN = (Promise.AT_LEAST_ONCE, Promise.EXACTLY_ONCE_EFFECT)
+_WHOLE = frozenset(Promise) - {Promise.AT_LEAST_ONCE, Promise.REDELIVERY, Promise.PRIORITIES, Promise.ORDER}
+"""What a system keeps that gives an account: the whole contract."""
+
 _TESTS: Mapping[Promise, tuple[tuple[str, ...], tuple[str, ...]]] = {
     Promise.AT_LEAST_ONCE: (("lost_tasks",), (QueueFault.WORKER_CRASH,)),
     Promise.EXACTLY_ONCE_EFFECT: (("lost_tasks", "duplicate_executions"), (QueueFault.WORKER_CRASH,)),
@@ -82,16 +85,17 @@ _TARGETS = {"recovery_rate": "== 100%", "duplicate_block_rate": "== 100%"}
 def profiling(loaded: LoadedTarget) -> Profiling:
     """The check of a target file."""
     file = loaded.file
-    promises = file.promises or Promises()
+    promises = Promises(_WHOLE) if file.account else file.promises or Promises()
+    level = 4 if file.account else level_of(file)
     tested = tuple(_tested(each, promises, file) for each in Promise)
-    return Profiling(_scenario(tested, promises, file), LEVELS[level_of(file)], tested)
+    return Profiling(_scenario(tested, promises, file), level, LEVELS[level], tested)
 
 
 def _tested(promise: Promise, promises: Promises, file: TargetFile) -> Tested:
     if promise not in promises:
         return Tested(promise.value, promised=False)
     slis, faults = _TESTS.get(promise, ((), ()))
-    why = _UNTESTED.get(promise, "")
+    why = _UNTESTED.get(promise, "" if slis else "nothing tells it from outside")
     if QueueFault.WORKER_CRASH in faults:
         why = _why_no_crash(promises, file)
     if promise is Promise.PERMANENT_ERRORS and Promise.RETRIES not in promises:
@@ -103,10 +107,11 @@ def _why_no_crash(promises: Promises, file: TargetFile) -> str:
     """Why no worker is killed; empty where one is."""
     bound_s = _bound_s(promises, file)
     if not file.workers:
-        return "the target file starts no workers that could be killed"
+        return "its workers are its own, and the target file starts none that could be killed"
     if bound_s is None:
         return "nothing says within which time (add {redelivery: 1m})"
-    return f"it may take {show_duration(bound_s)}" if bound_s > LONGEST_S else ""
+    slow = f"it may take {show_duration(bound_s)} (a faster clock shortens that: clock: {{faketime: 10}})"
+    return slow if bound_s > LONGEST_S else ""
 
 
 def _bound_s(promises: Promises, file: TargetFile) -> float | None:

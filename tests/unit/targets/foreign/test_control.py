@@ -8,7 +8,7 @@ from servers import until
 from tiny_system import Made, running, target
 
 from soak.runner.targets.processes.ending import kill_tree
-from soak.runner.targets.processes.identity import stat, tree
+from soak.runner.targets.processes.identity import all_processes, ancestors, stat, tree
 from soak.schemas.language.faults import Fault
 from soak.schemas.target.model import Kill, Killed
 
@@ -47,6 +47,14 @@ def test_the_worker_of_a_process_is_found_by_its_session_and_by_its_parents(made
     assert made.control.worker_of(worker.pid) == made.control.worker_of(child.pid) == "w1"
     assert made.control.worker_of(os.getpid()) is None
     assert made.control.worker_of(made.control.service_pids()["store"]) is None
+
+
+def test_a_tree_is_the_same_by_the_lists_of_the_kernel_and_by_all_processes(made: Made) -> None:
+    process = made.control.process("w1")
+    assert process
+    until(lambda: len(tree(process.pid)) == 2)
+    assert tree(process.pid) == tree(process.pid, all_processes())
+    assert ancestors(process.pid) == ancestors(process.pid, all_processes()) >= {process.pid, os.getpid()}
 
 
 def test_a_kill_strikes_the_whole_tree_and_the_worker_is_started_again(made: Made) -> None:

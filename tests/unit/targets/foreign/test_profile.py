@@ -67,14 +67,19 @@ def test_with_its_seed_tasks_fail_once_and_are_then_well(tmp_path: Path) -> None
 
 def test_what_is_not_tested_says_why(tmp_path: Path) -> None:
     loaded = target(tmp_path, "[at_least_once, {redelivery: 1h}, permanent_errors, leases]")
-    assert way(loaded, "at_least_once").untested == "it may take 1h"
+    assert (
+        way(loaded, "at_least_once").untested == "it may take 1h (a faster clock shortens that: clock: {faketime: 10})"
+    )
     assert way(loaded, "permanent_errors").untested == "nobody promises retries, so that nothing is made again"
     assert way(loaded, "leases").untested == "seen from outside only by redelivery"
     assert not way(loaded, "order").promised
     endless = target(tmp_path, "[exactly_once_effect]")
     assert way(endless, "exactly_once_effect").untested == "nothing says within which time (add {redelivery: 1m})"
     bare = replace(loaded, file=replace(loaded.file, workers=None))
-    assert way(bare, "redelivery").untested == "the target file starts no workers that could be killed"
+    assert (
+        way(bare, "redelivery").untested
+        == "its workers are its own, and the target file starts none that could be killed"
+    )
     fast = replace(loaded, file=replace(loaded.file, faketime=60.0))
     assert way(fast, "redelivery").untested == ""
 

@@ -1,9 +1,13 @@
 """The server of the protocol over real sockets: what bodies report, and what clients do wrong."""
 
+import errno
 import os
+import selectors
 import socket
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from protocol_server import Client, Seen, at_once, nothing, serving
@@ -305,6 +309,40 @@ def test_strangers_without_end(tmp_path: Path) -> None:
         assert mistake(seen) == "P was disconnected: 64 others connected after it, and it sent no hello"
         for each in strangers:
             each.close()
+
+
+def test_without_free_files_it_waits_until_somebody_leaves(tmp_path: Path) -> None:
+    class Full:
+        def accept(self) -> None:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+    mistakes: list[str] = []
+    with selectors.DefaultSelector() as selector:
+        server = Server(selector, unix=tmp_path / "s", token="open sesame")
+        server.answer(started=lambda _: None, ended=lambda *_: None, lost=lambda *_: None, wrong=mistakes.append)
+        seen: Any = SimpleNamespace(server=server)
+
+        def handle() -> None:
+            for _ in range(4):
+                for key, _ in selector.select(0.02):
+                    key.data()
+
+        first = Client(seen)
+        handle()
+        full: Any = Full()
+        server._accept(full)
+        with Client(seen) as second:
+            second.say(op="hello", version=1, token="open sesame")
+            handle()
+            second.socket.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                second.socket.recv(1)
+            first.close()
+            handle()
+            assert b"welcome" in second.socket.recv(100)
+        handle()
+        server.close()
+    assert mistakes == ["too many connections: Too many open files"]
 
 
 def test_mistakes_without_end_are_counted(tmp_path: Path) -> None:

@@ -134,6 +134,7 @@ def test_answers_in_any_order_and_with_rubbish_in_between(loop: Loop) -> None:
         + """
 one, two = asked(), asked()
 print("x" * 200_000, flush=True)
+three = asked()
 print('{"op": "submitted"}')
 print('{"op": "submitted", "n": 1, "answer": "perhaps"}')
 say(op="submitted", n=99, answer="accepted")
@@ -147,6 +148,9 @@ asked()
     process.wait_until_ready(20)
     process.submit(1, "1", "{}")
     process.submit(2, "2", "{}")
+    loop.until(lambda: len(loop.wrong) == 2)
+    loop.until(lambda: not loop.selector.select(0.1))
+    process.submit(3, "3", "{}")
     loop.until(lambda: len(loop.answers) == 2)
     assert loop.answers == [(2, "accepted"), (1, "refused")]
     waits = "which nobody waits for (answer each question once)"
@@ -207,6 +211,19 @@ def test_one_that_hangs_is_ended_and_started_again(loop: Loop) -> None:
     loop.until(lambda: process.ready)
     assert process.pid != pid
     assert pid is not None and not psutil.pid_exists(pid)
+
+
+def test_one_that_speaks_and_does_not_read_is_busy(loop: Loop) -> None:
+    process = loop.start(SPEAKS + READY + "while True:\n    print('tick', flush=True)\n    time.sleep(0.05)\n", 0.8)
+    process.wait_until_ready(20)
+    many = 500
+    for n in range(many):
+        process.submit(n, str(n), "{}")
+    loop.until(lambda: len(loop.answers) == many)
+    answers = [answer for _, answer in loop.answers]
+    assert 0 < answers.count("unknown") < 200
+    assert answers.count("busy") == many - answers.count("unknown")
+    assert loop.ends == []
 
 
 @pytest.mark.parametrize(

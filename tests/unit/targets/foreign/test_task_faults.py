@@ -285,7 +285,9 @@ def test_an_outage_of_the_target_file_is_of_its_service(tried: Tried) -> None:
 
 
 def test_faults_are_noted_as_they_begin_show_and_end(tmp_path: Path) -> None:
-    faults = "queue: {workers: 2}\nfaults: [{name: twice, type: worker_kill, at: 0s, every: 1s, times: 2, restart_after: 0s}]"
+    twice = "{name: twice, type: worker_kill, at: 0s, every: 1s, times: 2, restart_after: 0s}"
+    by_rate = "{name: by-rate, type: transient_error, rate: 5%, at: 0s, for: 1s}"
+    faults = f"queue: {{workers: 2}}\nfaults: [{twice}, {by_rate}]"
     with trying(tmp_path, target(), faults) as tried:
         all_faults = faults_of(tried.struck)
         all_faults.start()
