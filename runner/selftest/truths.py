@@ -35,7 +35,7 @@ class Case:
     """A run and what has to come out of it.
 
     name: of the truth, the first word of its file. indicator: that breaks, cause: a word of its explanation; None: any. tries: at
-    least one of that many runs has to come out like that.
+    least one run of this number has to come out like that.
     """
 
     name: str

@@ -21,12 +21,16 @@ const running = new Map(); // by id, what to call with the message `finish`
 const line = net.connect({ path: process.env.SOAK_ADDRESS.replace("unix:", "") });
 const report = (message) => line.write(JSON.stringify(message) + "\n");
 report({ op: "hello", version: 1, role: "body", token: process.env.SOAK_TOKEN, pid: process.pid, host: os.hostname() });
-readline.createInterface({ input: line }).on("line", (text) => {
+const runner = readline.createInterface({ input: line });
+runner.on("line", (text) => {
   const heard = JSON.parse(text);
   if (heard.op === "finish") running.get(heard.id)(heard);
   if (heard.op === "refused") console.error(heard.why);
 });
-line.on("close", () => (stopped = true)); // the run is over
+for (const each of [line, runner]) {
+  each.on("error", () => (stopped = true)); // the run is over
+  each.on("close", () => (stopped = true));
+}
 
 async function body(task, worker) {
   const finish = await new Promise((resolve) => {
