@@ -63,10 +63,10 @@ class Kept:
         took = facts.get("redelivery_time").value
         self._longest_s = max(self._longest_s, float(took.max()) if len(took) else 0.0)
         retry, failed = rows.kind == Kind.TASK_RETRY, rows.kind == Kind.TASK_FAILED
-        passing = transient[rows.cause]
+        passing, again = transient[rows.cause], retry | (rows.kind == Kind.TASK_DISPATCHED)
         self._seen[_RETRIED] += int(np.count_nonzero(retry & passing))
         self._seen[_PERMANENT] += int(np.count_nonzero(failed & ~passing))
-        self._seen[_REVIVED] += int(np.count_nonzero(retry & (rows.before == TaskState.FAILED)))
+        self._seen[_REVIVED] += int(np.count_nonzero(again & (rows.before == TaskState.FAILED)))
 
     def section(self, stranded: Stranded, died: int, failed: int) -> Section:
         """The table. died, failed: tasks not started again in time after their execution had died, or had failed."""
