@@ -88,14 +88,15 @@ class Accepted(Redelivery):
             counts = [f"{len(never):,} never started"] * bool(never) + [f"{len(others):,} not started again"] * bool(
                 others
             )
-            detail = (
-                f"{stranded.lost:,} tasks are lost ({', '.join(counts)}): nothing else ran for longer than {allowed}"
-            )
+            detail = f"{stranded.lost:,} {'task is' if stranded.lost == 1 else 'tasks are'} lost ({', '.join(counts)}): nothing else ran for longer than {allowed}"
             return Law(name, what, float(stranded.lost), detail)
         if stranded.waiting:
             remedy = f"; {not_yet(stranded)}" if complete else ""
             return Law(
-                name, what, None, f"{stranded.waiting:,} tasks were not started, which may take {allowed}{remedy}"
+                name,
+                what,
+                None,
+                f"{stranded.waiting:,} {'task was' if stranded.waiting == 1 else 'tasks were'} not started, which may take {allowed}{remedy}",
             )
         return Law(name, what, 0.0, "")
 
