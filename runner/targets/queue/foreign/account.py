@@ -54,6 +54,8 @@ class Account:
         """The highest number of a task that was submitted, or of its copy."""
         self.running = 0
         """Executions that run."""
+        self.latest_s = 0.0
+        """When an execution last started or ended, in scenario time."""
         self.ended: Callable[[int, float], None] = lambda number, t_s: None
 
     @property
@@ -118,6 +120,7 @@ class Account:
         if task.state in OPEN or self._is_forbidden(task):
             self._take_up(task, number, worker, t_s)
         self._note(t_s, Kind.EXECUTION_STARTED, number, task.starts, worker)
+        self.latest_s = t_s
         task.running += 1
         self.running += 1
         return task.starts
@@ -177,6 +180,7 @@ class Account:
 
     def _over(self, number: int, attempt: int, worker: int, t_s: float, cause: int, ran_s: float) -> _Task:
         self._note(t_s, Kind.EXECUTION_ENDED, number, attempt, worker, cause, ran_s)
+        self.latest_s = t_s
         task = self._tasks[number]
         task.running -= 1
         self.running -= 1
