@@ -63,18 +63,26 @@ def command(
       soak selftest --defect backoff_ignored --clean 1
       soak selftest --foreign --defect t1 --defect t9
     """
+    from soak.runner.linux import refuse_elsewhere
+
+    refuse_elsewhere("soak selftest")
+    if foreign:
+        return _foreign(defects, scenarios, out, as_json=as_json)
+    return _planted(target, defects, clean, speed, scenarios, out, as_json=as_json)
+
+
+def _planted(
+    target: str, defects: tuple[str, ...], clean: int, speed: float, scenarios: Path | None, out: Path, *, as_json: bool
+) -> int:
+    """Run a target with planted defects, and a sound one."""
     import json
 
-    from soak.runner.linux import refuse_elsewhere
     from soak.runner.selftest.matrix import Bench, run_trials
     from soak.runner.shipped import SELFTEST
     from soak.runner.targets.room import trials_of
     from soak.schemas.errors import UsageError
     from soak.schemas.language.shape import did_you_mean
 
-    refuse_elsewhere("soak selftest")
-    if foreign:
-        return _foreign(defects, scenarios, out, as_json=as_json)
     of_target = trials_of(target)
     if unknown := set(defects).difference(known := [_NONE, *(trial.name for trial in of_target.planted)]):
         raise UsageError(f"no defect {min(unknown)!r} ({did_you_mean(min(unknown), known)})")

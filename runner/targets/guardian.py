@@ -1,4 +1,4 @@
-"""Ends all processes with a mark once the process that set it is gone: `python guardian.py MARK PID`.
+"""Ends all processes with a mark once the process that set it is gone, and removes its folders: `python guardian.py MARK PID`.
 
 A mark is a resource limit, which every process passes on to its children, whatever exec, environment or new parent.
 It is RLIMIT_RTTIME, the CPU time of a real-time process without a pause, set to weeks, so that it limits nothing.
@@ -55,6 +55,20 @@ def _name(pid: int) -> str:
     return "" if after.split()[0] in "ZX" else before.partition("(")[2] or "?"
 
 
+def remove_folders(runner: int) -> None:
+    """Remove the folders of a process that is gone: those of ours among temporary files whose names begin with its own."""
+    import shutil
+    import tempfile
+
+    for path in Path(tempfile.gettempdir()).glob(f"soak-{runner}-*"):
+        try:
+            own = path.lstat().st_uid == os.getuid()
+        except OSError:
+            continue  # it has just been removed
+        if own:
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def main() -> None:
     """Wait for the end of the process that started this one."""
     mark, runner = int(sys.argv[1]), int(sys.argv[2])
@@ -66,6 +80,7 @@ def main() -> None:
     while os.getppid() == runner:
         time.sleep(_LOOK_EVERY_S)
     end_all(mark, _PATIENCE_S)
+    remove_folders(runner)
 
 
 if __name__ == "__main__":

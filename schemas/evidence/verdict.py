@@ -77,16 +77,7 @@ class ReasonKind(StrEnum):
     UNSEEN = "unseen"
 
 
-OF_TELEMETRY = frozenset(
-    {
-        ReasonKind.LOST_EVENTS,
-        ReasonKind.GAP,
-        ReasonKind.LATENESS,
-        ReasonKind.TASKS,
-        ReasonKind.OFFERED,
-        ReasonKind.UNSEEN,
-    }
-)
+OF_TELEMETRY = frozenset(map(ReasonKind, ("lost_events", "gap", "lateness", "tasks", "offered", "unseen")))
 """What has no result of its own in a verdict: what was lost, not seen or not offered."""
 
 

@@ -47,7 +47,7 @@ class FakeClock:
         if why := unable():
             raise FakeClockError(f"{why} (or remove clock:)")
         self.factor = round(factor * _MILLION) / _MILLION
-        self._own = None if _is_open_to_all(directory) else tempfile.mkdtemp(prefix="soak-clock-")
+        self._own = None if _is_open_to_all(directory) else tempfile.mkdtemp(prefix=f"soak-{os.getpid()}-clock-")
         self.directory = Path(self._own or directory).resolve()
         if self._own:
             self.directory.chmod(_WORLD)
