@@ -106,9 +106,8 @@ class Drive:
         with heard(self._selector):
             self._control.start()
         self._clock.start({**self._control.service_pids(), **self._control.pids()})
-        intake = make_intake(
-            context, self._selector, prepared, self._system, self._offers.answer, self._ledger.went_wrong
-        )
+        answered, wrong = self._offers.answer, self._ledger.went_wrong
+        intake = make_intake(context, self._selector, prepared, self._system, answered, wrong)
         self._offers.intake = enter(closing(intake))
         intake.start()
         self._census = Census(prepared, intake, self._selector)
