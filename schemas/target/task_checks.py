@@ -47,7 +47,7 @@ def task_problems(document: Document, data: Data) -> Iterator[Problem]:
         return
     system = data.get("system")
     if system in known() and not language_of(system).promised:
-        what = f"{quoted(system)} is no system that tasks are submitted to"
+        what = f"{quoted(system)} is not a system that tasks are submitted to"
         there = [each for each in known() if language_of(each).promised]
         yield document.problem(("system",), what, f"write {' or '.join(there)}, or remove submit")
     for key, why in _NOT_OF_TASKS.items():
