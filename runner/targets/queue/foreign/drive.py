@@ -221,8 +221,11 @@ class Drive:
         self._control.wake_all()
         self._server.close()
         until_s = context.now()
-        for state, count in self._census.settled(self._account.snapshot()).items():
-            context.note(until_s, CENSUS[state], value=count)
+        if unanswered := self._offers.unanswered:
+            remark(f"no census: {unanswered} submissions have not been answered, and may be counted or not")
+        else:
+            for state, count in self._census.settled(self._account.snapshot()).items():
+                context.note(until_s, CENSUS[state], value=count)
         for words, times in self._ledger.wrong.items():
             remark(f"{words}{f' ({times} times)' if times > 1 else ''}")
         self._clock.tell()
