@@ -231,6 +231,10 @@ class Drive:
         else:
             for state, count in self._census.settled(self._account.snapshot()).items():
                 context.note(until_s, CENSUS[state], value=count)
+        if unknown := self._offers.unknown:
+            remark(
+                f"{unknown:,} submissions were not offered again, for it is not known if they were accepted: {self._offers.why}"
+            )
         for words, times in self._ledger.wrong.items():
             remark(f"{words}{f' ({times} times)' if times > 1 else ''}")
         self._clock.tell()

@@ -67,7 +67,7 @@ class Offers:
         self._knocks = False
         """Whether the oldest of them is to be offered again."""
         self.unknown = 0
-        """Submissions of which it is not known whether they were accepted."""
+        """Submissions of which it was not known, when they were answered, whether they were accepted."""
         self.why = ""
         """What was said of the last one that was not accepted."""
 
@@ -174,11 +174,13 @@ class Offers:
         if (work := self._asked.pop(number, None)) is None:
             return
         del self._asked_at[number]
-        if answer is Answer.BUSY:
+        # Whatever is answered, what runs was accepted: it must not be offered again.
+        runs = self._account.has(number)
+        if answer is Answer.BUSY and not runs:
             self.why = why
             self._put_back(work)
             return
-        if answer is Answer.ACCEPTED:
+        if answer is Answer.ACCEPTED or runs:
             self._account.accepted(number, self._context.now())
         elif answer is Answer.REFUSED:
             self._account.refused(number, self._context.now())
@@ -191,7 +193,7 @@ class Offers:
             self._offer(each)
         # Where there is room for one, there may be for two.
         for _ in range(min(2, len(self._deferred))):
-            self._submit(self._deferred.popleft())
+            self._offer_again()
 
     def _defer(self, work: Submission) -> None:
         self._note_deferred(work)
@@ -208,8 +210,15 @@ class Offers:
 
     def _knock(self) -> None:
         self._knocks = False
-        if self._deferred:
-            self._submit(self._deferred.popleft())
+        self._offer_again()
+
+    def _offer_again(self) -> None:
+        """Submit the oldest that was deferred, unless its body has started since."""
+        while self._deferred:
+            work = self._deferred.popleft()
+            if not self._account.has(work.number):
+                self._submit(work)
+                return
 
     def _note_deferred(self, work: Submission) -> None:
         if not work.cause and work.number not in self._noted:
