@@ -231,8 +231,11 @@ class Drive:
         self._control.wake_all()
         self._server.close()
         until_s = context.now()
-        for state, count in self._census.settled(self._account.snapshot()).items():
-            context.note(until_s, CENSUS[state], value=count)
+        if unanswered := self._offers.unanswered:
+            remark(f"no census: {unanswered} submissions have not been answered, and may be counted or not")
+        else:
+            for state, count in self._census.settled(self._account.snapshot()).items():
+                context.note(until_s, CENSUS[state], value=count)
         if unknown := self._offers.unknown:
             remark(
                 f"{unknown:,} submissions were not offered again, for it is not known if they were accepted: {self._offers.why}"
