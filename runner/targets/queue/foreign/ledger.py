@@ -24,6 +24,9 @@ _FAILS = {
 }
 """How a body ends that fails."""
 
+_ACTIONS = tuple(Action)
+"""By number: a lookup of the member costs as much as a clock."""
+
 
 class Strikes(Protocol):
     """What faults of attempts do to the worker that has one, by its name."""
@@ -89,7 +92,12 @@ class Ledger:
 
     def _name(self, attempt: Attempt) -> None:
         """The worker of an attempt: that whose process it runs in, or else what it calls itself."""
-        found = self._strikes.worker_of(attempt.pid) if attempt.pid else None
+        line = attempt.line
+        found = line.of_worker if line else None
+        if found is None and attempt.pid:
+            found = self._strikes.worker_of(attempt.pid)
+            if line:
+                line.of_worker = found
         attempt.worker = found or attempt.worker or (f"{attempt.host}:{attempt.pid}" if attempt.pid else "")
 
     def _begun(self, attempt: Attempt, service_s: float) -> float:
@@ -198,4 +206,4 @@ class Ledger:
         )
 
     def _action(self, attempt: Attempt) -> Action:
-        return Action(self._plan.action[attempt.cause])
+        return _ACTIONS[self._plan.action[attempt.cause]]
