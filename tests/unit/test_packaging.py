@@ -63,11 +63,12 @@ def test_what_people_are_told_to_install_is_ours() -> None:
 
 
 def test_every_folder_of_modules_is_a_package() -> None:
-    """What is found below src/soak is installed: a folder without __init__.py would be left out; templates are data."""
+    """What is found below src/soak is installed: without __init__.py it would be left out; templates and adapters are data."""
     for folder in ("schemas", "simulation", "runner", "reports", "systems"):
         assert (ROOT / "src" / "soak" / folder).resolve() == ROOT / folder
         for path in (ROOT / folder).rglob("*.py"):
-            assert path.with_name("__init__.py").is_file() or path.parents[1].name == "templates", path
+            data = path.parents[1].name in {"templates", "adapters"}
+            assert path.with_name("__init__.py").is_file() or data, path
 
 
 def test_every_file_beside_the_modules_is_packaged() -> None:

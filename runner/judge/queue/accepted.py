@@ -85,18 +85,16 @@ class Accepted(Redelivery):
         allowed = show_duration(stranded.allowed_s)
         if stranded.lost:
             never, others = self._divided(table, self.lost_numbers(table, until_s))
-            counts = [f"{len(never):,} never started"] * bool(never) + [f"{len(others):,} not started again"] * bool(
-                others
-            )
-            detail = (
-                f"{stranded.lost:,} tasks are lost ({', '.join(counts)}): nothing else ran for longer than {allowed}"
-            )
+            counts = [f"{len(never):,} never started"] * bool(never)
+            counts += [f"{len(others):,} not started again"] * bool(others)
+            are = "task is" if stranded.lost == 1 else "tasks are"
+            detail = f"{stranded.lost:,} {are} lost ({', '.join(counts)}): nothing else ran for longer than {allowed}"
             return Law(name, what, float(stranded.lost), detail)
         if stranded.waiting:
             remedy = f"; {not_yet(stranded)}" if complete else ""
-            return Law(
-                name, what, None, f"{stranded.waiting:,} tasks were not started, which may take {allowed}{remedy}"
-            )
+            were = "task was" if stranded.waiting == 1 else "tasks were"
+            detail = f"{stranded.waiting:,} {were} not started, which may take {allowed}{remedy}"
+            return Law(name, what, None, detail)
         return Law(name, what, 0.0, "")
 
     def at_the_end(self, table: Table, until_s: float, chosen: list[int] | None = None) -> AtTheEnd | None:

@@ -63,10 +63,10 @@ class Kept:
         took = facts.get("redelivery_time").value
         self._longest_s = max(self._longest_s, float(took.max()) if len(took) else 0.0)
         retry, failed = rows.kind == Kind.TASK_RETRY, rows.kind == Kind.TASK_FAILED
-        passing = transient[rows.cause]
+        passing, again = transient[rows.cause], retry | (rows.kind == Kind.TASK_DISPATCHED)
         self._seen[_RETRIED] += int(np.count_nonzero(retry & passing))
         self._seen[_PERMANENT] += int(np.count_nonzero(failed & ~passing))
-        self._seen[_REVIVED] += int(np.count_nonzero(retry & (rows.before == TaskState.FAILED)))
+        self._seen[_REVIVED] += int(np.count_nonzero(again & (rows.before == TaskState.FAILED)))
 
     def section(self, stranded: Stranded, died: int, failed: int) -> Section:
         """The table. died, failed: tasks not started again in time after their execution had died, or had failed."""
@@ -87,7 +87,11 @@ class Kept:
         copies, blocked = self._seen["duplicate_block"], self._sums["duplicate_block"]
         yield Promise.IDEMPOTENT_KEYS, _count(copies, copies - blocked, "second submissions", "accepted")
         beyond = self._sums["excess_attempts"]
-        lacking = f"{failed:,} tasks were not started again after they had failed" if failed else ""
+        lacking = (
+            f"{failed:,} {'task was' if failed == 1 else 'tasks were'} not started again after it had failed"
+            if failed
+            else ""
+        )
         extra = f"{beyond:,} attempts beyond the most" if beyond else ""
         retried = self._seen[_RETRIED]
         broken = "; ".join(filter(None, [lacking, extra]))
@@ -128,7 +132,10 @@ class Kept:
     def _redelivered(self, died: int) -> Said:
         bound_s, again = self._identity.redelivery_s, self._seen["redelivery_time"]
         if died and bound_s is not None:
-            return False, f"{died:,} tasks were not started again within {show_duration(bound_s)}"
+            return (
+                False,
+                f"{_tasks(died)} not started again within {show_duration(bound_s)}",
+            )
         if not again or bound_s is None:
             return None, "no execution died" if bound_s is not None else "without a bound"
         words = f"started again after {show_duration(self._longest_s)} at most ({show_duration(bound_s)} promised)"
@@ -144,3 +151,7 @@ def _count(of: int, broken: int, what: str, how: str) -> Said:
 def _result(said: Said | None) -> tuple[str, str]:
     kept, words = said or (None, "")
     return {True: "kept", False: "broken", None: "not tested"}[kept], words
+
+
+def _tasks(number: int) -> str:
+    return f"{number:,} {'task was' if number == 1 else 'tasks were'}"

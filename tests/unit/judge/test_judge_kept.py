@@ -77,7 +77,7 @@ def test_what_was_kept() -> None:
             ("21 started 2 @2", "21 started 2 @2\n21 started 2 @3"),
             "1 of 5 executions while another one ran",
         ),
-        ("retries", ("21 dispatched 2\n21 started 2 @2\n22 ended 2 @2\n22 done 2 @2", ""), "1 tasks were not started"),
+        ("retries", ("21 dispatched 2\n21 started 2 @2\n22 ended 2 @2\n22 done 2 @2", ""), "1 task was not started"),
         ("at_least_once", ("21 dispatched 2\n21 started 2 @2\n22 ended 2 @2\n22 done 2 @2", ""), "1 lost"),
         ("permanent_errors", ("22 done 2 @2", "22 failed 2 @2\n23 retry 2 @2 error=x due=23"), "tried again"),
     ],

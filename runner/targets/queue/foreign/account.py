@@ -25,7 +25,7 @@ REFUSED = "refused"
 @dataclass(slots=True, eq=False)
 class _Task:
     """A task. running: its executions that have neither ended nor died. failed: how many have failed. died: the cause of its
-    last death.
+    last death. final: it has failed in a way after which the system promises not to start it again.
     """
 
     state: TaskState = TaskState.NONE
@@ -33,6 +33,7 @@ class _Task:
     running: int = 0
     failed: int = 0
     died: int = NO_CAUSE
+    final: bool = False
 
 
 class Account:
@@ -53,6 +54,8 @@ class Account:
         """The highest number of a task that was submitted, or of its copy."""
         self.running = 0
         """Executions that run."""
+        self.latest_s = 0.0
+        """When an execution last started or ended, in scenario time."""
         self.ended: Callable[[int, float], None] = lambda number, t_s: None
 
     @property
@@ -113,6 +116,7 @@ class Account:
         if task.state in OPEN or self._is_forbidden(task):
             self._take_up(task, number, worker, t_s)
         self._note(t_s, Kind.EXECUTION_STARTED, number, task.starts, worker)
+        self.latest_s = t_s
         task.running += 1
         self.running += 1
         return task.starts
@@ -120,14 +124,14 @@ class Account:
     def _is_forbidden(self, task: _Task) -> bool:
         """Whether a task that is closed must not be started again, by the system's own word."""
         needed = {TaskState.FAILED: Promise.RETRIES, TaskState.BLOCKED: Promise.GUARDRAIL}.get(task.state)
-        return needed is not None and needed in self._promises
+        return task.final or (needed is not None and needed in self._promises)
 
     def _take_up(self, task: _Task, number: int, worker: int, t_s: float) -> None:
-        if task.state is not TaskState.PENDING:
+        if task.state is not TaskState.PENDING and not task.final:
             cause = task.died or self._cause(REDELIVERED)
             self._note(t_s, Kind.TASK_RETRY, number, task.starts - 1, worker, cause, t_s)
         self._note(t_s, Kind.TASK_DISPATCHED, number, task.starts, worker)
-        task.died = NO_CAUSE
+        task.died, task.final = NO_CAUSE, False
         self._becomes(task, TaskState.IN_PROGRESS)
 
     def succeeded(self, number: int, attempt: int, worker: int, t_s: float, ran_s: float) -> None:
@@ -151,15 +155,15 @@ class Account:
         if task.state is not TaskState.IN_PROGRESS:
             return
         queue = self._rules(number)
-        may = transient or Promise.PERMANENT_ERRORS not in self._promises
         made = attempt if Promise.CRASHES_COUNT in self._promises else task.failed
-        if may and Promise.RETRIES in self._promises and made < queue.last_attempt:
-            wait_s = queue.backoff.least_s(made) if transient and Promise.BACKOFF in self._promises else 0.0
+        if transient and Promise.RETRIES in self._promises and made < queue.last_attempt:
+            wait_s = queue.backoff.least_s(made) if Promise.BACKOFF in self._promises else 0.0
             # The system waits from when the body failed, which is seen a little later.
             least_s = max(0.0, wait_s - self._unseen_s)
             self._note(t_s, Kind.TASK_RETRY, number, attempt, worker, cause, t_s + least_s)
             self._becomes(task, TaskState.PENDING)
         elif not task.running:
+            task.final = not transient and Promise.PERMANENT_ERRORS in self._promises
             self._close(task, number, Kind.TASK_FAILED, t_s, attempt, worker, cause)
 
     def died(self, number: int, attempt: int, worker: int, t_s: float, cause: int, ran_s: float) -> None:
@@ -172,6 +176,7 @@ class Account:
 
     def _over(self, number: int, attempt: int, worker: int, t_s: float, cause: int, ran_s: float) -> _Task:
         self._note(t_s, Kind.EXECUTION_ENDED, number, attempt, worker, cause, ran_s)
+        self.latest_s = t_s
         task = self._tasks[number]
         task.running -= 1
         self.running -= 1

@@ -48,6 +48,9 @@ from soak.simulation.plan import Plan
 SYSTEM = "system"
 """Below the run directory: the files of the system, and its logs."""
 
+_QUIET_REAL_S = 2.0
+"""For so long nothing must have run when a run ends before its time: copies of a task may wait behind the task itself."""
+
 _LOOK_REAL_S = 0.05
 """How often it is looked whether a process has ended."""
 
@@ -211,7 +214,9 @@ class Drive:
     def _is_open(self) -> bool:
         """Whether something of the run is still to come."""
         faults = any(self._faults.under_way) or self._control.services.is_down
-        return bool(self._account.open or self._account.running) or not self._offers.over or faults
+        account, context = self._account, self._context
+        quiet = context.now() - account.latest_s > _QUIET_REAL_S * context.clock.speed
+        return bool(account.open or account.running) or not quiet or not self._offers.over or faults
 
     def _snapshot(self) -> Snapshot:
         return self._account.snapshot()

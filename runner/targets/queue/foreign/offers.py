@@ -58,6 +58,8 @@ class Offers:
         """Those that were submitted and not answered."""
         self._asked_at: dict[int, float] = {}
         """When they were, in scenario time."""
+        self._looks = False
+        """Whether it is looked after those that are not answered."""
         self._after: dict[int, list[Submission]] = {}
         """Duplicates, by the original that they wait for."""
         self._deferred: deque[Submission] = deque()
@@ -157,7 +159,22 @@ class Offers:
     def _submit(self, work: Submission) -> None:
         self._asked[work.number], self._asked_at[work.number] = work, self._context.now()
         self._account.offered(work)
+        self._look_later()
         self.intake.submit(work.number, key_of(work.number), payload_of(work.number, self._plan.kind_of(work.number)))
+
+    def _look_later(self) -> None:
+        if self._asked and not self._looks:
+            self._looks = True
+            self._context.at(self._context.now() + SLOW_REAL_S * self._context.clock.speed, self._look)
+
+    def _look(self) -> None:
+        """Note which submissions are not answered for long."""
+        self._looks = False
+        since_s = self._context.now() - SLOW_REAL_S * self._context.clock.speed
+        for number, asked_s in self._asked_at.items():
+            if asked_s <= since_s and self._account.waits(number):
+                self._note_deferred(self._asked[number])
+        self._look_later()
 
     def answer(self, number: int, answer: Answer, why: str = "") -> None:
         """The answer to a submission, just now."""
@@ -166,19 +183,15 @@ class Offers:
         if not self._account.waits(number):
             # Its body has started: whatever is answered, it was accepted.
             answer = Answer.ACCEPTED
+        del self._asked_at[number]
         if answer is Answer.BUSY:
             self.why = why
             self._put_back(work)
             return
-        took_s = self._context.now() - self._asked_at.pop(number)
-        if took_s > SLOW_REAL_S * self._context.clock.speed and self._account.waits(number):
-            self._note_deferred(work)
-        # What became of it is later than that it was deferred.
-        now_s = self._context.now()
         if answer is Answer.ACCEPTED:
-            self._account.accepted(number, now_s)
+            self._account.accepted(number, self._context.now())
         elif answer is Answer.REFUSED:
-            self._account.refused(number, now_s)
+            self._account.refused(number, self._context.now())
         else:
             self.why = why
             self._unknown.add(number)

@@ -142,19 +142,31 @@ def test_the_system_may_count_from_before_a_failure_was_seen() -> None:
     assert told.lines[-1] == "3 retry 3 @1 network 12.5"
 
 
-@pytest.mark.parametrize(
-    ("promises", "last"),
-    [
-        ((), "3 failed 3 @1 network"),
-        ((Promise.RETRIES,), "3 retry 3 @1 network 3"),
-        ((Promise.RETRIES, Promise.PERMANENT_ERRORS), "3 failed 3 @1 network"),
-    ],
-    ids=["nothing", "retries", "permanent errors"],
-)
-def test_a_permanent_error_is_final_where_that_is_promised(promises: tuple[Promise, ...], last: str) -> None:
+@pytest.mark.parametrize("promises", [(), (Promise.RETRIES,), (Promise.RETRIES, Promise.PERMANENT_ERRORS)])
+def test_a_permanent_error_is_the_end_as_far_as_is_known(promises: tuple[Promise, ...]) -> None:
     told = Told(*promises)
     told.fails(1, 3.0, transient=False)
-    assert told.lines[-1] == last
+    assert told.lines[-1] == "3 failed 3 @1 network"
+    assert told.account.open == 0
+
+
+@pytest.mark.parametrize(
+    ("promises", "again"),
+    [
+        ((Promise.RETRIES,), ["6 retry 3 @1 redelivered 6", "6 dispatched 3 @2", "6 started 3 @2"]),
+        ((Promise.PERMANENT_ERRORS,), ["6 dispatched 3 @2", "6 started 3 @2"]),
+    ],
+    ids=["may be tried again", "must not be"],
+)
+def test_what_failed_permanently_must_not_start_again_where_that_is_promised(
+    promises: tuple[Promise, ...], again: list[str]
+) -> None:
+    """From FAILED to IN_PROGRESS without a retry is no legal change of state."""
+    told = Told(*promises)
+    told.fails(1, 3.0, transient=False)
+    told.notes.lines.clear()
+    told.account.started(TASK, WORKER, 6.0)
+    assert told.lines == again
 
 
 def test_an_attempt_too_many_is_one_where_the_number_is_promised() -> None:

@@ -135,7 +135,7 @@ def test_what_a_slow_worker_begins_takes_longer() -> None:
 def test_faults_of_the_body_are_how_it_ends() -> None:
     for fault, end, last in (
         ("transient_error", "transient", "4 task.retry 3 @1 it"),
-        ("permanent_error", "permanent", "4 task.retry 3 @1 it"),
+        ("permanent_error", "permanent", "4 task.failed 3 @1 it"),
     ):
         run = Run(SCENARIO % (fault, ", errors: [network]"))
         attempt = run.start()
