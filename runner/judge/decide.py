@@ -299,6 +299,8 @@ def _telemetry_doubts(judge: Judge, identity: Identity, end: End) -> Iterator[Re
         yield _doubt(ReasonKind.LATENESS, f"{late} (run it slower, or raise telemetry.max_lag)")
     for doubt in judge.lifecycle.tracker.load_doubts():
         yield _doubt(ReasonKind.LATENESS, doubt)
+    if end.orderly:
+        yield from (_doubt(ReasonKind.UNSEEN, each) for each in judge.lifecycle.tracker.unseen(judge.lifecycle))
     tasks = judge.scenario.workload.tasks
     if end is End.COMPLETED and tasks is not None and judge.planned is not None and judge.planned < tasks:
         yield _doubt(

@@ -178,6 +178,10 @@ class Tracker:
         """Why times say less of the system than of what made its load, each with a remedy: then no objective on them is FAIL."""
         yield from ()
 
+    def unseen(self, lifecycle: "Lifecycle") -> Iterator[str]:
+        """What would tell, and was not seen in the run, which has ended: then nothing is PASS."""
+        yield from ()
+
     def gain(self) -> Gain | None:
         """What policies gained; None where there are none."""
         return None

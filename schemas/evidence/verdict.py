@@ -58,7 +58,7 @@ class ReasonKind(StrEnum):
 
     INTERRUPTED, CUT: the run was interrupted, or its stream is incomplete; NO_OBJECTIVES: there is nothing to judge; LOST_EVENTS,
     GAP: telemetry was lost, or silent for too long; LATENESS, TASKS, OFFERED: the load generator fell behind or was the
-    bottleneck, not all tasks arrived, or not all that were planned were submitted.
+    bottleneck, not all tasks arrived, or not all that were planned were submitted; UNSEEN: what would tell was not seen.
     """
 
     OBJECTIVE = "objective"
@@ -74,10 +74,18 @@ class ReasonKind(StrEnum):
     LATENESS = "lateness"
     TASKS = "tasks"
     OFFERED = "offered"
+    UNSEEN = "unseen"
 
 
 OF_TELEMETRY = frozenset(
-    {ReasonKind.LOST_EVENTS, ReasonKind.GAP, ReasonKind.LATENESS, ReasonKind.TASKS, ReasonKind.OFFERED}
+    {
+        ReasonKind.LOST_EVENTS,
+        ReasonKind.GAP,
+        ReasonKind.LATENESS,
+        ReasonKind.TASKS,
+        ReasonKind.OFFERED,
+        ReasonKind.UNSEEN,
+    }
 )
 """What has no result of its own in a verdict: what was lost, not seen or not offered."""
 

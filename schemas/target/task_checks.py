@@ -44,6 +44,9 @@ def task_problems(document: Document, data: Data) -> Iterator[Problem]:
                 what = "is of a task system, and nothing says how a task is given to it"
                 yield document.problem((key,), what, "add submit: {command: …}, or remove it", at_key=True)
         return
+    if (system := data.get("system", "queue")) != "queue":
+        what = f"tasks are submitted to system: queue, not to system: {system}"
+        yield document.problem(("system",), what, "write queue, or remove submit")
     for key, why in _NOT_OF_TASKS.items():
         if data.get(key):
             yield document.problem((key,), f"means nothing beside submit: {why}", "remove it", at_key=True)

@@ -12,6 +12,7 @@ import numpy as np
 
 from soak.runner.judge.applicable import not_promised
 from soak.runner.judge.queue.redelivery import LAW, Redelivery, Stranded
+from soak.runner.judge.queue.unseen import TakenDown
 from soak.runner.judge.room import LOST, AtTheEnd, Consequence, Law
 from soak.runner.judge.samples import Samples
 from soak.runner.judge.table import Table
@@ -54,10 +55,12 @@ class Accepted(Redelivery):
         self._roles: Mapping[str, str] = (identity.roles if identity else None) or {}
         self._struck = {fault.name: fault.dependency for fault in scenario.faults}
         self._brokers: list[Exit] = []
+        self._down = TakenDown(vocabulary)
 
     def observe(self, block: Block, table: Table) -> Samples:
         """See `Redelivery`."""
         again = super().observe(block, table)
+        self._down.observe(block)
         for place in np.flatnonzero((block.kind == Kind.PROCESS_EXITED) & (block.worker < 0)).tolist():
             self._exited(block, place)
         return again
@@ -71,6 +74,10 @@ class Accepted(Redelivery):
     def waiting(self, table: Table) -> dict[int, float]:
         """See `Redelivery`: all that rest."""
         return self._resting(table)
+
+    def _idle_for(self, since_s: float, until_s: float) -> float:
+        """See `Redelivery`: nor does anything start while a service that was taken down is not back, however long that lasts."""
+        return super()._idle_for(since_s, max(since_s, min(until_s, self._down.first_s)))
 
     def lost_numbers(self, table: Table, until_s: float) -> list[int]:
         """See `Redelivery`."""

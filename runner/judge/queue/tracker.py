@@ -19,6 +19,7 @@ from soak.runner.judge.queue.kept import Kept
 from soak.runner.judge.queue.ledger import duplicate_executions
 from soak.runner.judge.queue.pace import Pace
 from soak.runner.judge.queue.redelivery import Stranded
+from soak.runner.judge.queue.unseen import Unseen
 from soak.runner.judge.room import AtTheEnd, Consequence, Law, Tasks, Tracker
 from soak.runner.judge.rows import Rows
 from soak.runner.judge.samples import Facts, Samples
@@ -76,6 +77,7 @@ class QueueTracker(Tracker):
         level = identity.level if identity else None
         self._census = None if level is None else Census(vocabulary, level)
         self._pace = None if level is None else Pace(identity)
+        self._unseen = None if level is None else Unseen(vocabulary)
         self.counts_some = self._census is not None
         self._counts_unstarted = self.counts_some or not UNSTARTED.isdisjoint(scenario.slis)
         self._unfailed = {"", EXPIRED} | (DIED | {REDELIVERED} if level is not None else set())
@@ -135,6 +137,8 @@ class QueueTracker(Tracker):
             self._early_done.observe(block, facts)
         if self._pace:
             self._pace.observe(block)
+        if self._unseen:
+            self._unseen.observe(block)
         _contentions(block, tasks, facts)
         self._dead_letters(block, tasks, facts)
         self._further.observe(block, tasks, facts, self._redelivery)
@@ -258,6 +262,10 @@ class QueueTracker(Tracker):
     def load_doubts(self) -> Iterator[str]:
         """See `Tracker`."""
         return self._pace.doubts() if self._pace else iter(())
+
+    def unseen(self, lifecycle: Lifecycle) -> Iterator[str]:
+        """See `Tracker`."""
+        return self._unseen.doubts(lifecycle) if self._unseen else iter(())
 
     def conservation(self, lifecycle: Lifecycle) -> Law | None:
         """See `Tracker`."""

@@ -86,6 +86,10 @@ class Account:
         """Whether a submission was neither answered nor has its body started."""
         return number in self._due_s
 
+    def has(self, number: int) -> bool:
+        """Whether a task is known to have been accepted, or refused."""
+        return number in self._tasks
+
     def accepted(self, number: int, t_s: float) -> None:
         """A submission was accepted, or its body has started, which shows the same."""
         if (work := self._due_s.pop(number, None)) is not None:

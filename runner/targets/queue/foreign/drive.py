@@ -21,6 +21,7 @@ from soak.runner.targets.queue.foreign.account import Account
 from soak.runner.targets.queue.foreign.census import Census
 from soak.runner.targets.queue.foreign.control import Control, with_workers
 from soak.runner.targets.queue.foreign.faults import faults_of, fit_to_be_struck
+from soak.runner.targets.queue.foreign.hearing import heard
 from soak.runner.targets.queue.foreign.informed import informed
 from soak.runner.targets.queue.foreign.intake import make_intake
 from soak.runner.targets.queue.foreign.kit_folder import write_kit
@@ -102,7 +103,8 @@ class Drive:
             self._workers.number(name)
         self._ledger = Ledger(context, self._server, self._account, self._workers, self._control)
         self._offers = Offers(context, self._account)
-        self._control.start()
+        with heard(self._selector):
+            self._control.start()
         self._clock.start({**self._control.service_pids(), **self._control.pids()})
         intake = make_intake(
             context, self._selector, prepared, self._system, self._offers.answer, self._ledger.went_wrong

@@ -180,15 +180,14 @@ class Offers:
         """The answer to a submission, just now."""
         if (work := self._asked.pop(number, None)) is None:
             return
-        if not self._account.waits(number):
-            # Its body has started: whatever is answered, it was accepted.
-            answer = Answer.ACCEPTED
         del self._asked_at[number]
-        if answer is Answer.BUSY:
+        # Whatever is answered, what runs was accepted: it must not be offered again.
+        runs = self._account.has(number)
+        if answer is Answer.BUSY and not runs:
             self.why = why
             self._put_back(work)
             return
-        if answer is Answer.ACCEPTED:
+        if answer is Answer.ACCEPTED or runs:
             self._account.accepted(number, self._context.now())
         elif answer is Answer.REFUSED:
             self._account.refused(number, self._context.now())
@@ -201,7 +200,7 @@ class Offers:
             self._offer(each)
         # Where there is room for one, there may be for two.
         for _ in range(min(2, len(self._deferred))):
-            self._submit(self._deferred.popleft())
+            self._offer_again()
 
     def _defer(self, work: Submission) -> None:
         self._note_deferred(work)
@@ -218,8 +217,15 @@ class Offers:
 
     def _knock(self) -> None:
         self._knocks = False
-        if self._deferred:
-            self._submit(self._deferred.popleft())
+        self._offer_again()
+
+    def _offer_again(self) -> None:
+        """Submit the oldest that was deferred, unless its body has started since."""
+        while self._deferred:
+            work = self._deferred.popleft()
+            if not self._account.has(work.number):
+                self._submit(work)
+                return
 
     def _note_deferred(self, work: Submission) -> None:
         if not work.cause and work.number not in self._noted:

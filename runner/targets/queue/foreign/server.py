@@ -177,6 +177,8 @@ class Server:
             self._hang_up(oldest)
 
     def _hear(self, line: _Line) -> None:
+        if line not in self._lines:
+            return  # disconnected since the selector told of it
         if line.unsent:
             self._send(line, b"")
         try:

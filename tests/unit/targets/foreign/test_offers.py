@@ -203,3 +203,26 @@ def test_a_command_that_is_not_there_is_no_answer_yet(tmp_path: Path) -> None:
 
 def _into(told: list[tuple[int, Answer, str]]) -> Callable[[int, Answer, str], None]:
     return lambda number, answer, why: told.append((number, answer, why))
+
+
+@pytest.mark.parametrize("answer", [Answer.BUSY, Answer.UNKNOWN, Answer.REFUSED])
+def test_what_runs_was_accepted_whatever_is_answered(answer: Answer) -> None:
+    run = Run(ARRIVALS, answer)
+    run.takes_s["0"] = 0.5
+    run.until(0.2)
+    run.account.started(0, 0, 0.2)
+    run.until(5.4)
+    assert [name for _, name in run.submitted] == ["0", "1", "2", "3", "4", "5"]
+    events = run.seen(Kind.TASK_ENQUEUED, Kind.TASK_DEFERRED, Kind.TASK_FAILED)
+    assert [each for each in events if each.endswith(" 0")] == ["0.20 task.enqueued 0"]
+    assert (run.offers.not_accepted(), run.account.open) == ([], 6)
+
+
+def test_what_starts_although_it_was_busy_is_not_offered_again() -> None:
+    run = Run(ARRIVALS, *[Answer.BUSY] * 3)
+    run.until(0.3)
+    tried = len(run.submitted)
+    run.account.started(0, 0, 0.3)
+    run.until(2.4)
+    assert [name for _, name in run.submitted[tried:]] == ["1", "2"]
+    assert run.account.open == 3

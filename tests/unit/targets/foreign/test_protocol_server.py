@@ -5,6 +5,7 @@ import os
 import selectors
 import socket
 import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -309,6 +310,23 @@ def test_strangers_without_end(tmp_path: Path) -> None:
         assert mistake(seen) == "P was disconnected: 64 others connected after it, and it sent no hello"
         for each in strangers:
             each.close()
+
+
+def test_a_stranger_that_is_disconnected_may_have_said_something_just_then(tmp_path: Path) -> None:
+    with selectors.DefaultSelector() as selector:
+        server = Server(selector, unix=tmp_path / "s", token="open sesame")
+        server.answer(started=lambda _: None, ended=lambda *_: None, lost=lambda *_: None, wrong=lambda _: None)
+        with closing(server), ExitStack() as stack:
+            strangers = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(65)]
+            for each in strangers:
+                if each is strangers[-1]:
+                    strangers[0].sendall(b"hm")
+                each.connect(str(tmp_path / "s"))
+                # The one that listens comes first.
+                for key, _ in sorted(selector.select(), key=lambda told: told[0].fd):
+                    key.data()
+            with pytest.raises(ConnectionResetError):
+                strangers[0].recv(1)
 
 
 def test_without_free_files_it_waits_until_somebody_leaves(tmp_path: Path) -> None:
