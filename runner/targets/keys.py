@@ -17,7 +17,7 @@ def number_of(key: str) -> int:
 
 def payload_of(number: int, kind: str = "") -> str:
     """The payload of a task: its number, and its kind of work where it has one."""
-    return json.dumps({"number": number, "kind": kind} if kind else {"number": number})
+    return json.dumps({"number": number, "kind": kind}) if kind else f'{{"number": {number}}}'
 
 
 def kind_of(payload: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 from soak.schemas.braces import names_in
 from soak.schemas.errors import Problem, quoted
 from soak.schemas.language.document import Document
+from soak.schemas.language.registry import known, language_of
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.target.model import Promise
 from soak.schemas.target.options import option_checks
@@ -44,9 +45,11 @@ def task_problems(document: Document, data: Data) -> Iterator[Problem]:
                 what = "is of a task system, and nothing says how a task is given to it"
                 yield document.problem((key,), what, "add submit: {command: …}, or remove it", at_key=True)
         return
-    if (system := data.get("system", "queue")) != "queue":
-        what = f"tasks are submitted to system: queue, not to system: {system}"
-        yield document.problem(("system",), what, "write queue, or remove submit")
+    system = data.get("system")
+    if system in known() and not language_of(system).promised:
+        what = f"{quoted(system)} is not a system that tasks are submitted to"
+        there = [each for each in known() if language_of(each).promised]
+        yield document.problem(("system",), what, f"write {' or '.join(there)}, or remove submit")
     for key, why in _NOT_OF_TASKS.items():
         if data.get(key):
             yield document.problem((key,), f"means nothing beside submit: {why}", "remove it", at_key=True)

@@ -95,7 +95,13 @@ class Kept:
         extra = f"{beyond:,} attempts beyond the most" if beyond else ""
         retried = self._seen[_RETRIED]
         broken = "; ".join(filter(None, [lacking, extra]))
-        yield Promise.RETRIES, (not broken if retried or broken else None, broken or f"{retried:,} retries")
+        yield (
+            Promise.RETRIES,
+            (
+                not broken if retried or broken else None,
+                broken or f"{retried:,} {'retry' if retried == 1 else 'retries'}",
+            ),
+        )
         early = self._sums["backoff_violations"]
         yield (
             Promise.BACKOFF,

@@ -11,6 +11,9 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 _STATE, _PARENT, _GROUP, _SESSION, _STARTED = 0, 1, 2, 3, 19
 """Fields of /proc/PID/stat after the name."""
 
+_LONGEST_STAT = 4096
+"""More bytes than it can have: 52 numbers and a name of at most 64 bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessId:
@@ -49,7 +52,12 @@ class Stat:
 def stat(pid: int) -> Stat | None:
     """The process of an id; None when there is none."""
     try:
-        text = (_PROC / str(pid) / "stat").read_text(errors="replace")
+        # As few calls as can be: this is read for every attempt of some systems.
+        handle = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            text = os.read(handle, _LONGEST_STAT).decode(errors="replace")
+        finally:
+            os.close(handle)
     except (OSError, ValueError):
         return None
     before, _, after = text.rpartition(")")

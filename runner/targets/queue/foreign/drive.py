@@ -103,9 +103,7 @@ class Drive:
             self._workers.number(name)
         self._ledger = Ledger(context, self._server, self._account, self._workers, self._control)
         self._offers = Offers(context, self._account)
-        with heard(self._selector):
-            self._control.start()
-        self._clock.start({**self._control.service_pids(), **self._control.pids()})
+        self._start_programs()
         intake = make_intake(
             context, self._selector, prepared, self._system, self._offers.answer, self._ledger.went_wrong
         )
@@ -119,6 +117,11 @@ class Drive:
         self._stack.callback(context.close)
         # What a fault took away is back before the teardown.
         self._stack.callback(self._restore)
+
+    def _start_programs(self) -> None:
+        with heard(self._selector):
+            self._control.start()
+        self._clock.start({**self._control.service_pids(), **self._control.pids()})
 
     def _struck(self, prepared: Prepared) -> Struck:
         """What faults work on."""
@@ -228,8 +231,11 @@ class Drive:
         self._control.wake_all()
         self._server.close()
         until_s = context.now()
-        for state, count in self._census.settled(self._account.snapshot()).items():
-            context.note(until_s, CENSUS[state], value=count)
+        if unanswered := self._offers.unanswered:
+            remark(f"no census: {unanswered} submissions have not been answered, and may be counted or not")
+        else:
+            for state, count in self._census.settled(self._account.snapshot()).items():
+                context.note(until_s, CENSUS[state], value=count)
         for words in (*self._ledger.mistakes(), *self._offers.not_accepted()):
             remark(words)
         self._clock.tell()

@@ -27,6 +27,9 @@ _FAILS = {
 
 _NUMBERED = re.compile(r"\b(process|task|submit|census) \d+")
 
+_ACTIONS = tuple(Action)
+"""By number: a lookup of the member costs as much as a clock."""
+
 
 class Strikes(Protocol):
     """What faults of attempts do to the worker that has one, by its name."""
@@ -92,7 +95,12 @@ class Ledger:
 
     def _name(self, attempt: Attempt) -> None:
         """The worker of an attempt: that whose process it runs in, or else what it calls itself."""
-        found = self._strikes.worker_of(attempt.pid) if attempt.pid else None
+        line = attempt.line
+        found = line.of_worker if line else None
+        if found is None and attempt.pid:
+            found = self._strikes.worker_of(attempt.pid)
+            if line:
+                line.of_worker = found
         attempt.worker = found or attempt.worker or (f"{attempt.host}:{attempt.pid}" if attempt.pid else "")
 
     def _begun(self, attempt: Attempt, service_s: float) -> float:
@@ -208,7 +216,7 @@ class Ledger:
         )
 
     def _action(self, attempt: Attempt) -> Action:
-        return Action(self._plan.action[attempt.cause])
+        return _ACTIONS[self._plan.action[attempt.cause]]
 
 
 def _counted(alike: list[str], times: int) -> str:

@@ -87,6 +87,11 @@ class Offers:
         return came and not (self._asked or self._deferred)
 
     @property
+    def unanswered(self) -> int:
+        """Submissions of which it will only be known whether they were accepted."""
+        return len(self._asked)
+
+    @property
     def oldest_deferred_s(self) -> float | None:
         """Due time of the oldest submission that was not accepted; None if there is none."""
         return next((each.due_s for each in self._deferred if not each.cause), None)

@@ -60,11 +60,12 @@ class Attempt:
 
 @dataclass(slots=True, eq=False)
 class _Line:
-    """A connection. pid: of a local peer."""
+    """A connection. pid: of a local peer. of_worker: that whose process it is from, once the ledger has found it."""
 
     socket: socket.socket
     pid: int = 0
     hello: Hello | None = None
+    of_worker: str | None = None
     refused: bool = False
     heard: bytes = b""
     unsent: bytes = b""

@@ -1,5 +1,6 @@
 """Executions with their planned fates: how long they take, how they end, what kills their workers."""
 
+import socket
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ from soak.runner.targets.context import RunContext
 from soak.runner.targets.journal import Journal
 from soak.runner.targets.queue.foreign.account import Account
 from soak.runner.targets.queue.foreign.ledger import Ledger
-from soak.runner.targets.queue.foreign.server import Attempt, Server
+from soak.runner.targets.queue.foreign.server import Attempt, Server, _Line
 from soak.runner.targets.queue.names import Workers
 from soak.runner.targets.submitter import Submission
 from soak.schemas.stream.events import SPECS, Kind, task_name
@@ -210,6 +211,15 @@ def test_work_of_its_own_is_not_planned() -> None:
 def test_what_a_body_claims_of_its_attempt_does_not_count() -> None:
     run = Run()
     assert [run.start(claimed=each).attempt for each in (9, 1)] == [1, 2]
+
+
+def test_the_worker_of_a_process_is_looked_for_once_for_each_connection() -> None:
+    run, asked = Run(), list[int]()
+    run.worker_of = lambda pid: (asked.append(pid), "w3" if pid == 7 else None)[1]  # type: ignore[method-assign]
+    ours, unknown = _Line(cast(socket.socket, None)), _Line(cast(socket.socket, None))
+    names = [run.start(line=line, pid=pid, worker="x").worker for line, pid in [(ours, 7), (unknown, 8)] * 2]
+    assert names == ["w3", "x", "w3", "x"]
+    assert asked == [7, 8, 8]
 
 
 def test_a_task_that_was_never_submitted_is_refused_and_not_recorded() -> None:

@@ -88,6 +88,15 @@ def test_an_answer_that_comes_late_is_not_the_load_generators_fault() -> None:
     assert slow == ["0.51 task.enqueued 0", "2.01 task.deferred 1", "4.00 task.enqueued 1"]
 
 
+def test_what_waits_for_its_answer_is_counted_until_it_comes() -> None:
+    run = Run()
+    run.takes_s = {"1": 0.5}
+    run.until(1.2)
+    assert run.offers.unanswered == 1
+    run.until(1.6)
+    assert run.offers.unanswered == 0
+
+
 def test_a_busy_system_is_asked_again_later_and_later_with_the_oldest_first() -> None:
     run = Run(ARRIVALS, *[Answer.BUSY] * 8)
     run.until(5.4)
