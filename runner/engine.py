@@ -10,6 +10,7 @@ from typing import Protocol
 
 from soak.runner.checks.beside import MakeChecks, closed_after, no_checks, with_events
 from soak.runner.early import end_early, end_simulation_early
+from soak.runner.interruption import AskedToStopError
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.samples import Facts
@@ -138,12 +139,15 @@ def _followed(
     blocks: Iterator[Block], observe: Callable[[Block], None], judge: Judge, interrupted: Callable[[], bool]
 ) -> End:
     """Observe blocks up to the end of the run; returns why it ended."""
-    for block in blocks:
-        observe(block)
-        if judge.aborted_by:
-            return End.ABORTED
-        if interrupted():
-            return End.INTERRUPTED
+    try:
+        for block in blocks:
+            observe(block)
+            if judge.aborted_by:
+                return End.ABORTED
+            if interrupted():
+                return End.INTERRUPTED
+    except AskedToStopError:
+        return End.INTERRUPTED
     return End.COMPLETED
 
 

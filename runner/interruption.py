@@ -47,10 +47,14 @@ _listening: list[Interruption] = []
 """Those that handle signals now, the innermost last."""
 
 
+class AskedToStopError(KeyboardInterrupt):
+    """Someone asked to stop while nothing had begun yet: the run ends, and what there is of it is kept."""
+
+
 def stop_if_asked() -> None:
-    """For waiting that comes before a run, where nothing else looks. Raises KeyboardInterrupt if someone asked to stop."""
-    if _listening and _listening[-1].asked:
-        raise KeyboardInterrupt
+    """For waiting that comes before a run, where nothing else looks. Raises AskedToStopError, in the main thread only."""
+    if _listening and _listening[-1].asked and threading.current_thread() is threading.main_thread():
+        raise AskedToStopError
 
 
 @contextmanager

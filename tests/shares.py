@@ -26,6 +26,7 @@ LANES = (
             "test_real_pipeline",
             "test_pipeline_defects",
             "test_target_file_runs",
+            "test_task_systems",
             "test_pipeline_processes",
             "test_real_gateway",
             "test_gateway_selftest",

@@ -122,7 +122,7 @@ def _expand(value: Any, values: Mapping[str, str]) -> Any:
 
 def _expanded(value: Any, values: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
     """The fields of a part of a target file; its command lines stay as many words as they are."""
-    commands = {"command", "what"} if getattr(value, "kind", None) == "exec" else {"command"}
+    commands = {"command", "process", *(["what"] if getattr(value, "kind", None) == "exec" else [])}
     for name in (each.name for each in fields(value)):
         content = getattr(value, name)
         is_command = name in commands and isinstance(content, str)

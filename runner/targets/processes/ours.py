@@ -3,6 +3,7 @@
 import time
 from collections.abc import Container
 
+from soak.runner.interruption import stop_if_asked
 from soak.runner.targets.processes.background import Background
 from soak.runner.targets.processes.group import Group, Happening, Seen, last_reason
 from soak.runner.targets.processes.identity import ProcessId
@@ -41,6 +42,7 @@ class Ours(Group):
         )
         until = time.monotonic() + policy.start_timeout_s + _SETTLED_S
         while not self._supervisor.is_ready:
+            stop_if_asked()
             self._supervisor.poll()
             if gone := self.programs.gone():
                 raise StartError(next(iter(gone.values())))

@@ -1,18 +1,15 @@
 """One probe of a program, as a target file describes it. It ends within its timeout, whatever it asks."""
 
 import asyncio
-import os
 import re
 import shlex
-import signal
-import subprocess
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from soak.runner.targets.processes.brief import answer_of
 from soak.runner.targets.processes.identity import ProcessId
 from soak.runner.targets.processes.notify import NotifySocket
 from soak.runner.targets.processes.ports import LOOPBACK, listeners, listens
@@ -136,27 +133,14 @@ async def _exec(how: Probe, subject: Subject) -> None:
 def _run(how: Probe, subject: Subject) -> tuple[int, bytes]:
     """What a command exited with, and what it wrote. Raises _RedError, and TimeoutError after the timeout of the probe."""
     try:
-        process = subprocess.Popen(
-            shlex.split(how.what),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd=subject.folder,
-            env=None if subject.environment is None else dict(subject.environment),
-            start_new_session=True,
+        said = answer_of(
+            shlex.split(how.what), subject.folder, subject.environment, how.timeout_s, _MOST_OUTPUT, errors=True
         )
     except OSError as error:
         raise _RedError(f"the command cannot be started: {reason(error)}") from None
-    with process:
-        try:
-            output, _ = process.communicate(timeout=how.timeout_s)
-        except subprocess.TimeoutExpired:
-            raise TimeoutError from None
-        finally:
-            # The command, if it is late, and whatever it left in its session.
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-    return process.returncode, output[:_MOST_OUTPUT]
+    if said.code is None:
+        raise TimeoutError
+    return said.code, said.output
 
 
 async def _file(how: Probe, subject: Subject) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from soak.runner.console import remark
+from soak.runner.interruption import stop_if_asked
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.processes.background import Background
 from soak.runner.targets.processes.ending import kill, stop_tree, wait_for_end
@@ -76,6 +77,7 @@ class Service:
         subject = Subject(environment=launcher.environment, folder=launcher.here)
         until = time.monotonic() + (READY_WITHIN_S if how.within_s is None else how.within_s)
         while not (said := self._background.run(probe(how, subject), how.timeout_s + _SLACK_S)).green:
+            stop_if_asked()
             if time.monotonic() > until:
                 raise StartError(f"the service is not ready: {said.reason} (start it, or correct ready:)")
             time.sleep(_LOOK_EVERY_S)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from soak.runner.interruption import stop_if_asked
 from soak.runner.targets.processes.background import Background
 from soak.runner.targets.processes.ending import ask_to_stop, kill_session, kill_tree, stop_alone, stop_tree
 from soak.runner.targets.processes.identity import ProcessId
@@ -62,6 +63,7 @@ class Programs:
         ready, began, why = program.ready, time.monotonic(), ""
         within_s = READY_WITHIN_S if ready is None or ready.within_s is None else ready.within_s
         while not interrupted():
+            stop_if_asked()
             if (code := child.exit()) is not None:
                 raise StartError(ended_early(child, code))
             waited_s = time.monotonic() - began

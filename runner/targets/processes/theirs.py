@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from soak.runner.console import remark
+from soak.runner.interruption import stop_if_asked
 from soak.runner.targets.processes.background import Background
 from soak.runner.targets.processes.ending import ask_to_stop, kill_tree
 from soak.runner.targets.processes.following import LineFollower
@@ -49,6 +50,7 @@ class Theirs(Group):
         until = time.monotonic() + within_s
         ready: set[str] = set()
         while len(ready) < len(self.processes):
+            stop_if_asked()
             ready |= {each.name for each in self.poll() if each.what is Happening.HEALTHY}
             if gone := self.programs.gone():
                 raise StartError(next(iter(gone.values())))

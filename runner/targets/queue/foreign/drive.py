@@ -236,12 +236,8 @@ class Drive:
         else:
             for state, count in self._census.settled(self._account.snapshot()).items():
                 context.note(until_s, CENSUS[state], value=count)
-        if unknown := self._offers.unknown:
-            remark(
-                f"{unknown:,} submissions were not offered again, for it is not known if they were accepted: {self._offers.why}"
-            )
-        for words, times in self._ledger.wrong.items():
-            remark(f"{words}{f' ({times} times)' if times > 1 else ''}")
+        for words in (*self._ledger.mistakes(), *self._offers.not_accepted()):
+            remark(words)
         self._clock.tell()
         return context.journal.take(until_s)
 

@@ -1,5 +1,6 @@
 """The execution ledger: each attempt that a body reports, with its planned fate."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -23,6 +24,8 @@ _FAILS = {
     Action.DB_LOCK: "transient",
 }
 """How a body ends that fails."""
+
+_NUMBERED = re.compile(r"\b(process|task|submit|census) \d+")
 
 _ACTIONS = tuple(Action)
 """By number: a lookup of the member costs as much as a clock."""
@@ -153,6 +156,13 @@ class Ledger:
         """Note what a client of the protocol did wrong."""
         self.wrong[words] = self.wrong.get(words, 0) + 1
 
+    def mistakes(self) -> list[str]:
+        """What clients did wrong, in words; what differs in the process or task alone is said once, with how often."""
+        alike: dict[str, list[str]] = {}
+        for words in self.wrong:
+            alike.setdefault(_NUMBERED.sub(r"\1", words), []).append(words)
+        return [_counted(each, sum(self.wrong[words] for words in each)) for each in alike.values()]
+
     # What happens to them.
 
     def _where(self, attempt: Attempt) -> tuple[int, int, int]:
@@ -207,3 +217,9 @@ class Ledger:
 
     def _action(self, attempt: Attempt) -> Action:
         return _ACTIONS[self._plan.action[attempt.cause]]
+
+
+def _counted(alike: list[str], times: int) -> str:
+    if times == 1:
+        return alike[0]
+    return f"{alike[0]} ({times} times{', by other processes or of other tasks too' if len(alike) > 1 else ''})"

@@ -16,13 +16,16 @@ MOST_BYTES = 65_536
 """Of a line, its end included."""
 
 MOST_NUMBER = 2**40
+MOST_COUNT = 2**53
+"""Whole numbers below it are exact in any language."""
+
 _Name = Annotated[str, msgspec.Meta(max_length=200)]
 _Pid = Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
 _Attempt = Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
 _Version = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 _Number = Annotated[int, msgspec.Meta(ge=0, lt=MOST_NUMBER)]
 _Time = Annotated[float, msgspec.Meta(ge=0.0, lt=1e12)]
-_Count = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+_Count = Annotated[int, msgspec.Meta(ge=0, lt=MOST_COUNT)]
 End: TypeAlias = Literal["ok", "transient", "permanent"]
 
 

@@ -10,6 +10,7 @@ from soak.runner.targets.context import RunContext
 from soak.runner.targets.keys import key_of, payload_of
 from soak.runner.targets.queue.foreign.account import Account
 from soak.runner.targets.submitter import Submission
+from soak.schemas.errors import shortened
 from soak.schemas.stream.events import COPY, Kind
 from soak.simulation.plan import Plan
 
@@ -66,8 +67,8 @@ class Offers:
         self._again_real_s = AGAIN_REAL_S
         self._knocks = False
         """Whether the oldest of them is to be offered again."""
-        self.unknown = 0
-        """Submissions of which it was not known, when they were answered, whether they were accepted."""
+        self._unknown: set[int] = set()
+        """Those of which it is not known whether they were accepted."""
         self.why = ""
         """What was said of the last one that was not accepted."""
 
@@ -94,6 +95,17 @@ class Offers:
     def oldest_deferred_s(self) -> float | None:
         """Due time of the oldest submission that was not accepted; None if there is none."""
         return next((each.due_s for each in self._deferred if not each.cause), None)
+
+    def not_accepted(self) -> list[str]:
+        """In words: submissions that may or may not have been accepted and were never seen to start, and those that were not."""
+        unknown = sum(self._account.waits(each) and not each & COPY for each in self._unknown)
+        waiting = sum(not each.number & COPY for each in (*self._asked.values(), *self._deferred))
+        said = f"; last: {shortened(self.why)}" if self.why else ""
+        return [
+            f"{times} submission{'' if times == 1 else 's'} {what}, and not judged{said}"
+            for times, what in ((unknown, "not known to be accepted, never seen to start"), (waiting, "not accepted"))
+            if times
+        ]
 
     # Arrivals.
 
@@ -186,7 +198,7 @@ class Offers:
             self._account.refused(number, self._context.now())
         else:
             self.why = why
-            self.unknown += 1
+            self._unknown.add(number)
             self._note_deferred(work)
         self._again_real_s = AGAIN_REAL_S
         for each in self._after.pop(number, ()):

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from soak.runner.interruption import stop_if_asked
 from soak.runner.targets.processes.launch import StartError
 from soak.runner.targets.queue.foreign import messages
 from soak.runner.targets.queue.foreign.messages import Counted, Ready, Submitted, WrongMessageError
@@ -18,6 +19,9 @@ from soak.schemas.errors import SoakError
 TIMEOUT_S = 30.0
 _FIRST_S, _LONGEST_S = 0.1, 10.0
 """How long after its end a process is started again: twice as long each time, until it has lived for the longest."""
+
+_LOOK_S = 0.1
+"""How often it is looked whether someone asked to stop."""
 
 _MOST_WORDS = 100
 _NOT_ASKED = "which nobody waits for (answer each question once)"
@@ -97,8 +101,9 @@ class SpokenProcess:
                     f"{self.name}: said nothing for {within_s:g} s{f': {last}' if last else ''}"
                     ' (its first line of output is to be {"op": "ready", "version": 1})'
                 )
-            for key, _ in self._selector.select(wait_s):
+            for key, _ in self._selector.select(min(wait_s, _LOOK_S)):
                 key.data()
+            stop_if_asked()
 
     @property
     def ready(self) -> bool:

@@ -230,3 +230,18 @@ def test_a_task_that_was_never_submitted_is_refused_and_not_recorded() -> None:
     assert run.said == ["0 finish permanent unknown_task"] * 2
     assert run.events == []
     assert run.ledger.wrong == {"a body reports task 50, which was never submitted": 2}
+
+
+def test_mistakes_that_differ_in_the_process_or_the_task_alone_are_said_once() -> None:
+    run = Run()
+    for pid in (71, 72, 72):
+        run.ledger.went_wrong(f"process {pid} was refused: its token is not that of this run")
+    for task in (8, 9):
+        run.start(number=task << 4)
+    run.ledger.went_wrong("submit: ready was said again")
+    others = "by other processes or of other tasks too"
+    assert run.ledger.mistakes() == [
+        f"process 71 was refused: its token is not that of this run (3 times, {others})",
+        f"a body reports task {8 << 4 >> 1}, which was never submitted (2 times, {others})",
+        "submit: ready was said again",
+    ]

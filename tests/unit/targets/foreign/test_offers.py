@@ -108,6 +108,7 @@ def test_a_busy_system_is_asked_again_later_and_later_with_the_oldest_first() ->
     # Nothing overtakes it; all that came meanwhile follows at once.
     assert [name for _, name in run.submitted[len(tries) :]] == ["1", "2", "3", "4", "5"]
     assert run.offers.why == "because"
+    assert run.offers.not_accepted() == []
     assert run.seen(Kind.TASK_DEFERRED) == [f"{t_s:.2f} task.deferred {n}" for n, t_s in enumerate((0.01, 1, 2, 3, 4))]
 
 
@@ -115,12 +116,28 @@ def test_what_got_no_answer_is_never_offered_again() -> None:
     run = Run(ARRIVALS, Answer.UNKNOWN)
     run.until(11.0)
     assert [name for _, name in run.submitted] == [str(n) for n in range(10)]
-    assert run.offers.unknown == 1
+    assert run.offers.not_accepted() == [
+        "1 submission not known to be accepted, never seen to start, and not judged; last: because"
+    ]
     assert run.offers.over
     assert run.seen(Kind.TASK_DEFERRED) == ["0.01 task.deferred 0"]
     # Its body shows that it was accepted after all.
     run.account.started(0, 0, run.t_s)
     assert run.seen(Kind.TASK_ENQUEUED, Kind.TASK_DISPATCHED) == ["11.00 task.enqueued 0", "11.00 task.dispatched 0"]
+
+
+@pytest.mark.parametrize("answer", [Answer.UNKNOWN, Answer.BUSY, Answer.REFUSED])
+def test_what_has_started_was_accepted_whatever_is_answered_later(answer: Answer) -> None:
+    run = Run(ARRIVALS, answer)
+    run.takes_s["0"] = 0.5
+    run.context.at(0.1, lambda: run.account.started(0, 0, run.t_s))
+    run.until(11.0)
+    assert [name for _, name in run.submitted] == [str(n) for n in range(10)]
+    assert [each.split()[1:] for each in run.seen(Kind.TASK_ENQUEUED, Kind.TASK_DEFERRED, Kind.TASK_FAILED)] == [
+        ["task.enqueued", str(n)] for n in range(10)
+    ]
+    assert run.offers.over
+    assert run.offers.not_accepted() == []
 
 
 def test_a_duplicate_follows_the_answer_to_its_original() -> None:
@@ -207,7 +224,7 @@ def test_what_runs_was_accepted_whatever_is_answered(answer: Answer) -> None:
     assert [name for _, name in run.submitted] == ["0", "1", "2", "3", "4", "5"]
     events = run.seen(Kind.TASK_ENQUEUED, Kind.TASK_DEFERRED, Kind.TASK_FAILED)
     assert [each for each in events if each.endswith(" 0")] == ["0.20 task.enqueued 0"]
-    assert (run.offers.unknown, run.account.open) == (0, 6)
+    assert (run.offers.not_accepted(), run.account.open) == ([], 6)
 
 
 def test_what_starts_although_it_was_busy_is_not_offered_again() -> None:
