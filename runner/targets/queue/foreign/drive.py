@@ -115,7 +115,6 @@ class Drive:
         self._memory = BrokerMemory(context, brokers, self._control.service_pids)
         self._faults = faults_of(self._struck(prepared))
         self._stack.callback(context.close)
-        # What a fault took away is back before the teardown.
         self._stack.callback(self._restore)
 
     def _start_programs(self) -> None:
@@ -131,6 +130,7 @@ class Drive:
         return Struck(self._context, prepared.file, self._control, actions, self._proxies.running, clock)
 
     def _restore(self) -> None:
+        """What a fault took away is back before the teardown."""
         self._faults.undo()
         self._control.services.wait_until_back()
 
