@@ -156,7 +156,10 @@ def _missing_keys(error: Any) -> Iterator[Finding]:
 
 
 def _missing_choice(error: Any) -> Iterator[Finding]:
-    """None of several alternative keys is present: suggest the first."""
+    """None of several alternative keys is present: suggest the first. Or it is none of several kinds of values."""
+    if "required" not in error.validator_value[0]:
+        yield (), f"{_show(error.instance)} is not a value", f"write text or a number{such_as(_schema(error))}"
+        return
     key, properties = error.validator_value[0]["required"][0], _schema(error)["properties"]
     if not any(nearest(other, list(properties)) == key for other in error.instance if other not in properties):
         yield (), f"needs the key {key!r}", f"add {key}: {example(properties[key])}"
