@@ -37,7 +37,7 @@ _GROUPS = {
         "selftest": "Check that planted defects are detected.",
     },
     "Integrate": {
-        "target": "Check what attaches your own system; list and prepare adapters.",
+        "target": "Check or list what attaches a system.",
         "body": "Do one attempt of a task: for workers written as scripts.",
         "export": "Write the time series of a run for a database.",
         "monitoring": "Write alert rules and a Grafana dashboard for a scenario.",

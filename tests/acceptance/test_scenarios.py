@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 
 from soak.runner.api import simulate_scenario
+from soak.runner.selftest.truths import truths
+from soak.runner.targets.adapters import adapters
 from soak.schemas.language.load import load
 
 ROOT = Path(__file__).resolve().parents[2]
-SCENARIOS = sorted((ROOT / "scenarios").rglob("*.yaml"))
+TRUTHS = ROOT / "scenarios" / "truths"
+SCENARIOS = sorted(path for path in (ROOT / "scenarios").rglob("*.yaml") if path.parent != TRUTHS)
 FAILURES = {
     "lease-contention",
     "stuck-in-progress",
@@ -27,6 +30,14 @@ ABORTS = {"success-collapse", "duplicate-execution", "stalled", "guardrail-leak"
 def test_there_is_one_for_each_failure_scenario_and_abort_condition() -> None:
     assert {path.stem for path in (ROOT / "scenarios" / "failures").iterdir()} == FAILURES
     assert {path.stem for path in (ROOT / "scenarios" / "aborts").iterdir()} == ABORTS
+
+
+def test_truths_are_of_real_systems_and_can_be_read() -> None:
+    """They say nothing of the model: `soak selftest --foreign` runs them."""
+    cases = truths(TRUTHS)
+    assert {case.target for case in cases} <= set(adapters())
+    for case in cases:
+        assert load(case.path, settings=case.settings).scenario.system == "queue"
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: str(path.relative_to(ROOT / "scenarios")))

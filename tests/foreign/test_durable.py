@@ -1,6 +1,6 @@
 """Durable execution: what Procrastinate, DBOS and Temporal do when workers die, and a database that goes away.
 
-Each needs the environment of its system, as in `test_adapters.py`, and PostgreSQL.
+Each needs the environment of its system, as in `test_adapter_runs.py`, and PostgreSQL.
 """
 
 from pathlib import Path

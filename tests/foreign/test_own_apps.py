@@ -1,6 +1,6 @@
 """A team's own configuration instead of an adapter's: its queue, and its task with its own settings, which calls soak.kit.
 
-Each needs the environment of its system, as in `test_adapters.py`.
+Each needs the environment of its system, as in `test_adapter_runs.py`.
 """
 
 from pathlib import Path

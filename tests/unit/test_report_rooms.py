@@ -120,7 +120,7 @@ def test_a_room_that_is_none(show: Show) -> None:
 
 def test_what_is_the_queues_stays_with_the_queue() -> None:
     assert set(room_of("calls").plots) == {"gain.svg"}
-    assert not room_of("queue").plots
+    assert set(room_of("queue").plots) == {"system.svg"}
     columns = {name for panel in room_of("calls").panels for line in panel.lines for name in line.columns}
     assert columns == {"calls", "calls_failed", "calls_rejected", "in_flight", "in_flight_max", "queue_depth_max"}
 

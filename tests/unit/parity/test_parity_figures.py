@@ -148,6 +148,7 @@ def test_what_only_a_real_system_has_and_what_a_hiccup_decides_is_not_compared()
         "throughput",  # of pipelines: the shutdown, which is part of their run, takes as long at every speed
         "queue_depth_max",
         "workers_alive",
+        *("broker_memory", "broker_memory_growth"),
         *resources,
         *(f"{name}_growth" for name in grown),
         *(
