@@ -75,6 +75,7 @@ class QueueTracker(Tracker):
         self._by_kind = ByKind(scenario) if self._queue.differs_by_kind else None
         self._redelivery = redelivery_of(self._queue, identity)(scenario, vocabulary, identity)
         level = identity.level if identity else None
+        self._inferred = level in _INFERRED
         self._census = None if level is None else Census(vocabulary, level)
         self._pace = None if level is None else Pace(identity)
         self._unseen = None if level is None else Unseen(vocabulary)
@@ -187,7 +188,10 @@ class QueueTracker(Tracker):
             backoff_s, most = self._by_kind.of(label, attempt)
         # A backoff runs from the end of the attempt: from that of its body, by the ledger, where that failed.
         over_s = failed_at + np.where(waits[rows.cause], backoff_s, 0.0)
-        if self._drawn:
+        if self._inferred:
+            # What was seen says from when the system may have counted, which is before the end was seen.
+            over_s = rows.value
+        elif self._drawn:
             # Only who drew it knows how long it is: what the retry itself says holds, and no less than jitter can make it.
             over_s = np.maximum(over_s, rows.value)
         not_before = carried(groups.latest(kind == Kind.TASK_RETRY), over_s, rows.known("not_before"))

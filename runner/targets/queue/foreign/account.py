@@ -39,12 +39,11 @@ class _Task:
 class Account:
     """Follows every task, and notes the change of state that each thing seen implies.
 
-    unseen_s: how much later, at most, it is seen that a body has failed, in scenario time. ended: to be called with the number
-    of each task that is closed, and when, in scenario time.
+    ended: to be called with the number of each task that is closed, and when, in scenario time.
     """
 
-    def __init__(self, context: RunContext, promises: Promises, unseen_s: float = 0.0) -> None:
-        self._context, self._promises, self._unseen_s = context, promises, unseen_s
+    def __init__(self, context: RunContext, promises: Promises) -> None:
+        self._context, self._promises = context, promises
         self._rules = rules(context.plan)
         self._tasks: dict[int, _Task] = {}
         self._due_s: dict[int, Submission] = {}
@@ -151,9 +150,21 @@ class Account:
             self._close(task, number, Kind.TASK_BLOCKED, t_s, attempt, worker, cause)
 
     def failed(
-        self, number: int, attempt: int, worker: int, t_s: float, cause: int, ran_s: float, *, transient: bool
+        self,
+        number: int,
+        attempt: int,
+        worker: int,
+        t_s: float,
+        cause: int,
+        ran_s: float,
+        *,
+        transient: bool,
+        since_s: float | None = None,
     ) -> None:
-        """An execution has failed: its task waits for the next attempt, where there is to be one, or has FAILED."""
+        """An execution has failed: its task waits for the next attempt, where there is to be one, or has FAILED.
+
+        since_s: when it failed at the earliest, from which the system may count its wait; None: when that was seen.
+        """
         task = self._over(number, attempt, worker, t_s, cause, ran_s)
         task.failed += 1
         if task.state is not TaskState.IN_PROGRESS:
@@ -162,9 +173,8 @@ class Account:
         made = attempt if Promise.CRASHES_COUNT in self._promises else task.failed
         if transient and Promise.RETRIES in self._promises and made < queue.last_attempt:
             wait_s = queue.backoff.least_s(made) if Promise.BACKOFF in self._promises else 0.0
-            # The system waits from when the body failed, which is seen a little later.
-            least_s = max(0.0, wait_s - self._unseen_s)
-            self._note(t_s, Kind.TASK_RETRY, number, attempt, worker, cause, t_s + least_s)
+            due_s = max(t_s, (t_s if since_s is None else since_s) + wait_s)
+            self._note(t_s, Kind.TASK_RETRY, number, attempt, worker, cause, due_s)
             self._becomes(task, TaskState.PENDING)
         elif not task.running:
             task.final = not transient and Promise.PERMANENT_ERRORS in self._promises

@@ -39,7 +39,6 @@ from soak.runner.targets.sockets import socket_directory
 from soak.schemas.errors import SoakError, writing
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import CENSUS
-from soak.schemas.stream.identity import LEAST_LAG_REAL_S
 from soak.schemas.systems.queue.settings import queue_of
 from soak.schemas.target.load import LoadedTarget
 from soak.schemas.target.model import Promises, TargetFile
@@ -95,7 +94,7 @@ class Drive:
         self._clock = enter(closing(RunClock(file, self._system, self._selector)))
         self._proxies = enter(closing(Proxies(self._background)))
         prepared = self._prepared()
-        self._account = Account(context, prepared.file.promises or Promises(), LEAST_LAG_REAL_S * way.speed)
+        self._account = Account(context, prepared.file.promises or Promises())
         restart_s = queue_of(plan.scenario).worker_restart_s / way.speed
         self._control = enter(closing(Control(prepared, self._background, restart_s)))
         self._workers = Workers(queue_of(plan.scenario), named=False)

@@ -1,8 +1,10 @@
 """What every program of a task system finds in its environment: where soak is, and the modules to speak with it."""
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from soak.schemas.target.load import LoadedTarget
 from soak.schemas.target.model import Program
@@ -13,10 +15,12 @@ _PATH = "PYTHONPATH"
 def informed(loaded: LoadedTarget, variables: Mapping[str, str], kit: str) -> LoadedTarget:
     """The target file with these variables for all that it starts, and `kit` among what Python imports from.
 
-    The kit comes after the file's own PYTHONPATH, and before that of soak itself, which may have a whole `soak` in it.
+    The kit comes after the file's own PYTHONPATH, and before that of soak itself, which may have a whole `soak` in it. The
+    command `soak`, whose body a shell script may be, is found last of all, also where its environment is not activated.
     """
     file = loaded.file
-    environment = {**variables, _PATH: "", **file.environment}
+    commands = os.pathsep.join(each for each in (os.environ.get("PATH", ""), str(Path(sys.executable).parent)) if each)
+    environment = {**variables, "PATH": commands, _PATH: "", **file.environment}
     workers = file.workers and replace(file.workers, program=_of_program(file.workers.program, kit))
     changed = replace(
         file,

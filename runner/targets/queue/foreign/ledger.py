@@ -9,6 +9,7 @@ from soak.runner.targets.queue.foreign.account import Account
 from soak.runner.targets.queue.foreign.server import Attempt, Server
 from soak.runner.targets.queue.names import Workers
 from soak.schemas.stream.events import KEY_SHIFT, Kind
+from soak.schemas.stream.identity import LEAST_LAG_REAL_S
 from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.queue.actions import BODY_FAILS, Action
@@ -137,7 +138,10 @@ class Ledger:
             planned = attempt.cause if action in _FAILS else NO_CAUSE
             cause = planned or self._plan.vocabulary.cause("", error or end)
             where = self._where(attempt)
-            self._account.failed(*where, t_s, cause, self._ran_s(attempt, t_s), transient=end == "transient")
+            # Before it was told to, it cannot have failed; of work of its own, that is seen a little later.
+            since_s = t_s - LEAST_LAG_REAL_S * self._context.clock.speed if attempt.told_s is None else attempt.told_s
+            ran_s, transient = self._ran_s(attempt, t_s), end == "transient"
+            self._account.failed(*where, t_s, cause, ran_s, transient=transient, since_s=since_s)
         elif action is Action.OVER_BUDGET:
             self._account.blocked(*self._where(attempt), t_s, attempt.cause, self._ran_s(attempt, t_s))
         else:
@@ -175,7 +179,7 @@ class Ledger:
         """The service time is over."""
         if attempt.over:
             return
-        action = self._action(attempt)
+        action, attempt.told_s = self._action(attempt), self._context.now()
         if (action in BODY_FAILS or action is Action.DB_LOCK) and action is not Action.TIME_LIMIT:
             self._inject(attempt)
         if action in _FAILS:

@@ -54,6 +54,8 @@ class Attempt:
 
     planned: tuple[str, str] | None = None
     """The end and the error that its body was told."""
+    told_s: float | None = None
+    """When it was told, in scenario time, set by the ledger."""
 
     line: "_Line | None" = field(default=None, repr=False)
 

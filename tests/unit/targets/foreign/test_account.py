@@ -51,9 +51,9 @@ class Notes:
 class Told:
     """An account, and what it noted. `begun`: a task that was submitted at 1 and started at 2."""
 
-    def __init__(self, *promises: Promise, begun: bool = True, unseen_s: float = 0.0) -> None:
+    def __init__(self, *promises: Promise, begun: bool = True) -> None:
         self.notes = Notes()
-        self.account = Account(cast(RunContext, self.notes), Promises(frozenset(promises)), unseen_s)
+        self.account = Account(cast(RunContext, self.notes), Promises(frozenset(promises)))
         self.ended: list[tuple[int, float]] = []
         self.account.ended = lambda number, t_s: self.ended.append((number, t_s))
         self.account.offered(Submission(0.5, TASK, NO_CAUSE))
@@ -62,9 +62,9 @@ class Told:
             assert self.account.started(TASK, WORKER, 2.0) == 1
             self.notes.lines.clear()
 
-    def fails(self, attempt: int, t_s: float, *, transient: bool = True) -> None:
+    def fails(self, attempt: int, t_s: float, *, transient: bool = True, since_s: float | None = None) -> None:
         cause = self.notes.cause("network")
-        self.account.failed(TASK, attempt, WORKER, t_s, cause, 1.0, transient=transient)
+        self.account.failed(TASK, attempt, WORKER, t_s, cause, 1.0, transient=transient, since_s=since_s)
 
     def dies(self, attempt: int, t_s: float) -> None:
         self.account.died(TASK, attempt, WORKER, t_s, self.notes.cause("process_gone"), 1.0)
@@ -137,8 +137,8 @@ def test_a_promised_backoff_is_when_the_next_attempt_may_start() -> None:
 
 
 def test_the_system_may_count_from_before_a_failure_was_seen() -> None:
-    told = Told(Promise.RETRIES, Promise.BACKOFF, unseen_s=0.5)
-    told.fails(1, 3.0)
+    told = Told(Promise.RETRIES, Promise.BACKOFF)
+    told.fails(1, 3.0, since_s=2.5)
     assert told.lines[-1] == "3 retry 3 @1 network 12.5"
 
 

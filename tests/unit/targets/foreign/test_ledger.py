@@ -34,12 +34,12 @@ PLAIN = SCENARIO.partition("faults")[0]
 class Run:
     """A ledger at a clock that is set by hand; what it says to bodies and does to workers is kept in `said`."""
 
-    def __init__(self, text: str = PLAIN, *, worker: str | None = "w0") -> None:
+    def __init__(self, text: str = PLAIN, *promises: Promise, worker: str | None = "w0") -> None:
         self.t_s = 0.0
         plan = Plan(loaded(text).scenario)
         clock = Clock(1.0, 0.0, wall=lambda: self.t_s, steady=lambda: self.t_s)
         self.context = RunContext(plan, clock, Agenda(), Journal(plan, 0.0), 0.0, 0.0)
-        self.account = Account(self.context, Promises(frozenset({Promise.RETRIES})))
+        self.account = Account(self.context, Promises(frozenset({Promise.RETRIES, *promises})))
         self.said: list[str] = []
         self.blamed: Mapping[str, int] = {}
         self.slowed: dict[str, list[tuple[float, int]]] = {}
@@ -101,6 +101,13 @@ class Run:
         while self.t_s < end_s:
             self.t_s = round(self.t_s + 0.5, 6)
             self.context.agenda.run(self.t_s)
+
+    @property
+    def waits(self) -> list[tuple[float, float]]:
+        """When retries were noted, and when they may begin."""
+        block = self.context.journal.take(self.t_s)
+        retries = block.kind == Kind.TASK_RETRY
+        return list(zip(block.t[retries].tolist(), block.value[retries].tolist(), strict=True))
 
     @property
     def events(self) -> list[str]:
@@ -245,3 +252,13 @@ def test_mistakes_that_differ_in_the_process_or_the_task_alone_are_said_once() -
         f"a body reports task {8 << 4 >> 1}, which was never submitted (2 times, {others})",
         "submit: ready was said again",
     ]
+
+
+def test_a_wait_is_counted_from_when_a_body_was_told_to_fail() -> None:
+    """That it has failed is heard later, on a busy machine much later."""
+    run = Run(SCENARIO % ("transient_error", ", errors: [network]"), Promise.BACKOFF)
+    attempt = run.start()
+    run.until(6)
+    run.end(attempt)
+    (retry,) = run.waits
+    assert retry == (6.0, 14.0), "told at 4, seen at 6: a backoff of 10 s is over at 14"
