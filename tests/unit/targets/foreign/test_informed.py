@@ -13,7 +13,7 @@ FILE = """
 name: it
 environment: {PYTHONPATH: /own}
 workers: {command: ./worker}
-submit: {command: "./submit {key}"}
+submit: {command: "./submit {key} {payload}"}
 """
 
 
