@@ -8,15 +8,16 @@ const say = (message) => process.stdout.write(JSON.stringify(message) + "\n");
 // Puts a task into the directory, whole or not at all; a key that is there is refused.
 async function submit({ n, key, payload }) {
   const fresh = `${process.env.SPOOL}.${process.pid}.${n}`;
+  const answer = { op: "submitted", n, answer: "accepted" };
   try {
     await fs.writeFile(fresh, payload);
     await fs.link(fresh, path.join(process.env.SPOOL, key));
-    say({ op: "submitted", n, answer: "accepted" });
   } catch (error) {
-    say({ op: "submitted", n, answer: error.code === "EEXIST" ? "refused" : "unknown", why: error.message });
-  } finally {
-    await fs.rm(fresh, { force: true });
+    answer.answer = error.code === "EEXIST" ? "refused" : "unknown";
+    answer.why = error.message;
   }
+  await fs.rm(fresh, { force: true });
+  say(answer);
 }
 
 async function census({ n }) {
