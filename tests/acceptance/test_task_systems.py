@@ -17,7 +17,7 @@ MARK = "SPOOL_TEST"
 TARGET = """
 name: spool
 system: queue
-workers: {command: "{python} %(spool)s {dir}/spool worker", ready: {log: ready}}
+workers: {command: "{python} %(spool)s {dir}/spool worker%(worker)s", ready: {log: ready}}
 submit: {%(submit)s}
 census: {command: "{python} %(spool)s {dir}/spool census %(census)s", timeout: 500s}
 promises: [retries, at_least_once, {redelivery: 1s}]
@@ -42,11 +42,11 @@ def by_process(how: str) -> str:
     return f'process: "{{python}} {SPOOL} {{dir}}/spool submitter {how}", timeout: 1s'
 
 
-def words(folder: Path, submit: str = BY_COMMAND, census: str = "", out: str = "run") -> list[str]:
+def words(folder: Path, submit: str = BY_COMMAND, census: str = "", out: str = "run", worker: str = "") -> list[str]:
     """A command line of soak."""
     folder.mkdir(exist_ok=True)
     (folder / "short.yaml").write_text(SCENARIO)
-    (folder / "spool.yaml").write_text(TARGET % {"spool": SPOOL, "submit": submit, "census": census})
+    (folder / "spool.yaml").write_text(TARGET % {"spool": SPOOL, "submit": submit, "census": census, "worker": worker})
     return ["run", str(folder / "short.yaml"), "--target", str(folder / "spool.yaml"), "--out", str(folder / out)]
 
 
@@ -158,3 +158,15 @@ def test_what_is_wrong_in_the_file_is_said_with_its_place(
     assert all(line.startswith(f"{file}:") for line in done.stderr.splitlines()), done.stderr
     assert f"{file}{place}" in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_a_copy_that_runs_after_everything_is_done_is_still_seen(tmp_path: Path) -> None:
+    """All tasks are DONE when it starts: a run that ended with the last of them would find nothing."""
+    command = words(tmp_path, worker=" again")
+    target = (tmp_path / "spool.yaml").read_text()
+    (tmp_path / "spool.yaml").write_text(target.replace("at_least_once", "exactly_once_effect"))
+    done = soak(*command, "--set", "slos=[duplicate_executions == 0]", "--set", "queue.workers=1")
+    verdict = json.loads((tmp_path / "run" / "verdict.json").read_text())
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert verdict["tasks"]["DONE"] == verdict["tasks"]["accepted"] == 8
+    assert verdict["slis"]["duplicate_executions"] == 1
