@@ -24,7 +24,6 @@ from soak.schemas.evidence.changepoints import ChangeKind
 from soak.schemas.evidence.runs import (
     FAMILY_ERROR,
     LEAST_RUNS,
-    MOST_RUNS,
     History,
     Key,
     RunChange,
@@ -70,12 +69,17 @@ def render_history(history: History, to_folder: str) -> str:
     return document(
         make_environment(escaped=True),
         TEMPLATE,
-        Head(title="Runs", kicker=history.folder, lead=lead(history, found), made=f"Made by {MADE_BY}."),
+        Head(
+            title="Runs",
+            kicker=history.folder.rstrip("/").rsplit("/", 1)[-1],
+            lead=lead(history, found),
+            made=f"Made by {MADE_BY}.",
+        ),
         series_table=_series_table(view),
         change_table=_change_table(view, found),
         change_note=change_note(),
         run_table=_run_table(view),
-        series=[(number, each, _panels(view, number, each)) for number, each in enumerate(history.series)],
+        series=[(number, each, _panels(view, each)) for number, each in _changed_first(history.series)],
         data=_script_safe(_data(view)),
         made_by=MADE_BY,
     )
@@ -96,8 +100,9 @@ def lead(history: History, found: Sequence[Found]) -> str:
     trends = [trend for series in history.series for trend in series.trends]
     if found:
         newest = found[0]
+        commit = next(row.commit for row in history.runs if row.path == newest.change.after)
         more = f", the newest of {len(found)} changes" if len(found) > 1 else ""
-        return f"{counted} {newest.trend.objective} of {newest.series.name} {change_words(newest)}{more}."
+        return f"{counted} {newest.trend.objective} of {newest.series.name} {change_words(newest, commit)}{more}."
     silent = sum(1 for trend in trends if trend.detail)
     if not trends or silent == len(trends):
         needed = f"{LEAST_RUNS} runs of one scenario and target are needed"
@@ -105,19 +110,19 @@ def lead(history: History, found: Sequence[Found]) -> str:
     return f"{counted} No change between runs was found in {len(trends) - silent} of {len(trends)} objectives."
 
 
-def change_words(found: Found) -> str:
-    """What changed: `went from 82s to 123s with run X (commit 1a2b3c4d)`."""
+def change_words(found: Found, commit: str = "") -> str:
+    """What changed: `went from 82s to 123s with run X (commit 1a2b3c4d)`. commit: that of the first run after it."""
     change, unit = found.change, Unit(found.trend.unit)
     went = f"{unit.show(change.old)} to {unit.show(change.new)}"
     if change.kind is ChangeKind.DRIFT:
         return f"drifted from {went} between {change.before} and {change.after}"
-    return f"went from {went} with {change.after}"
+    return f"went from {went} with {change.after}{f' (commit {commit[:8]})' if commit else ''}"
 
 
 def change_note() -> str:
     """What a change means, and how often there is one by mistake."""
     error = f"at most {show_ratio(FAMILY_ERROR)} of all groups of one scenario and target have any change here"
-    limits = f"Of fewer than {LEAST_RUNS} runs nothing is said; the newest {MOST_RUNS} are searched."
+    limits = f"Of fewer than {LEAST_RUNS} runs nothing is said."
     return f"E-divisive with a permutation test: where runs differ by chance only, {error}. {limits}"
 
 
@@ -182,7 +187,7 @@ def _series_table(view: _View) -> Table:
         Column("scenario and target"),
         Column("runs", number=True),
         Column("newest", status=True),
-        Column("when (UTC)"),
+        Column("when"),
     ]
     columns += [Column("smallest margin", number=True, hint=_MARGIN), Column("margins"), Column("changes", number=True)]
     rows: list[Sequence[AnyCell]] = []
@@ -210,7 +215,7 @@ _MARGIN = "What is left of what the tightest objective allows: of a limit, or of
 
 
 def _when(row: RunRow) -> str:
-    return row.started_at[:16].replace("T", " ")
+    return f"{row.started_at[:16].replace('T', ' ')} UTC" if row.started_at else ""
 
 
 def _margin(row: RunRow) -> Cell:
@@ -259,15 +264,13 @@ def _judgement(change: RunChange) -> list[str]:
 def _run_table(view: _View) -> Table:
     columns = [
         Column("verdict", status=True),
+        Column("run"),
         Column("scenario"),
-        Column("target"),
-        Column("seed", number=True),
-        Column("started (UTC)"),
         Column("length"),
+        Column("seed", number=True),
         Column("commit", code=True),
         Column("smallest margin", number=True, hint=_MARGIN),
         Column("margins"),
-        Column("run"),
     ]
     return Table(
         columns, [_run_row(view, row) for row in view.history.runs], caption="Runs", empty="The folder has no runs."
@@ -277,15 +280,13 @@ def _run_table(view: _View) -> Table:
 def _run_row(view: _View, row: RunRow) -> list[AnyCell]:
     return [
         _verdict(row.state),
-        scenario_words(row),
-        row.target,
-        "" if row.seed is None else str(row.seed),
-        _when(row),
+        Cell(row.path, small=list(filter(None, [_when(row), row.problem])), href=view.href(row)),
+        Cell(scenario_words(row), small=[f"on {row.target}"] if row.target else []),
         length_words(row),
+        "" if row.seed is None else str(row.seed),
         Cell(commit_words(row), title="with uncommitted changes" if row.dirty else ""),
         _margin(row),
         view.sparks.get(row.path, ""),
-        Cell(row.path, small=[row.problem] if row.problem else [], href=view.href(row)),
     ]
 
 
@@ -299,7 +300,11 @@ class Panel:
     note: str
 
 
-def _panels(view: _View, number: int, series: RunSeries) -> list[Panel]:
+def _changed_first(series: Sequence[RunSeries]) -> list[tuple[int, RunSeries]]:
+    return sorted(enumerate(series), key=lambda each: not any(trend.changes for trend in each[1].trends))
+
+
+def _panels(view: _View, series: RunSeries) -> list[Panel]:
     return [
         Panel(view.id_of(trend.key), trend.objective, draw_trend(trend, view.runs), "; ".join(_notes(series, trend)))
         for trend in series.trends
@@ -310,11 +315,7 @@ def _notes(series: RunSeries, trend: Trend) -> Iterator[str]:
     if trend.detail:
         yield trend.detail
     elif not trend.changes:
-        yield (
-            f"no change found in the newest {trend.searched} runs"
-            if trend.searched < len(trend.values)
-            else "no change found"
-        )
+        yield "no change found"
     for each in trend.changes:
         yield f"{change_words(Found(series, trend, each))} (p = {each.p:.2g})"
 
@@ -369,7 +370,7 @@ def _run(view: _View, row: RunRow, texts: dict[str, int], environments: dict[tup
         "scenario": scenario_words(row),
         "target": row.target,
         "seed": "" if row.seed is None else str(row.seed),
-        "started (UTC)": _when(row),
+        "started": _when(row),
         "length": length_words(row),
         "commit": f"{row.commit}{' with uncommitted changes' if row.dirty else ''}",
     }

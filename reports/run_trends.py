@@ -12,8 +12,11 @@ from soak.schemas.evidence.runs import RunChange, RunRow, Trend
 from soak.schemas.evidence.verdict import Status
 from soak.schemas.language.expression import Unit
 
-WIDTH, LEFT, RIGHT, TOP, HEIGHT, FOOT = 1000, 84, 16, 24, 130, 24
-_DATES = 6
+WIDTH, LEFT, RIGHT, TOP, HEIGHT, FOOT = 560, 74, 10, 24, 130, 24
+_DATES = 4
+_MANY = 120
+"""More runs have smaller marks."""
+
 _FORMS = {
     Unit.DURATION: Form.SECONDS,
     Unit.DURATION_PER_HOUR: Form.SECONDS,
@@ -35,16 +38,16 @@ class _Scale:
 
 
 def draw_trend(trend: Trend, runs: Mapping[str, RunRow]) -> Markup:
-    """The picture as `<svg>`. runs: by their paths. Colours are variables of the style sheet; 1000 units are its width."""
+    """The picture as `<svg>`. runs: by their paths. Colours are variables of the style sheet; its width is `WIDTH` units."""
     scale = _scale(trend)
     bottom = TOP + HEIGHT
     parts = [
         *_grid(trend, scale),
         *(part for change in trend.changes for part in _change(change, trend, scale, runs)),
         _intervals(trend, scale),
-        *_limit(trend, scale),
         f'<path class="line" d="{_joined(scale, trend.values)}"/>',
         *_marks(trend, scale),
+        *_limit(trend, scale),
         *_dates(trend, scale, runs, bottom),
     ]
     label = escape(f"{trend.objective} over {len(trend.values)} runs")
@@ -57,7 +60,8 @@ def places(count: int) -> list[float]:
 
 
 def _scale(trend: Trend) -> _Scale:
-    low, high = extent(None, None, list(_seen(trend)), log=False)
+    seen = list(_seen(trend))
+    low, high = extent(0.0 if min(seen) == 0 else None, None, seen, log=False)
     across = WIDTH - LEFT - RIGHT
     last = max(1, len(trend.values) - 1)
 
@@ -98,7 +102,7 @@ def _intervals(trend: Trend, scale: _Scale) -> str:
                 end if end is not None else other for end, other in zip(each, (scale.low, scale.high), strict=True)
             )
             words.append(f"M{scale.x(place):.1f} {scale.y(low):.1f}V{scale.y(high):.1f}")
-    return f'<path class="interval" d="{"".join(words)}"/>' if words else ""
+    return f'<path class="interval{_many(trend)}" d="{"".join(words)}"/>' if words else ""
 
 
 def _limit(trend: Trend, scale: _Scale) -> Iterator[str]:
@@ -131,11 +135,16 @@ def _joined(scale: _Scale, values: Sequence[float]) -> str:
 def _marks(trend: Trend, scale: _Scale) -> Iterator[str]:
     """A path of all values with one result: a dot, a cross or a ring, so that colour alone tells nothing."""
     shapes = {"dot": "h.01", "broken": "m-4 -4l8 8m0 -8l-8 8", "open": "m-3 0a3 3 0 1 0 6 0a3 3 0 1 0 -6 0"}
+    many = _many(trend)
     for name, shape in shapes.items():
         at = [place for place, status in enumerate(trend.statuses) if _MARKS[status] == name]
         words = (f"M{scale.x(place):.1f} {scale.y(trend.values[place]):.1f}{shape}" for place in at)
         if at:
-            yield f'<path class="{name}" d="{"".join(words)}"/>'
+            yield f'<path class="{name}{many}" d="{"".join(words)}"/>'
+
+
+def _many(trend: Trend) -> str:
+    return " many" if len(trend.values) > _MANY else ""
 
 
 def _change(change: RunChange, trend: Trend, scale: _Scale, runs: Mapping[str, RunRow]) -> Iterator[str]:
@@ -163,5 +172,6 @@ def _dates(trend: Trend, scale: _Scale, runs: Mapping[str, RunRow], bottom: int)
         at = scale.x(place)
         anchor = "start" if place == 0 and last else "end" if place == last and last else "middle"
         yield f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{bottom}" y2="{bottom + 4}" class="axis"/>'
+        name = "tick between" if anchor == "middle" else "tick"
         date = escape(runs[trend.runs[place]].started_at[:10])
-        yield f'<text x="{at:.1f}" y="{bottom + 17}" class="tick" text-anchor="{anchor}">{date}</text>'
+        yield f'<text x="{at:.1f}" y="{bottom + 17}" class="{name}" text-anchor="{anchor}">{date}</text>'

@@ -1,6 +1,6 @@
 // Filters, the comparison of two runs, and what a trend says of the run under the pointer. Text is put in as text, never as HTML.
 (() => {
-  const STEP = 100;
+  const STEP = matchMedia("(max-width: 640px)").matches ? 30 : 100;
   const make = (name, text, attributes) => { const node = document.createElement(name); if (text !== undefined) node.textContent = text; for (const [key, value] of Object.entries(attributes || {})) node.setAttribute(key, value); return node; };
   const body = document.querySelector("#run-table tbody"), rows = body ? [...body.rows] : [], runs = HISTORY.runs, picked = [];
   const TONES = { PASS: ["ok", "✓"], FAIL: ["bad", "✗"], ABORTED: ["bad", "✗"], INCONCLUSIVE: ["doubt", "?"] };
@@ -139,7 +139,7 @@
       const [run, , found] = known()[at];
       cursor.hidden = false;
       cursor.style.left = 100 * (left + across * (known().length > 1 ? at / (known().length - 1) : .5)) + "%";
-      box.replaceChildren(badge(run.state), make("b", found[3]), make("span", found[4] && `margin ${found[4]}`), make("span", found[5] && `interval ${found[5]}`), make("span", run.facts["started (UTC)"]), make("span", run.facts.commit && `commit ${run.facts.commit.slice(0, 8)}`), run.href ? make("a", run.name, { href: run.href }) : make("span", run.name));
+      box.replaceChildren(badge(run.state), make("b", found[3]), make("span", found[4] && `margin ${found[4]}`), make("span", found[5] && `interval ${found[5]}`), make("span", run.facts.started), make("span", run.facts.commit && `commit ${run.facts.commit.slice(0, 8)}`), run.href ? make("a", run.name, { href: run.href }) : make("span", run.name));
     }
     const toggle = () => { if (at >= 0) { const place = known()[at][1]; pick(place, !picked.includes(place)); } };
     still.addEventListener("pointermove", event => { const area = still.getBoundingClientRect(); point(Math.round(((event.clientX - area.left) / area.width - left) / across * (known().length - 1))); });
@@ -150,6 +150,8 @@
       event.preventDefault();
     });
   }
-  // A link to a series opens it.
+  // Paper shows all trends. A link to a series opens it.
+  addEventListener("beforeprint", () => { for (const each of document.querySelectorAll("details:not([open])")) { each.open = true; each.dataset.shut = ""; } });
+  addEventListener("afterprint", () => { for (const each of document.querySelectorAll("details[data-shut]")) { each.open = false; delete each.dataset.shut; } });
   addEventListener("hashchange", () => { const found = document.getElementById(location.hash.slice(1)); if (found instanceof HTMLDetailsElement) { found.open = true; found.scrollIntoView(); } });
 })();

@@ -21,7 +21,7 @@ Examples:
 
 
 @click.command("history", help=_HELP)
-@click.argument("folder", type=click.Path(path_type=Path), metavar="[FOLDER]", default="runs")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="[FOLDER]", default="runs")
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE", help="The page to write. [default: FOLDER/index.html]"
 )

@@ -80,7 +80,6 @@ def _trend(key: Key, points: Sequence[_Point], level: float) -> Trend:
         targets=[each.objective.target for each in points],
         intervals=[each.objective.interval for each in points],
         statuses=[each.objective.status for each in points],
-        searched=found.searched,
         detail=found.detail,
         changes=[_change(each, points) for each in found.found],
     )

@@ -13,8 +13,8 @@ from soak.schemas.evidence.verdict import Outcome, Status
 LEAST_RUNS = 22
 """Of fewer runs nothing is said about changes: the test of change points was tried from this length on."""
 
-MOST_RUNS = 100
-"""The newest runs of a series that are searched: the time of the search grows with the square of their number."""
+WINDOW_RUNS = 100
+"""Runs that are searched together: the time of a search grows with the square of their number."""
 
 FAMILY_ERROR = 0.05
 """The probability of any change at all among the runs of one scenario and target between which nothing changes."""
@@ -145,9 +145,7 @@ class Trend(msgspec.Struct, frozen=True):
     """An objective over the runs of a series that have a value of it, oldest first; `runs` are their paths.
 
     objective: as the newest of them has it; targets may differ between runs. number: see `Key`.
-
-    searched: how many of the newest runs were searched for changes. detail: why nothing can be said of these; empty where
-    something can.
+    detail: why nothing can be said of changes; empty where something can.
     """
 
     objective: str
@@ -162,7 +160,6 @@ class Trend(msgspec.Struct, frozen=True):
     targets: list[float | None]
     intervals: list[tuple[float | None, float | None] | None]
     statuses: list[Status]
-    searched: int
     detail: str
     changes: list[RunChange]
 
