@@ -30,6 +30,7 @@ _GROUPS = {
     },
     "Evidence": {
         "list": "List the runs of a folder: verdict, margin, trend.",
+        "history": "Write a page about the runs of a folder: trends, changes.",
         "report": "Render the report of a run again from its files.",
         "verify": "Check the evidence of a run and recompute its verdict.",
         "incident": "List the empty fields of an aborted run's incident.",
