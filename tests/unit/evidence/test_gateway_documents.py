@@ -18,7 +18,7 @@ from soak.runner.cli import run_command
 from soak.runner.evidence.directory import RunDirectory
 from soak.runner.evidence.verify import verify
 from soak.runner.job_summary import job_summary_of
-from soak.runner.session import summary_lines
+from soak.runner.summary import summary_lines
 from soak.schemas.evidence.verdict import Verdict
 from soak.schemas.evidence.versions import decode_evidence
 from soak.schemas.language.load import load
