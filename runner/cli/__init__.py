@@ -29,6 +29,7 @@ _GROUPS = {
         "calibrate": "Fit the model to one part of a run and check it on the rest.",
     },
     "Evidence": {
+        "list": "List the runs of a folder: verdict, margin, trend.",
         "report": "Render the report of a run again from its files.",
         "verify": "Check the evidence of a run and recompute its verdict.",
         "incident": "List the empty fields of an aborted run's incident.",
