@@ -246,13 +246,19 @@ const soakCharts = (() => {
     reset.type = "button"; reset.textContent = "Show all"; reset.hidden = true; reset.addEventListener("click", () => zoom(group, null));
     p.append(reset); first.before(p);
   }
+  // A chart is drawn when it comes near the screen: until then its picture is there.
+  const waiting = new Map();
+  const near = new IntersectionObserver(entries => {
+    for (const { target, isIntersecting } of entries) if (isIntersecting) { near.unobserve(target); show_(target, waiting.get(target)); waiting.delete(target); }
+  }, { rootMargin: "600px" });
   function all(charts) {
     const seen = new Set();
     for (const chart of charts) {
       const figure = document.getElementById("chart-" + chart.name);
       if (!figure) continue;
       if (!seen.has(chart.group)) { seen.add(chart.group); hint(figure.closest(".charts") || figure, chart.group); }
-      show_(figure, chart);
+      waiting.set(figure, chart);
+      near.observe(figure);
     }
   }
   return { all, show: show_, update, zoom, format: show, duration };
