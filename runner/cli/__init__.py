@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import click
 
 from soak.runner.console import flush, prepare_streams, remark
+from soak.runner.output import output_of_command
 from soak.schemas.errors import SoakError, failure_words
 
 _GROUPS = {
@@ -140,7 +141,8 @@ def run_command(arguments: list[str]) -> int:
     """Run one command; returns the exit code. Errors are printed here and nowhere else."""
     session = _Session()
     try:
-        result = cli.main(arguments, prog_name="soak", standalone_mode=False, obj=session)
+        with output_of_command():
+            result = cli.main(arguments, prog_name="soak", standalone_mode=False, obj=session)
         return result if isinstance(result, int) else 0
     except click.Abort:
         return _fail(session, "interrupted", INTERRUPTED)
