@@ -91,7 +91,7 @@ def make_environment(*, escaped: bool = False) -> SandboxedEnvironment:
     environment.filters.update(
         duration=show_duration,
         ratio=show_ratio,
-        points=_points,
+        points=points,
         cell=_cell,
         code=_code,
         shown=shown,
@@ -195,7 +195,7 @@ def _margin(value: float | None, unit: str, target: float | None) -> str:
     return "–" if value is None else Unit(unit).show_margin(value, target)
 
 
-def _points(share: float) -> str:
+def points(share: float) -> str:
     """A difference of two shares, in percentage points."""
     return f"{share * 100:+.1f} points"
 

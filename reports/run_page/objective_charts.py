@@ -176,13 +176,22 @@ def _drawn(
     low: float | None = None,
     high: float | None = None,
 ) -> Chart:
+    form = _FORMS.get(unit, Form.NUMBER)
+    if (
+        low is None
+        and not log
+        and form is not Form.RATIO
+        and all(np.nanmin(each.values, initial=0.0) >= 0 for each in lines)
+    ):
+        low = 0.0
+    high = 1.0 if high is None and form is Form.RATIO else high
     limits = [each for each in _limits(objectives) if each.value > 0 or not log] if limited else []
     return Chart(
         name,
         title,
         t_s,
         lines,
-        form=_FORMS.get(unit, Form.NUMBER),
+        form=form,
         unit=_UNITS.get(unit, ""),
         limits=[*limits, *further],
         bands=bands(run),
