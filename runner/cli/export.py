@@ -2,10 +2,11 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from soak.runner.cli.export_receivers import Receivers, receiver_options
 from soak.runner.cli.options import json_option, run_directory_argument
 from soak.runner.console import hand_over, remark, tell
 
@@ -23,6 +24,7 @@ _TENTHS = 10
 @click.option(
     "--line-protocol", "form", flag_value="line-protocol", help="InfluxDB line protocol, timestamps in milliseconds."
 )
+@receiver_options
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE", help="File to write. [default: standard output]"
 )
@@ -39,30 +41,52 @@ _TENTHS = 10
 )
 @json_option
 def command(
-    run_directory: Path, form: str | None, out: Path | None, step: str | None, start: str | None, as_json: bool
+    run_directory: Path,
+    form: str | None,
+    out: Path | None,
+    step: str | None,
+    start: str | None,
+    as_json: bool,
+    **receivers: Any,
 ) -> int:
-    """Write the time series of a finished run, simulated or real, for import into a database.
+    """Write the time series of a finished run, simulated or real, for import into a database, or send the run to a receiver.
+
+    A token is taken from SOAK_EXPORT_TOKEN, a user name and password from SOAK_EXPORT_USERNAME and SOAK_EXPORT_PASSWORD.
 
     \b
     Example:
       soak export runs/72h-20260101T000000Z --openmetrics --out metrics.om
       promtool tsdb create-blocks-from openmetrics metrics.om prometheus-data
+      soak export runs/72h-20260101T000000Z --otlp http://127.0.0.1:4318
     """
+    to = Receivers(**receivers)
+    if to.given:
+        if form or out:
+            raise click.UsageError("a run is either written or sent (remove --out and the format, or the receiver)")
+        return to.send(run_directory, _step_s(step), _moment(start), _Progress(), as_json=as_json)
+    if form is None:
+        raise click.UsageError(
+            "no format given (add --openmetrics or --line-protocol, or a receiver such as --otlp URL)"
+        )
+    if as_json and out is None:
+        raise click.UsageError("--json reports on the file written (add --out FILE)")
+    return _write(run_directory, form, out, _step_s(step), _moment(start), as_json=as_json)
+
+
+def _write(
+    run_directory: Path, form: str, out: Path | None, step_s: float | None, start: datetime | None, *, as_json: bool
+) -> int:
     import json
 
     from soak.runner.evidence.directory import RunDirectory, refuse_in_run, write_whole
     from soak.runner.export.backfill import snapshots_of
     from soak.runner.extras import need
 
-    if form is None:
-        raise click.UsageError("no format given (add --openmetrics or --line-protocol)")
-    if as_json and out is None:
-        raise click.UsageError("--json reports on the file written (add --out FILE)")
     need("export", f"soak export --{form}")
     directory = RunDirectory.open(run_directory)
     if out:
         refuse_in_run(out)
-    snapshots = snapshots_of(directory, _step_s(step), _moment(start), _Progress())
+    snapshots = snapshots_of(directory, step_s, start, _Progress())
     content = _written(form, snapshots)
     if out is None:
         hand_over(content.decode(), nl=False)
