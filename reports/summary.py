@@ -17,6 +17,8 @@ from soak.reports.attribution import attribution_tables, breach_words
 from soak.reports.changepoints import changes_in_words
 from soak.reports.data import RunData
 from soak.reports.decided import section
+from soak.reports.look.page import TEMPLATES as BASE
+from soak.reports.look.page import prepare
 from soak.reports.objectives import WORDS
 from soak.reports.room import ask, room_of
 from soak.schemas.errors import UsageError, reason
@@ -81,20 +83,21 @@ def make_environment(*, escaped: bool = False) -> SandboxedEnvironment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=escaped,
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader([TEMPLATES, BASE]),
         bytecode_cache=_compiled(),
     )
     environment.globals["tails"] = tails
+    prepare(environment)
     environment.filters.update(
         duration=show_duration,
         ratio=show_ratio,
-        points=_points,
+        points=points,
         cell=_cell,
         code=_code,
-        shown=_shown,
+        shown=shown,
         margin=_margin,
-        trend=_trend,
-        effective=_effective,
+        trend=trend,
+        effective=effective,
         **WORDS,
     )
     return environment
@@ -183,7 +186,7 @@ def _code(text: object) -> str:
     return "`" + str(text).replace("`", "'").replace("|", "\\|").replace("\n", " ") + "`"
 
 
-def _shown(value: float | None, unit: str, target: float | None = None) -> str:
+def shown(value: float | None, unit: str, target: float | None = None) -> str:
     """A value in base units, for people; with a target, enough digits to show on which side of it the value lies."""
     return "–" if value is None else Unit(unit).show_beside(value, target)
 
@@ -192,7 +195,7 @@ def _margin(value: float | None, unit: str, target: float | None) -> str:
     return "–" if value is None else Unit(unit).show_margin(value, target)
 
 
-def _points(share: float) -> str:
+def points(share: float) -> str:
     """A difference of two shares, in percentage points."""
     return f"{share * 100:+.1f} points"
 
@@ -201,7 +204,7 @@ _UNLIKELY = 0.05
 _FEW = 20
 
 
-def _trend(growth: GrowthResult) -> str:
+def trend(growth: GrowthResult) -> str:
     """Whether a series rises or falls by more than noise."""
     if growth.detail:
         return growth.detail
@@ -212,7 +215,7 @@ def _trend(growth: GrowthResult) -> str:
     return f"{'rises' if growth.slope > 0 else 'falls'} (p = {growth.p:.2g})"
 
 
-def _effective(growth: GrowthResult) -> str:
+def effective(growth: GrowthResult) -> str:
     """How many independent samples a slope is worth; unknown for evidence of earlier releases."""
     if growth.effective_samples is None:
         return "–"

@@ -9,6 +9,7 @@ from soak.schemas.errors import UsageError
 DISTRIBUTION = "soak-runner"
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "arrow": ("pyarrow",),
     "calls": ("httpx", "tenacity", "purgatory", "aiolimiter", "sniffio"),
     "dask": ("distributed",),
     "export": ("prometheus_client", "influxdb_client"),
@@ -16,7 +17,9 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "http": ("gevent", "geventhttpclient", "locust"),
     "notify": ("apprise",),
     "otlp": ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.common", "urllib3"),
+    "pandas": ("pandas", "pyarrow"),
     "pipeline": ("websockets",),
+    "polars": ("polars", "pyarrow"),
     "remote-write": ("google.protobuf", "cramjam", "urllib3"),
     "trace": ("pyarrow",),
 }

@@ -26,7 +26,16 @@ _TENTHS = 10
 )
 @receiver_options
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE", help="File to write. [default: standard output]"
+    "--parquet",
+    "form",
+    flag_value="parquet",
+    help="Every event, the per-minute series and the objectives as Parquet files, in the folder --out.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="File to write; of --parquet, the folder. [default: standard output]",
 )
 @click.option(
     "--step",
@@ -49,7 +58,7 @@ def command(
     as_json: bool,
     **receivers: Any,
 ) -> int:
-    """Write the time series of a finished run, simulated or real, for import into a database, or send the run to a receiver.
+    """Write the time series of a finished run, simulated or real, for a database; or all of it as Parquet; or send it.
 
     A token is taken from SOAK_EXPORT_TOKEN, a user name and password from SOAK_EXPORT_USERNAME and SOAK_EXPORT_PASSWORD.
 
@@ -57,6 +66,7 @@ def command(
     Example:
       soak export runs/72h-20260101T000000Z --openmetrics --out metrics.om
       promtool tsdb create-blocks-from openmetrics metrics.om prometheus-data
+      soak export runs/72h-20260101T000000Z --parquet --out tables
       soak export runs/72h-20260101T000000Z --otlp http://127.0.0.1:4318
     """
     to = Receivers(**receivers)
@@ -65,28 +75,57 @@ def command(
             raise click.UsageError("a run is either written or sent (remove --out and the format, or the receiver)")
         return to.send(run_directory, _step_s(step), _moment(start), _Progress(), as_json=as_json)
     if form is None:
-        raise click.UsageError(
-            "no format given (add --openmetrics or --line-protocol, or a receiver such as --otlp URL)"
-        )
-    if as_json and out is None:
-        raise click.UsageError("--json reports on the file written (add --out FILE)")
-    return _write(run_directory, form, out, _step_s(step), _moment(start), as_json=as_json)
+        raise click.UsageError("no format given (add --openmetrics, --line-protocol or --parquet, or --otlp URL)")
+    if form == "parquet":
+        if step is not None or start is not None:
+            raise click.UsageError("--parquet writes events as they are, in scenario time (remove --step and --start)")
+        return _tables(run_directory, out, as_json=as_json)
+    return _series(run_directory, form, out, step, start, as_json=as_json)
 
 
-def _write(
-    run_directory: Path, form: str, out: Path | None, step_s: float | None, start: datetime | None, *, as_json: bool
+def _tables(run_directory: Path, out: Path | None, *, as_json: bool) -> int:
+    """Parquet files."""
+    import json
+
+    from soak.runner.api import open_run
+    from soak.runner.evidence.directory import refuse_in_run
+    from soak.runner.extras import need
+
+    if out is None:
+        raise click.UsageError("--parquet writes several files (add --out DIR)")
+    need("arrow", "soak export --parquet")
+    run = open_run(run_directory)
+    refuse_in_run(out)
+    if out.exists() and not out.is_dir():
+        raise click.UsageError(f"{out}: is not a folder (choose another --out)")
+    from soak.runner.export.parquet import export_parquet
+
+    written = export_parquet(run, out)
+    if as_json:
+        tell(json.dumps([{"file": str(each.path), "rows": each.rows} for each in written], indent=2))
+        return 0
+    for each in written:
+        tell(f"{each.path}: {each.rows:,} row{'' if each.rows == 1 else 's'}")
+    return 0
+
+
+def _series(
+    run_directory: Path, form: str, out: Path | None, step: str | None, start: str | None, *, as_json: bool
 ) -> int:
+    """Samples for a database."""
     import json
 
     from soak.runner.evidence.directory import RunDirectory, refuse_in_run, write_whole
     from soak.runner.export.backfill import snapshots_of
     from soak.runner.extras import need
 
+    if as_json and out is None:
+        raise click.UsageError("--json reports on the file written (add --out FILE)")
     need("export", f"soak export --{form}")
     directory = RunDirectory.open(run_directory)
     if out:
         refuse_in_run(out)
-    snapshots = snapshots_of(directory, step_s, start, _Progress())
+    snapshots = snapshots_of(directory, _step_s(step), _moment(start), _Progress())
     content = _written(form, snapshots)
     if out is None:
         hand_over(content.decode(), nl=False)

@@ -29,7 +29,7 @@ TYPES = {
 
 
 def event_of(moment: Moment, about: About) -> dict[str, Any]:
-    """An event. Source and id name it for good: what is sent twice is told apart from what happened twice."""
+    """An event. Source and id identify it: what is sent twice is told apart from what happened twice."""
     span = moment.span
     return {
         "specversion": "1.0",

@@ -1,7 +1,7 @@
 """OpenTelemetry's protocol over HTTP: metrics and traces of a run, made by its SDK and encoded by its encoders.
 
 The requests are made here: the SDK's exporters keep trying by themselves, follow redirections, and report neither the status of
-an answer nor whether it refuses for good. Times are those of the run.
+an answer nor whether it refuses permanently. Times are those of the run.
 """
 
 import hashlib

@@ -144,7 +144,7 @@ def test_what_cannot_be_sent_to(url: str, environment: dict[str, str], headers: 
         (["--signal", "traces"], "--signal belongs to --otlp (remove it)"),
         (["--header", "A=B"], "--header belongs to a receiver (add --otlp URL)"),
         (["--otlp", "http://h:1", "--openmetrics"], "a run is either written or sent"),
-        ([], "no format given (add --openmetrics or --line-protocol, or a receiver such as --otlp URL)"),
+        ([], "no format given (add --openmetrics, --line-protocol or --parquet, or --otlp URL)"),
     ],
 )
 def test_a_command_that_makes_no_sense(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
