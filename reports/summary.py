@@ -18,8 +18,10 @@ from soak.reports.changepoints import changes_in_words
 from soak.reports.data import RunData
 from soak.reports.decided import section
 from soak.reports.objectives import WORDS
+from soak.reports.reviews import about, shown_reviews
 from soak.reports.room import ask, room_of
-from soak.schemas.errors import UsageError, reason
+from soak.reports.texts import brief
+from soak.schemas.errors import EvidenceError, UsageError, reason, shown
 from soak.schemas.evidence.verdict import GrowthResult, paused_s
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.registry import language_of
@@ -95,6 +97,8 @@ def make_environment(*, escaped: bool = False) -> SandboxedEnvironment:
         margin=_margin,
         trend=_trend,
         effective=_effective,
+        brief=brief,
+        about=about,
         **WORDS,
     )
     return environment
@@ -112,45 +116,60 @@ def _compiled() -> jinja2.BytecodeCache | None:
 
 
 def render_template(source: Path, run: RunData, *, escaped: bool = False, **more: object) -> str:
-    """Render a template with the data of a run directory. Raises UsageError with the line at which it fails."""
+    """Render a template with the data of a run directory.
+
+    Raises UsageError with the line at which a user's own template fails, EvidenceError where one of ours has no words for what
+    the evidence says.
+    """
     environment = make_environment(escaped=escaped)
     environment.globals["wall_time"] = lambda t_s: wall_time(run, t_s)
+    own = source.parent == TEMPLATES
     try:
-        own = source.parent == TEMPLATES
         template = (
             environment.get_template(source.name)
             if own
             else environment.from_string(source.read_text(encoding="utf-8"))
         )
-        return template.render(
-            **_of_faults(run),
-            run=run,
-            work=run.work,
-            words=run.task_words,
-            verdict=run.verdict,
-            scenario=run.scenario,
-            manifest=run.manifest,
-            checkpoints=run.checkpoints.checkpoints,
-            known=section(run.verdict),
-            changes=changes_in_words(run.verdict),
-            **more,
-        )
+        return template.render(**_context(run), **more)
     except OSError as error:
         raise UsageError(f"{source}: {reason(error)} (choose a readable template)") from None
     except jinja2.TemplateSyntaxError as error:
         raise UsageError(f"{source}:{error.lineno}: {error.message} (correct the template)") from None
-    except (
-        jinja2.TemplateError,
-        TypeError,
-        ValueError,
-        ArithmeticError,
-        RecursionError,
-        MemoryError,
-        LookupError,
-        AttributeError,
-        UnicodeDecodeError,
-    ) as error:
+    except _FAILURES as error:
+        if own:
+            what = f"{run.directory}: cannot be shown by {source.name}: {type(error).__name__} {shown(str(error))}"
+            raise EvidenceError(f"{what} (this evidence is damaged; see `soak verify`)") from error
         raise UsageError(f"{source}:{_line_of(error)}: {error} (correct the template)") from None
+
+
+_FAILURES = (
+    jinja2.TemplateError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    RecursionError,
+    MemoryError,
+    LookupError,
+    AttributeError,
+    UnicodeDecodeError,
+)
+
+
+def _context(run: RunData) -> dict[str, object]:
+    """What every template is given."""
+    return {
+        **_of_faults(run),
+        "run": run,
+        "work": run.work,
+        "words": run.task_words,
+        "verdict": run.verdict,
+        "scenario": run.scenario,
+        "manifest": run.manifest,
+        "checkpoints": run.checkpoints.checkpoints,
+        "known": section(run.verdict),
+        "changes": changes_in_words(run.verdict),
+        "reviews": shown_reviews(run.directory),
+    }
 
 
 def _of_faults(run: RunData) -> dict[str, object]:
