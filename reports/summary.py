@@ -51,7 +51,11 @@ def render_summary(run: RunData, plots: list[str], template: Path | None = None)
 
 def render_incident(run: RunData, directory: Path) -> str:
     """The incident of an aborted run, whose event stream lies in `directory`."""
-    held = min((abort for abort in run.verdict.aborts if abort.stopped), key=lambda each: each.held_at_s or 0.0)
+    stopped = [abort for abort in run.verdict.aborts if abort.stopped and abort.held_at_s is not None]
+    if not stopped:
+        what = "the run was aborted, and no abort condition held"
+        raise EvidenceError(f"{directory / 'verdict.json'}: {what} (this evidence is damaged; see `soak verify`)")
+    held = min(stopped, key=lambda each: each.held_at_s or 0.0)
     aftermath = read_aftermath(run, directory, held.held_at_s or 0.0, held.window_s)
     system = run.scenario.system
     run_book = ask(system, "its run book", room_of(system).run_book, run, aftermath).strip()
@@ -169,6 +173,7 @@ def _context(run: RunData) -> dict[str, object]:
         "known": section(run.verdict),
         "changes": changes_in_words(run.verdict),
         "reviews": shown_reviews(run.directory),
+        "caveat_count": run.caveat_count,
     }
 
 
@@ -202,13 +207,20 @@ def _code(text: object) -> str:
     return "`" + str(text).replace("`", "'").replace("|", "\\|").replace("\n", " ") + "`"
 
 
+_UNITS = frozenset(unit.value for unit in Unit)
+
+
 def _shown(value: float | None, unit: str, target: float | None = None) -> str:
     """A value in base units, for people; with a target, enough digits to show on which side of it the value lies."""
-    return "–" if value is None else Unit(unit).show_beside(value, target)
+    if value is None:
+        return "–"
+    return Unit(unit).show_beside(value, target) if unit in _UNITS else f"{value:g} {unit}"
 
 
 def _margin(value: float | None, unit: str, target: float | None) -> str:
-    return "–" if value is None else Unit(unit).show_margin(value, target)
+    if value is None:
+        return "–"
+    return Unit(unit).show_margin(value, target) if unit in _UNITS else f"{value:+g} {unit}"
 
 
 def _points(share: float) -> str:
@@ -240,12 +252,12 @@ def _effective(growth: GrowthResult) -> str:
 
 def wall_time(run: RunData, t_s: float) -> str:
     """Scenario time as wall-clock time in the scenario's time zone, pauses included; for a simulation, as if it had run in real
-    time: from the scenario's `start` on, if it has one."""
+    time: from the scenario's `start` on, if it has one. A time that no calendar has is a dash."""
     start = datetime.fromisoformat(run.manifest.started_at.replace("Z", "+00:00"))
     if run.scenario.start and run.manifest.clock != "real":
         start = run.scenario.start
-    return (
-        (start + timedelta(seconds=t_s / run.manifest.speed + paused_s(run.verdict.resumes, t_s)))
-        .astimezone(ZoneInfo(run.scenario.timezone))
-        .strftime("%Y-%m-%d %H:%M:%S %Z")
-    )
+    try:
+        moment = start + timedelta(seconds=t_s / run.manifest.speed + paused_s(run.verdict.resumes, t_s))
+        return moment.astimezone(ZoneInfo(run.scenario.timezone)).strftime("%Y-%m-%d %H:%M:%S %Z")
+    except (OverflowError, ValueError):
+        return "–"
