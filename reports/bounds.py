@@ -89,7 +89,8 @@ class _Cut:
         if not self.left_out:
             return short
         fields = {name: getattr(short, name) for name in short.__struct_fields__}
-        return ShownVerdict(**fields, whole=verdict)
+        every = [self._struct(each) for each in verdict.objectives]
+        return ShownVerdict(**fields, whole=msgspec.structs.replace(verdict, objectives=every))
 
     def _objectives(self, objectives: list[ObjectiveResult]) -> list[ObjectiveResult]:
         if len(objectives) <= MANY:

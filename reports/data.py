@@ -9,12 +9,13 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 
-from soak.schemas.errors import EvidenceError, ScenarioError, reason
+from soak.schemas.errors import EvidenceError, ScenarioError, quoted, reason
 from soak.schemas.evidence.manifest import Manifest
 from soak.schemas.evidence.verdict import AbortResult, Checkpoints, Verdict
 from soak.schemas.evidence.versions import decode_evidence
 from soak.schemas.files import ordinary
 from soak.schemas.language.conditions import Condition
+from soak.schemas.language.expression import Unit
 from soak.schemas.language.load import load
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import language_of
@@ -140,6 +141,7 @@ def read_run(directory: Path) -> RunData:
 _LONGER = 10.0
 """How many times as long as its scenario a run may be before its evidence is damaged."""
 _SPEEDS = 1e-6, 1e9
+_UNITS = frozenset(unit.value for unit in Unit)
 
 
 def _possible(verdict: Verdict, scenario: Scenario, path: Path) -> Verdict:
@@ -150,6 +152,9 @@ def _possible(verdict: Verdict, scenario: Scenario, path: Path) -> Verdict:
             raise EvidenceError(
                 f"{path}: {name} is {value:g}, which no run of this scenario has (this evidence is damaged)"
             )
+    units = {each.unit for each in verdict.objectives} | {each.unit for each in verdict.growths}
+    for unit in sorted(units - _UNITS):
+        raise EvidenceError(f"{path}: no indicator has the unit {quoted(unit)} (this evidence is damaged)")
     return verdict
 
 

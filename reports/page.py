@@ -1,16 +1,29 @@
 """report.html: one self-contained file, from a Jinja2 template with autoescaping."""
 
 import base64
+from dataclasses import dataclass
 from pathlib import Path
 
+from soak.reports.attribution import AttributionTables, attribution_tables
 from soak.reports.data import RunData
+from soak.reports.decided import section
 from soak.reports.history import read_histories
+from soak.reports.look.charts import Chart, encode
+from soak.reports.look.page import base
+from soak.reports.look.table import Table
+from soak.reports.reviews import shown_reviews
 from soak.reports.room import ask, room_of
+from soak.reports.run_page import first, tables
+from soak.reports.run_page.causes import accounts
+from soak.reports.run_page.objective_charts import objective_charts
+from soak.reports.run_page.over_time import growth_charts, lanes_chart, process_charts, system_charts
+from soak.reports.run_page.reviews import reviews
+from soak.reports.run_page.surroundings import resolution
 from soak.reports.summary import TEMPLATES, checkpoint_slis, render_template
-from soak.reports.timeline import WIDTH, draw_timeline
+from soak.schemas.evidence.verdict import Section
 
 LEAST_MINUTES = 3
-"""Shorter runs, in minutes, have no timeline."""
+"""Shorter runs, in minutes, have no charts."""
 
 TEMPLATE = TEMPLATES / "report.html.j2"
 
@@ -23,17 +36,125 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
         """A plot for embedding in the page; empty if the run does not have it."""
         return base64.b64encode(plots[name]).decode() if name in plots else ""
 
+    charts, found = _charts(run), accounts(run)
+    encoded = encode(charts.all)
+    parts = ask(system, "its part of report.html", room_of(system).page, run, inline).strip()
     return render_template(
         template or TEMPLATE,
         run,
         escaped=True,
-        timeline=draw_timeline(run) if len(run.metrics.t_s) >= LEAST_MINUTES else None,
-        timeline_width=WIDTH,
+        **base(first.head_of(run), charts.all, encoded),
+        accounts=found,
+        tiles=first.tiles(run),
+        steps=first.next_steps(run, found),
+        contents=_contents(run, charts),
+        tables=_tables(run),
+        sections=[(each, tables.system_section(each)) for each in _sections(run)],
+        explained=[
+            tables.cases_of(run, each, run.verdict.explanation[:place])
+            for place, each in enumerate(run.verdict.explanation)
+        ],
+        objective_charts=charts.objectives,
+        small_charts=charts.small,
+        small_note=ask(system, "its note on small charts", room_of(system).small_note, run),
+        system_charts=charts.system,
+        process_charts=charts.processes,
+        lanes=charts.lanes,
+        resolution=_resolution(encoded.fold),
         histories=read_histories(directory / f"soak_{run.scenario.name}.jsonl", run.verdict.slowest),
-        processes=inline("processes.svg"),
-        growth=inline("growth.svg"),
+        growth_charts=charts.growth,
         tails_plot=inline("tails.svg"),
-        system_part=ask(system, "its part of report.html", room_of(system).page, run, inline).strip(),
-        checkpoint_slis=checkpoint_slis(run, {"success_rate": "success", "latency_p95": "p95", "latency_p99": "p99"}),
+        system_part=parts,
         plots=list(plots),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Charts:
+    objectives: list[Chart]
+    small: list[Chart]
+    lanes: Chart | None
+    system: list[Chart]
+    processes: list[Chart]
+    growth: list[Chart]
+
+    @property
+    def all(self) -> list[Chart]:
+        """Every chart, in the order of the page."""
+        lanes = [self.lanes] if self.lanes else []
+        return [*self.objectives, *self.small, *lanes, *self.system, *self.processes, *self.growth]
+
+
+def _charts(run: RunData) -> _Charts:
+    if len(run.metrics.t_s) < LEAST_MINUTES:
+        return _Charts([], [], None, [], [], [])
+    system = run.scenario.system
+    small = list(ask(system, "its small charts", room_of(system).small, run))
+    processes, growth = list(process_charts(run)), list(growth_charts(run))
+    return _Charts(list(objective_charts(run)), small, lanes_chart(run), system_charts(run), processes, growth)
+
+
+def _sections(run: RunData) -> list[Section]:
+    return [each for each in [run.verdict.section, *(run.verdict.sections or [])] if each]
+
+
+def _contents(run: RunData, charts: _Charts) -> list[tuple[str, str]]:
+    """The links under the verdict: ids and titles of what the page has."""
+    found = [
+        ("why", "Why", bool(run.verdict.explanation)),
+        ("objectives", "Objectives", True),
+        ("tenants", "By tenant", bool(charts.small)),
+        ("run", "The run", True),
+        ("timeline", "Timeline", bool(charts.system or charts.lanes)),
+        ("alerts", "Alerts", True),
+        ("faults", "Faults", True),
+        ("errors", "Errors", not run.work),
+        ("laws", "Laws and aborts", True),
+        ("processes", "Processes", bool(charts.processes)),
+        ("environment", "Environment", True),
+        ("review", "Review", True),
+    ]
+    return [(place, title) for place, title, there in found if there]
+
+
+def _resolution(folds: dict[str, int]) -> str:
+    minutes = max(folds.values(), default=0)
+    return f"Charts show {resolution(minutes)}." if minutes else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    objectives: Table
+    alerts: Table
+    faults: Table
+    costs: Table | None
+    occasions: Table | None
+    errors: Table
+    laws: Table
+    growths: Table
+    tails: Table
+    known: Table | None
+    checkpoints: Table
+    indicators: Table
+    reviews: Table
+
+
+def _tables(run: RunData) -> _Tables:
+    found: AttributionTables | None = attribution_tables(run.verdict.attribution, run.work)
+    known = section(run.verdict)
+    slis = checkpoint_slis(run, {"success_rate": "success", "latency_p95": "p95", "latency_p99": "p99"})
+    return _Tables(
+        objectives=tables.objectives(run),
+        alerts=tables.alerts(run),
+        faults=tables.faults(run),
+        costs=tables.costs(run, found) if found else None,
+        occasions=tables.occasions(found) if found else None,
+        errors=tables.errors(run),
+        laws=tables.laws(run),
+        growths=tables.growths(run),
+        tails=tables.return_levels([each for each in run.verdict.tails if not each.withheld]),
+        known=tables.when_known(known) if known else None,
+        checkpoints=tables.checkpoints(run, slis),
+        indicators=tables.indicators(run),
+        reviews=reviews(shown_reviews(run.directory)),
     )

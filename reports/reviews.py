@@ -13,6 +13,8 @@ from soak.schemas.units import show_duration
 
 SUMS = "SHA256SUMS"
 TIME = "%Y-%m-%dT%H:%M:%S%z"
+MOST_SHOWN = 20
+"""Reviews that a report shows, and notes of each."""
 LARGEST_BYTES = 10_000_000
 """A larger reviews.json is not read: nobody writes that much."""
 
@@ -41,6 +43,16 @@ class Shown:
 
     rows: Sequence[Reviewed] = ()
     problem: str = ""
+
+    @property
+    def latest(self) -> list[Reviewed]:
+        """Those that are shown, the latest first."""
+        return [*self.rows[-MOST_SHOWN:]][::-1]
+
+    @property
+    def earlier(self) -> int:
+        """How many are not."""
+        return max(0, len(self.rows) - MOST_SHOWN)
 
 
 def read_reviews(directory: Path) -> list[Reviewed]:

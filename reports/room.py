@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from soak.reports.aftermath import Aftermath
     from soak.reports.data import RunData
     from soak.reports.history import Event
+    from soak.reports.look.charts import Chart
     from soak.reports.plots.panels import Panel
 
 P = ParamSpec("P")
@@ -42,6 +43,10 @@ def _no_panels(run: "RunData") -> "Sequence[Panel]":
     return ()
 
 
+def _no_charts(run: "RunData") -> "Sequence[Chart]":
+    return ()
+
+
 def _no_lanes(run: "RunData") -> Mapping[str, Sequence[tuple[float, float]]]:
     return {}
 
@@ -57,6 +62,8 @@ class Room:
     plots: by file name, shown before the common ones. panels: of throughput.svg, below the tasks per minute, and above them
     those of `panels_of` that depend on the run. on_page: the same for the timeline (empty: as `panels`). grown: panels of
     growth.svg.
+
+    small: charts beside each other, one for each tenant or the like, on the page. small_note: a sentence on them.
 
     lanes: of the timeline, below faults and alerts: names, and from when to when in seconds.
 
@@ -78,6 +85,8 @@ class Room:
     on_page: "Sequence[Panel]" = ()
     lanes: "Callable[[RunData], Mapping[str, Sequence[tuple[float, float]]]]" = _no_lanes
     grown: Sequence[Grown] = ()
+    small: "Callable[[RunData], Sequence[Chart]]" = _no_charts
+    small_note: "Callable[[RunData], str]" = _nothing
     summary: "Callable[[RunData], str]" = _nothing
     page: "Callable[[RunData, Inline], str]" = _nothing
     speed: "Callable[[RunData], str]" = _nothing

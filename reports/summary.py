@@ -17,11 +17,13 @@ from soak.reports.attribution import attribution_tables, breach_words
 from soak.reports.changepoints import changes_in_words
 from soak.reports.data import RunData
 from soak.reports.decided import section
+from soak.reports.look.page import TEMPLATES as BASE
+from soak.reports.look.page import prepare
 from soak.reports.objectives import WORDS
 from soak.reports.reviews import about, shown_reviews
 from soak.reports.room import ask, room_of
 from soak.reports.texts import brief
-from soak.schemas.errors import EvidenceError, UsageError, reason, shown
+from soak.schemas.errors import EvidenceError, UsageError, reason, shortened
 from soak.schemas.evidence.verdict import GrowthResult, paused_s
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.registry import language_of
@@ -87,20 +89,21 @@ def make_environment(*, escaped: bool = False) -> SandboxedEnvironment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=escaped,
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader([TEMPLATES, BASE]),
         bytecode_cache=_compiled(),
     )
     environment.globals["tails"] = tails
+    prepare(environment)
     environment.filters.update(
         duration=show_duration,
         ratio=show_ratio,
-        points=_points,
+        points=points,
         cell=_cell,
         code=_code,
-        shown=_shown,
+        shown=shown,
         margin=_margin,
-        trend=_trend,
-        effective=_effective,
+        trend=trend,
+        effective=effective,
         brief=brief,
         about=about,
         **WORDS,
@@ -141,7 +144,7 @@ def render_template(source: Path, run: RunData, *, escaped: bool = False, **more
         raise UsageError(f"{source}:{error.lineno}: {error.message} (correct the template)") from None
     except _FAILURES as error:
         if own:
-            what = f"{run.directory}: cannot be shown by {source.name}: {type(error).__name__} {shown(str(error))}"
+            what = f"{run.directory}: cannot be shown by {source.name}: {type(error).__name__} {shortened(str(error))}"
             raise EvidenceError(f"{what} (this evidence is damaged; see `soak verify`)") from error
         raise UsageError(f"{source}:{_line_of(error)}: {error} (correct the template)") from None
 
@@ -210,7 +213,7 @@ def _code(text: object) -> str:
 _UNITS = frozenset(unit.value for unit in Unit)
 
 
-def _shown(value: float | None, unit: str, target: float | None = None) -> str:
+def shown(value: float | None, unit: str, target: float | None = None) -> str:
     """A value in base units, for people; with a target, enough digits to show on which side of it the value lies."""
     if value is None:
         return "–"
@@ -223,7 +226,7 @@ def _margin(value: float | None, unit: str, target: float | None) -> str:
     return Unit(unit).show_margin(value, target) if unit in _UNITS else f"{value:+g} {unit}"
 
 
-def _points(share: float) -> str:
+def points(share: float) -> str:
     """A difference of two shares, in percentage points."""
     return f"{share * 100:+.1f} points"
 
@@ -232,7 +235,7 @@ _UNLIKELY = 0.05
 _FEW = 20
 
 
-def _trend(growth: GrowthResult) -> str:
+def trend(growth: GrowthResult) -> str:
     """Whether a series rises or falls by more than noise."""
     if growth.detail:
         return growth.detail
@@ -243,7 +246,7 @@ def _trend(growth: GrowthResult) -> str:
     return f"{'rises' if growth.slope > 0 else 'falls'} (p = {growth.p:.2g})"
 
 
-def _effective(growth: GrowthResult) -> str:
+def effective(growth: GrowthResult) -> str:
     """How many independent samples a slope is worth; unknown for evidence of earlier releases."""
     if growth.effective_samples is None:
         return "–"

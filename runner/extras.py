@@ -9,13 +9,16 @@ from soak.schemas.errors import UsageError
 DISTRIBUTION = "soak-runner"
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "arrow": ("pyarrow",),
     "calls": ("httpx", "tenacity", "purgatory", "aiolimiter", "sniffio"),
     "dask": ("distributed",),
     "export": ("prometheus_client", "influxdb_client"),
     "gateway": ("uvicorn", "starlette", "psycopg", "psycopg_binary", "redis"),
     "http": ("gevent", "geventhttpclient", "locust"),
     "notify": ("apprise",),
+    "pandas": ("pandas", "pyarrow"),
     "pipeline": ("websockets",),
+    "polars": ("polars", "pyarrow"),
     "trace": ("pyarrow",),
 }
 """The modules of each extra; `all` has all of them."""

@@ -11,14 +11,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from soak.reports.data import MINUTE_S, RunData
+from soak.reports.look.palette import SERIES, Role, light
 from soak.schemas.evidence.changepoints import ChangeKind
 from soak.schemas.language.rhythms import burst_windows
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Floats
 
-BLUE, ORANGE, GREEN, RED, GREY, PURPLE = "#2563a8", "#d9822b", "#2f8f5b", "#c23030", "#6b7280", "#7b5ea7"
-PALETTE = (BLUE, ORANGE, GREEN, PURPLE, "#1f9ba8", "#a8612f", "#8a8d2f", GREY)
-BURST = "#e9c46a"
+_ROLES = {light(role): role for role in (*SERIES, Role.BAD)}
+BLUE, ORANGE, GREEN, RED = light(Role.BLUE), light(Role.ORANGE), light(Role.GREEN), light(Role.BAD)
+GREY, PURPLE = light(Role.GREY), light(Role.PURPLE)
+PALETTE = tuple(light(role) for role in SERIES)
+BURST = light(Role.BURST)
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "soak",
     # Text as text: it is searchable and accessible, and makes smaller files faster than outlines.
@@ -33,7 +36,7 @@ STYLE: dict[Any, Any] = {
     "axes.titlelocation": "left",
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": "#e5e7eb",
+    "grid.color": light(Role.LINE),
     "legend.frameon": False,
     "legend.fontsize": 8,
     "lines.linewidth": 1.3,
@@ -51,6 +54,11 @@ _MOST_TICKS = 8
 """A tick takes as long to draw as a hundred points of a line."""
 
 _TICKS_H = (0.25, 0.5, 1, 2, 3, 6, 12, 24, 48, 96, 168)
+
+
+def role_of(colour: str) -> Role:
+    """What a colour of plots is called on pages; blue for one that is not of the palette."""
+    return _ROLES.get(colour, Role.BLUE)
 
 
 def figure(

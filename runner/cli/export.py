@@ -24,7 +24,16 @@ _TENTHS = 10
     "--line-protocol", "form", flag_value="line-protocol", help="InfluxDB line protocol, timestamps in milliseconds."
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE", help="File to write. [default: standard output]"
+    "--parquet",
+    "form",
+    flag_value="parquet",
+    help="Every event, the per-minute series and the objectives as Parquet files, in the folder --out.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="File to write; of --parquet, the folder. [default: standard output]",
 )
 @click.option(
     "--step",
@@ -41,21 +50,59 @@ _TENTHS = 10
 def command(
     run_directory: Path, form: str | None, out: Path | None, step: str | None, start: str | None, as_json: bool
 ) -> int:
-    """Write the time series of a finished run, simulated or real, for import into a database.
+    """Write the time series of a finished run, simulated or real, for import into a database; or all of it as Parquet.
 
     \b
     Example:
       soak export runs/72h-20260101T000000Z --openmetrics --out metrics.om
       promtool tsdb create-blocks-from openmetrics metrics.om prometheus-data
+      soak export runs/72h-20260101T000000Z --parquet --out tables
     """
+    if form is None:
+        raise click.UsageError("no format given (add --openmetrics, --line-protocol or --parquet)")
+    if form == "parquet":
+        if step is not None or start is not None:
+            raise click.UsageError("--parquet writes events as they are, in scenario time (remove --step and --start)")
+        return _tables(run_directory, out, as_json=as_json)
+    return _series(run_directory, form, out, step, start, as_json=as_json)
+
+
+def _tables(run_directory: Path, out: Path | None, *, as_json: bool) -> int:
+    """Parquet files."""
+    import json
+
+    from soak.runner.api import open_run
+    from soak.runner.evidence.directory import refuse_in_run
+    from soak.runner.extras import need
+
+    if out is None:
+        raise click.UsageError("--parquet writes several files (add --out DIR)")
+    need("arrow", "soak export --parquet")
+    run = open_run(run_directory)
+    refuse_in_run(out)
+    if out.exists() and not out.is_dir():
+        raise click.UsageError(f"{out}: is not a folder (choose another --out)")
+    from soak.runner.export.parquet import export_parquet
+
+    written = export_parquet(run, out)
+    if as_json:
+        tell(json.dumps([{"file": str(each.path), "rows": each.rows} for each in written], indent=2))
+        return 0
+    for each in written:
+        tell(f"{each.path}: {each.rows:,} row{'' if each.rows == 1 else 's'}")
+    return 0
+
+
+def _series(
+    run_directory: Path, form: str, out: Path | None, step: str | None, start: str | None, *, as_json: bool
+) -> int:
+    """Samples for a database."""
     import json
 
     from soak.runner.evidence.directory import RunDirectory, refuse_in_run, write_whole
     from soak.runner.export.backfill import snapshots_of
     from soak.runner.extras import need
 
-    if form is None:
-        raise click.UsageError("no format given (add --openmetrics or --line-protocol)")
     if as_json and out is None:
         raise click.UsageError("--json reports on the file written (add --out FILE)")
     need("export", f"soak export --{form}")

@@ -169,6 +169,27 @@ class RunDirectory:
             # A file system without locks.
             self.release()
 
+    def is_claimed(self) -> bool:
+        """Whether a runner holds it; False where that cannot be told."""
+        try:
+            import fcntl
+        except ImportError:
+            return False
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            # A shared lock, released at once: several may look at the same time.
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        finally:
+            os.close(descriptor)
+        return False
+
     def release(self) -> None:
         """Release it."""
         if self._claim:

@@ -17,11 +17,7 @@ from soak.runner.extras import EXTRAS as EXTRAS_OF_RUNS
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 OPTIONAL = PROJECT["project"]["optional-dependencies"]
-EXTRAS = [
-    each
-    for name in ("calls", "dask", "export", "gateway", "http", "notify", "pipeline", "trace")
-    for each in OPTIONAL[name]
-]
+EXTRAS = [each for name in EXTRAS_OF_RUNS for each in OPTIONAL[name]]
 LOCK = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
 
 

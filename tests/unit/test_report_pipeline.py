@@ -52,7 +52,7 @@ def test_records_are_counted_and_not_tasks(directory: Path) -> None:
     load = read_run(directory).verdict.load
     assert load.offered == load.planned == load.answered > 2000
     assert f"| records | {load.offered:,} sent of {load.offered:,} planned, {load.answered:,} stored |" in text
-    assert f"<td>records</td><td>{load.offered:,} sent of" in page
+    assert f"<dt>records</dt><dd>{load.offered:,} sent of" in page
     for words in (text, re.sub(r"<style.*?</style>", "", page, flags=re.DOTALL)):
         assert not re.search(r"\b[Tt]asks?\b|\bDONE\b|\battempts?\b", words.partition("All indicators")[0])
 

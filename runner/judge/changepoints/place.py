@@ -45,10 +45,16 @@ def _placed(series: Series, split: Split) -> Placed:
     low_s, high_s = float(series.windows.start_s[split.begin]), float(series.windows.end_s[split.end - 1])
     apart, within = float(values[cut:].mean() - values[:cut].mean()), _variance_within(values, cut)
     at_s, first_s, last_s = _time(series, split, apart, math.sqrt(within))
-    half_s = series.window_s * (1 / _STEPS + _BAI * split.inflation * within / apart**2 if apart else math.inf)
+    half_s = series.window_s * (1 / _STEPS + half_width(values, cut, split.inflation))
     before, after = series.over(low_s, at_s, high_s).tolist()
     interval = max(low_s, min(first_s, at_s - half_s)), min(high_s, max(last_s, at_s + half_s))
     return Placed(ChangeKind.STEP, at_s, interval, before, after, split.p)
+
+
+def half_width(values: Floats, cut: int, inflation: float) -> float:
+    """Half of the interval, with 95 % confidence, in which the change at `cut` lies, in numbers of values (see `_BAI`)."""
+    apart = float(values[cut:].mean() - values[:cut].mean())
+    return _BAI * inflation * _variance_within(values, cut) / apart**2 if apart else math.inf
 
 
 def _drift(series: Series, split: Split) -> Placed:

@@ -7,16 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pages import tables
 
 from soak.reports.data import read_run
+from soak.reports.look.svg import draw
 from soak.reports.plots.canvas import within
 from soak.reports.render import render
-from soak.reports.timeline import draw_timeline
+from soak.reports.run_page.objective_charts import objective_charts
 from soak.runner.cli import run_command
 from soak.runner.evidence.directory import RunDirectory
 from soak.runner.evidence.verify import verify
 from soak.runner.job_summary import job_summary_of
-from soak.runner.session import summary_lines
+from soak.runner.summary import summary_lines
 from soak.schemas.evidence.verdict import Verdict
 from soak.schemas.evidence.versions import decode_evidence
 from soak.schemas.language.load import load
@@ -117,7 +119,8 @@ def test_the_report_has_the_requests_of_each_kind(plain: Path) -> None:
         assert each["errors"] == each["by_error"]["throttled"] > 0
         line = f"| {kind or 'all'} | {each['count']:,} | "
         assert line in summary and f" | throttled {each['errors']:,} | " in summary.split(line)[1].split("\n")[0]
-        assert f"<td>throttled {each['errors']:,}</td>" in page
+        (row,) = (row for row in tables(page)["Requests by kind"] if row[0] == (kind or "all"))
+        assert row[1] == f"{each['count']:,}" and row[3] == f"throttled {each['errors']:,}"
 
 
 def test_requests_that_failed_are_told_as_requests(plain: Path) -> None:
@@ -156,16 +159,14 @@ def test_reasons_that_a_real_run_keeps_are_shown_with_their_files(plain: Path, t
     summary, page = files["soak_summary.md"].decode(), files["report.html"].decode()
     assert "| server_error | status 500, &lt;b> | 2 | 2s | 4 |\n| timeout | none in 10s | 1 | 1s | 2 |\n" in summary
     assert "[errors.log](errors.log), [system/errors.jsonl](system/errors.jsonl)" in summary
-    assert "<td>status 500, &lt;b&gt;</td>" in page and '<a href="system/errors.jsonl">' in page
+    assert "status 500, &lt;b&gt;</td>" in page and '<a href="system/errors.jsonl">' in page
     assert '<a href="errors.log">' in (plain / "report.html").read_text(encoding="utf-8")
 
 
 def test_plots_of_a_short_run_end_with_it_and_name_no_window_that_is_longer(plain: Path) -> None:
-    made = draw_timeline(read_run(plain))
-    assert made
-    timeline = str(made.svg)
-    assert "Latency, since the start" in timeline and "30 min window" not in timeline
-    assert ">30s</text>" in timeline
+    [chart] = [each for each in objective_charts(read_run(plain)) if each.word == "latency" or "Latency" in each.title]
+    assert chart.title == "Latency, since the start"
+    assert ">30s</text>" in draw(chart)
     metrics = read_run(plain)
     points_s, values = within(metrics, np.array([60.0, 120.0]), np.array([1.0, 2.0]))
     assert points_s.tolist() == [60.0, metrics.verdict.ended_s] and values.tolist() == [1.0, 2.0]

@@ -32,6 +32,8 @@ VALUES: tuple[object, ...] = (
     None, -1, 0, 1e308, -1e308, 5e-324, 10**18, "", EVIL, "x" * 1_000_000, [], {}, True, 0.5,
     ["y"] * 10_000, {f"{EVIL}{number}": number for number in range(10_000)},
 )  # fmt: skip
+KEPT = {"status", "op", "unit"}
+"""Words that only those of a list can stand for: others are refused."""
 CELLS = ("nan", "inf", "-inf", "1e308", "-1", "", "x", "1e400", EVIL.replace("\n", ""), "9" * 5_000, '"')
 SHOWN = {"report.html", "soak_summary.md", "incident.md", CHECKSUMS, FILE}
 """What commands may write."""
@@ -278,9 +280,7 @@ def test_names_are_text_everywhere(run: Path, scripts: dict[str, int]) -> None:
     verdict = json.loads((run / "verdict.json").read_text())
     for key in ("objectives", "laws", "aborts", "alerts", "faults", "growths"):
         for each in verdict[key]:
-            each.update(
-                {name: EVIL for name, value in each.items() if isinstance(value, str) and name not in {"status", "op"}}
-            )
+            each.update({name: EVIL for name, value in each.items() if isinstance(value, str) and name not in KEPT})
     changed(run, **{key: verdict[key] for key in ("objectives", "laws", "aborts", "alerts", "faults", "growths")})
     changed(run, errors={EVIL: 1}, reasons=[EVIL], target=EVIL, clock=EVIL, scenario=EVIL, caveats=[EVIL])
     assert run_command(["report", str(run)]) == 0

@@ -1,0 +1,260 @@
+// Draws the charts of a page with uPlot: linked cursors, zoom by dragging, keys, limits, bands, lanes, light and dark.
+// `soakCharts.show(figure, chart)` draws one; `.update(name, chart)` gives it new data. Values are formatted as reports do.
+const soakCharts = (() => {
+  const drawn = new Map(), groups = new Map();
+  const css = name => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+  const TYPES = { u1: Uint8Array, u2: Uint16Array, f4: Float32Array, f8: Float64Array };
+  const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 345600, 604800, 1209600, 2592000];
+
+  function numbers(given) {
+    if (Array.isArray(given)) return given;
+    if (given.step !== undefined) {
+      const out = new Float64Array(given.n);
+      for (let i = 0; i < given.n; i++) out[i] = given.start + i * given.step;
+      if (given.last !== undefined) out[given.n - 1] = given.last;
+      return out;
+    }
+    const text = atob(given.b), bytes = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+    return new TYPES[given.d](bytes.buffer);
+  }
+  // uPlot takes null for what is not known.
+  const values = given => { const found = numbers(given), out = new Array(found.length); for (let i = 0; i < found.length; i++) { const v = found[i]; out[i] = v === v && v !== null ? v : null; } return out; };
+
+  const digits = (v, n) => String(+v.toPrecision(n));
+  function duration(s) {
+    if (s < 0) return "-" + duration(-s);
+    if (s === 0) return "0s";
+    if (s < 0.9995) return digits(s * 1000, 3) + "ms";
+    if (s < 600) return digits(s, 4) + "s";
+    let rest = Math.round(s), out = [];
+    for (const [unit, size] of (s >= 345600 ? [["d", 86400]] : []).concat([["h", 3600], ["m", 60], ["s", 1]])) {
+      const count = Math.floor(rest / size); rest -= count * size;
+      if (count) out.push(count + unit);
+    }
+    return out.slice(0, 2).join("");
+  }
+  function bytes(v) {
+    const size = Math.abs(v);
+    for (const [unit, scale] of [["TB", 1e12], ["GB", 1e9], ["MB", 1e6], ["kB", 1e3]]) if (size >= scale) return digits(v / scale, 4) + unit;
+    return digits(v, 4) + "B";
+  }
+  function show(v, form) {
+    if (v === null || v === undefined) return "–";
+    if (form === "s") return duration(+v.toPrecision(4));
+    if (form === "%") { const n = 100 * v; return (v < 1 && n > 99.995 ? n.toFixed(5).replace(/0+$/, "") : String(+n.toFixed(2))) + "%"; }
+    if (form === "B") return bytes(v);
+    return Math.abs(v) >= 1000 ? Math.round(v).toLocaleString("en") : digits(v, 4);
+  }
+  const clock = s => s ? duration(s) : "0";
+
+  function limitsOf(chart, data) {
+    let low = Infinity, high = -Infinity;
+    const see = v => { if (v !== null && (v > 0 || !chart.log)) { if (v < low) low = v; if (v > high) high = v; } };
+    for (const line of data.slice(1)) for (const v of line) see(v);
+    for (const limit of chart.limits || []) see(limit.value);
+    if (low > high) [low, high] = chart.log ? [1, 10] : [0, 1];
+    if (chart.low !== undefined) low = chart.low;
+    if (chart.high !== undefined) high = chart.high;
+    if (chart.log) return high / low > 1.0001 ? [low / 1.25, high * 1.25] : [low / 2, high * 2];
+    if (!(high > low)) { const pad = Math.abs(high) * 0.1 || 1; return chart.low !== undefined ? [low, low + pad] : [low - pad, high + pad]; }
+    const air = 0.06 * (high - low);
+    return [chart.low !== undefined ? low : low - air, chart.high !== undefined ? high : high + air];
+  }
+
+  function bands(u, chart) {
+    const { ctx, bbox } = u, top = bbox.top, x = t => u.valToPos(t, "x", true), left = bbox.left, right = left + bbox.width;
+    const colours = { fault: ["bad", .12], burst: ["burst", .3], phase: ["now", .06], alert: ["doubt", .16], gap: ["soft", .2] };
+    ctx.save();
+    for (const [start, end, , kind] of chart.bands || []) {
+      const from = Math.max(x(start), left), to = Math.min(Math.max(x(end), x(start) + 1), right);
+      if (to < left || from > right) continue;
+      ctx.globalAlpha = colours[kind][1]; ctx.fillStyle = css(colours[kind][0]);
+      ctx.fillRect(from, top, to - from, bbox.height);
+    }
+    const lanes = chart.lanes || [], height = bbox.height / Math.max(lanes.length, 1);
+    lanes.forEach(([, role, spans], place) => {
+      ctx.fillStyle = css(role);
+      for (const [start, end, , strength] of spans) {
+        const from = Math.max(x(start), left), to = Math.min(Math.max(x(end), x(start) + 1), right);
+        if (to < left || from > right) continue;
+        ctx.globalAlpha = strength;
+        ctx.fillRect(from, top + place * height + height * .18, to - from, height * .64);
+      }
+    });
+    ctx.restore();
+  }
+
+  function levels(u, chart) {
+    const { ctx, bbox } = u, ratio = devicePixelRatio || 1;
+    ctx.save();
+    ctx.font = 11 * ratio + "px system-ui, sans-serif"; ctx.lineWidth = 1.4 * ratio;
+    const written = [];
+    for (const limit of chart.limits || []) {
+      const y = u.valToPos(limit.value, "y", true);
+      if (y < bbox.top - 1 || y > bbox.top + bbox.height + 1) continue;
+      ctx.strokeStyle = ctx.fillStyle = css(limit.role);
+      ctx.setLineDash([5 * ratio, 3 * ratio]); ctx.beginPath(); ctx.moveTo(bbox.left, y); ctx.lineTo(bbox.left + bbox.width, y); ctx.stroke();
+      if (written.some(at => Math.abs(at - y) < 13 * ratio)) continue;
+      written.push(y);
+      const below = y < bbox.top + 16 * ratio;
+      ctx.textAlign = "left"; ctx.textBaseline = below ? "top" : "bottom";
+      ctx.fillText(limit.words, bbox.left + 5 * ratio, y + (below ? 3 : -2) * ratio, bbox.width - 10 * ratio);
+    }
+    ctx.setLineDash([]);
+    for (const [at, words, role] of chart.marks || []) {
+      const x = u.valToPos(at, "x", true);
+      if (x < bbox.left || x > bbox.left + bbox.width) continue;
+      ctx.strokeStyle = ctx.fillStyle = css(role);
+      ctx.beginPath(); ctx.moveTo(x, bbox.top); ctx.lineTo(x, bbox.top + bbox.height); ctx.stroke();
+      if (!chart.small) {
+        const late = x > bbox.left + bbox.width * .7;
+        ctx.textAlign = late ? "right" : "left"; ctx.textBaseline = "top";
+        ctx.fillText(words, x + (late ? -4 : 4) * ratio, bbox.top + 2 * ratio);
+      }
+    }
+    ctx.restore();
+  }
+
+  function options(figure, chart, width) {
+    const lanes = chart.lanes || [], small = width < 460, axis = { stroke: () => css("soft"), font: "11px system-ui, sans-serif", ticks: { stroke: () => css("line"), size: 4 } };
+    const height = lanes.length ? 30 + 20 * lanes.length : chart.small ? 150 : small ? 190 : 210;
+    const laneNames = (u, splits) => splits.map(v => { const lane = lanes[lanes.length - 1 - Math.round(v - .5)]; return lane ? (lane[0].length > 15 ? lane[0].slice(0, 14) + "…" : lane[0]) : ""; });
+    return {
+      width, height, legend: { show: false },
+      cursor: { sync: { key: chart.group }, drag: { x: true, y: false, setScale: false }, y: false, points: { size: 6 } },
+      focus: { alpha: 1 },
+      scales: {
+        x: { time: false, range: () => view(chart.group) || chart.span },
+        y: lanes.length ? { range: [0, lanes.length] } : { distr: chart.log ? 3 : 1, range: u => figure.soakRange },
+      },
+      axes: [
+        { ...axis, grid: { show: false }, incrs: STEPS, space: small ? 60 : 80, values: (u, splits) => splits.map(clock), size: 26 },
+        lanes.length
+          ? { ...axis, grid: { show: false }, ticks: { show: false }, splits: () => lanes.map((_, i) => i + .5), values: laneNames, size: small ? 96 : 112 }
+          : { ...axis, grid: { stroke: () => css("line"), width: 1 }, size: chart.small || small ? 58 : 112, space: 30,
+              ...(chart.form === "s" && !chart.log ? { incrs: [1e-4, 2e-4, 5e-4, .001, .002, .005, .01, .02, .05, .1, .2, .5].concat(STEPS) } : {}),
+              ...(chart.log ? { splits: u => logSplits(u.scales.y.min, u.scales.y.max), filter: (u, s) => s } : {}),
+              values: (u, splits) => splits.map(v => v === null ? "" : show(v, chart.form)) },
+      ],
+      series: [{}].concat(chart.lines.flatMap((line, i) => [{
+        label: line.name, stroke: () => css(line.role), width: 1.5, dash: line.dash, spanGaps: false,
+        paths: chart.stepped ? uPlot.paths.stepped({ align: -1 }) : undefined, points: { show: false },
+        fill: line.filled ? () => css(line.role) + "22" : undefined,
+      }]).concat(around(chart).map(() => ({ show: true, stroke: "transparent", width: 0, points: { show: false } })))),
+      bands: chart.lines.map((line, i) => [line, i]).filter(([line]) => line.low).map(([line], i) => ({ series: [chart.lines.length + 2 + 2 * i, chart.lines.length + 1 + 2 * i], fill: () => css(line.role) + "33" })),
+      hooks: {
+        drawClear: [u => bands(u, chart)],
+        draw: [u => levels(u, chart)],
+        setCursor: [u => readout(figure, chart, u)],
+        setSelect: [u => { if (u.select.width > 4) zoom(chart.group, u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x")); u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false); }],
+        ready: [u => { u.over.addEventListener("dblclick", () => zoom(chart.group, null)); keys(figure, chart, u); }],
+      },
+    };
+  }
+  function logSplits(low, high) {
+    for (const rounds of [[1, 2, 5], [1, 3], [1]]) {
+      const out = [];
+      for (let p = Math.floor(Math.log10(low)); p <= Math.ceil(Math.log10(high)); p++) for (const r of rounds) { const v = +(r * 10 ** p).toPrecision(3); if (v >= low * .999 && v <= high * 1.001) out.push(v); }
+      if (out.length <= 6 || rounds.length === 1) return out;
+    }
+  }
+  const around = chart => chart.lines.filter(line => line.low).flatMap(line => [line.low, line.high]);
+  const view = group => (groups.get(group) || {}).view;
+  const members = group => [...drawn.values()].filter(each => each.chart.group === group);
+  function zoom(group, low, high) {
+    groups.set(group, { view: low === null ? null : [low, high] });
+    for (const { plot, chart } of members(group)) { const [from, to] = view(group) || chart.span; plot.setScale("x", { min: from, max: to }); }
+    for (const hint of document.querySelectorAll(".hint[data-group]")) if (hint.dataset.group === group) hint.querySelector("button").hidden = low === null;
+  }
+
+  function readout(figure, chart, u) {
+    const box = figure.querySelector(".readout"), at = u.cursor.idx;
+    if (!box) return;
+    const time = at === null || at === undefined ? u.data[0].length - 1 : at, hovering = at !== null && at !== undefined;
+    const t = u.cursor.left >= 0 && hovering ? u.posToVal(u.cursor.left, "x") : null;
+    box.replaceChildren();
+    const put = (name, value, line) => {
+      const span = document.createElement("span"), b = document.createElement("b");
+      if (line) { const key = document.createElement("i"); key.style.background = `repeating-linear-gradient(90deg, ${css(line.role)} 0 ${line.dash && line.dash.length ? line.dash[0] + "px, transparent " + line.dash[0] + "px " + (line.dash[0] + line.dash[1]) + "px" : "22px"}) 0 50% / 100% 2.5px no-repeat`; span.append(key); }
+      b.textContent = value; span.append(name + " ", b); box.append(span);
+    };
+    if (chart.lanes && chart.lanes.length) {
+      if (t === null) { put("", ""); return; }
+      put("at", clock(Math.round(t)));
+      for (const [name, , spans] of chart.lanes) { const hit = spans.find(([from, to]) => from <= t && t <= Math.max(to, from)); if (hit) put(name, hit[2] && hit[2] !== name ? hit[2] : "active"); }
+      return;
+    }
+    if (hovering) put("at", clock(Math.round(u.data[0][time])));
+    if (t !== null) { const during = [...new Set((chart.bands || []).filter(([from, to]) => from <= t && t <= to).map(band => band[2]))]; if (during.length) put("during", during.join(", ")); }
+    chart.lines.forEach((line, i) => put(line.name, hovering ? show(u.data[i + 1][time], chart.form) + (chart.unit && chart.form === "" ? " " + chart.unit : "") : "", line));
+  }
+
+  function keys(figure, chart, u) {
+    u.over.tabIndex = 0; u.over.setAttribute("role", "application");
+    u.over.setAttribute("aria-label", chart.word + ". Arrow keys move the cursor, plus and minus zoom, Escape shows all.");
+    u.over.addEventListener("keydown", event => {
+      const times = u.data[0]; if (!times.length) return;
+      const from = u.valToIdx(u.scales.x.min), to = u.valToIdx(u.scales.x.max), at = u.cursor.idx ?? from, far = Math.max(1, Math.round((to - from) / (event.shiftKey ? 10 : 100)));
+      const go = { ArrowRight: at + far, ArrowLeft: at - far, Home: from, End: to }[event.key];
+      if (go !== undefined) u.setCursor({ left: u.valToPos(times[Math.min(Math.max(go, from), to)], "x"), top: u.over.clientHeight / 2 });
+      else if (event.key === "+" || event.key === "-") {
+        const span = (u.scales.x.max - u.scales.x.min) * (event.key === "+" ? .25 : 1), middle = times[at];
+        const [low, high] = chart.span;
+        if (middle - span <= low && middle + span >= high) zoom(chart.group, null); else zoom(chart.group, Math.max(low, middle - span), Math.min(high, middle + span));
+      } else if (event.key === "Escape") zoom(chart.group, null);
+      else return;
+      event.preventDefault();
+    });
+  }
+
+  function dataOf(chart) {
+    if (chart.lanes && chart.lanes.length) { const n = 400, [a, b] = chart.span; return [Float64Array.from({ length: n + 1 }, (_, i) => a + (b - a) * i / n)]; }
+    return [numbers(chart.t), ...chart.lines.map(line => values(line.values)), ...around(chart).map(values)];
+  }
+  function show_(figure, chart) {
+    const data = dataOf(chart), place = document.createElement("div");
+    figure.soakRange = limitsOf(chart, data);
+    figure.append(place);
+    if (!figure.querySelector(".readout")) { const box = document.createElement("div"); box.className = "readout"; box.setAttribute("aria-live", "polite"); figure.append(box); }
+    const plot = new uPlot(options(figure, chart, figure.clientWidth || 600), data, place);
+    figure.classList.add("drawn");
+    drawn.set(chart.name, { figure, chart, plot });
+    readout(figure, chart, plot);
+    sizes.observe(figure);
+  }
+  function update(name, chart) {
+    const found = drawn.get(name);
+    if (!found) return;
+    // The plot's options hold the chart: what may change of it is put into the same object.
+    Object.assign(found.chart, chart);
+    const data = dataOf(found.chart);
+    found.figure.soakRange = limitsOf(found.chart, data);
+    found.plot.setData(data, false);
+    const [low, high] = view(found.chart.group) || found.chart.span;
+    found.plot.batch(() => { found.plot.setScale("x", { min: low, max: high }); found.plot.setScale("y", { min: null, max: null }); });
+    if (found.plot.cursor.idx === null || found.plot.cursor.idx === undefined) readout(found.figure, found.chart, found.plot);
+  }
+  const sizes = new ResizeObserver(entries => { for (const { target } of entries) { const found = [...drawn.values()].find(each => each.figure === target); if (found && Math.abs(found.plot.width - target.clientWidth) > 1 && target.clientWidth > 40) found.plot.setSize({ width: target.clientWidth, height: found.plot.height }); } });
+  const redraw = () => { for (const { plot, figure, chart } of drawn.values()) { plot.redraw(false, true); readout(figure, chart, plot); } };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  addEventListener("beforeprint", () => { for (const each of document.querySelectorAll("details:not([open])")) { each.open = true; each.dataset.shut = ""; } });
+  addEventListener("afterprint", () => { for (const each of document.querySelectorAll("details[data-shut]")) { each.open = false; delete each.dataset.shut; } });
+  function hint(first, group) {
+    const p = document.createElement("p"), reset = document.createElement("button");
+    p.className = "hint"; p.dataset.group = group; p.textContent = "Drag across a chart to zoom, double-click to see all; arrow keys move the cursor. ";
+    reset.type = "button"; reset.textContent = "Show all"; reset.hidden = true; reset.addEventListener("click", () => zoom(group, null));
+    p.append(reset); first.before(p);
+  }
+  function all(charts) {
+    const seen = new Set();
+    for (const chart of charts) {
+      const figure = document.getElementById("chart-" + chart.name);
+      if (!figure) continue;
+      if (!seen.has(chart.group)) { seen.add(chart.group); hint(figure.closest(".charts") || figure, chart.group); }
+      show_(figure, chart);
+    }
+  }
+  return { all, show: show_, update, zoom, format: show, duration };
+})();
+if (typeof CHARTS !== "undefined") soakCharts.all(CHARTS);

@@ -1,0 +1,98 @@
+"""The base of every page: one file with its styles, its charts and its scripts, that asks nothing of any network."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from soak.reports.look.charts import Chart, Data, encode
+from soak.reports.look.palette import variables
+from soak.reports.look.svg import draw
+from soak.reports.look.table import Tone, sign_of, tone_of
+
+ASSETS = Path(__file__).with_name("assets")
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a page begins with. kicker: what it is and of what. status: the answer in a word, in its `tone`. lead: in a sentence.
+
+    made: by what and when, at the foot of the page.
+    """
+
+    title: str
+    kicker: str = ""
+    status: str = ""
+    tone: Tone | None = None
+    lead: str = ""
+    made: str = ""
+
+    @property
+    def shown(self) -> Tone:
+        """Its tone, that of its status unless it says otherwise."""
+        return tone_of(self.status) if self.tone is None else self.tone
+
+
+def prepare(environment: jinja2.Environment) -> None:
+    """Give an environment what the base page and the macros need."""
+    environment.filters.update(sign=sign_of, tone=tone_of, svg=draw)
+
+
+def document(
+    environment: jinja2.Environment,
+    template: str | jinja2.Template,
+    head: Head,
+    charts: Sequence[Chart] = (),
+    **context: object,
+) -> str:
+    """The page that a template makes of the base. It extends `base.html.j2`, and shows charts by `figure(chart)`.
+
+    `environment` finds both, has autoescape, and was prepared.
+    """
+    found = environment.get_template(template) if isinstance(template, str) else template
+    return found.render(**context, **base(head, charts))
+
+
+def base(head: Head, charts: Sequence[Chart] = (), data: Data | None = None) -> dict[str, object]:
+    """What `base.html.j2` needs. `data`: the charts, encoded already."""
+    data = data or encode(charts)
+    return {
+        "head": head,
+        "charts": charts,
+        "chart_data": data.json,
+        "style": style(),
+        "script": script() if charts else Markup(),
+        "notice": notice() if charts else Markup(),
+    }
+
+
+@cache
+def style() -> Markup:
+    """The style sheet, with the palette as variables."""
+    sheets = [variables(), _asset("uplot.min.css"), _asset("style.css")]
+    return Markup("\n".join(sheets))
+
+
+@cache
+def script() -> Markup:
+    """uPlot, and what draws charts with it."""
+    return Markup(f"{_asset('uplot.min.js')}\n{_asset('charts.js')}")
+
+
+@cache
+def notice() -> Markup:
+    """The licence of uPlot, which goes with every copy of it."""
+    return Markup(f"<!-- uPlot\n{_asset('uplot.LICENSE').strip().replace('--', '- -')}\n-->")
+
+
+@cache
+def _asset(name: str) -> str:
+    text = (ASSETS / name).read_text(encoding="utf-8")
+    if name.endswith(".css"):
+        text = re.sub(r"/\*.*?\*/|\n\s*", "", text, flags=re.DOTALL)
+    return text

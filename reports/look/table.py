@@ -1,0 +1,108 @@
+"""Tables of pages: one form for all, that a narrow screen shows as cards and a screen reader can follow."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from markupsafe import Markup
+
+
+class Tone(StrEnum):
+    """Whether something is good news: the value is a class of the style sheet."""
+
+    OK = "ok"
+    BAD = "bad"
+    DOUBT = "doubt"
+    NOW = "now"
+    NONE = ""
+
+
+_TONES = {
+    "PASS": Tone.OK,
+    "FAIL": Tone.BAD,
+    "ABORTED": Tone.BAD,
+    "INCONCLUSIVE": Tone.DOUBT,
+    "held": Tone.BAD,
+    "never": Tone.OK,
+}
+_SIGNS = {Tone.OK: "✓", Tone.BAD: "✗", Tone.DOUBT: "?", Tone.NOW: "●", Tone.NONE: "–"}
+
+
+def tone_of(status: str) -> Tone:
+    """The tone of a result by its word; none for any other word."""
+    return _TONES.get(status, Tone.NONE)
+
+
+def sign_of(tone: Tone) -> str:
+    """A sign for those who do not see the colour."""
+    return _SIGNS[tone]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column. number: right-aligned figures. code: in a fixed width. status: words of results. wide: takes all space."""
+
+    title: str
+    number: bool = False
+    code: bool = False
+    status: bool = False
+    wide: bool = False
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell with more than one text: `small` below it, line by line; `title` as a hint; `tone` of a status or a figure.
+
+    bar: a share from 0 to 1, drawn as a bar behind the text. href: a link, to a place in the page or a file beside it.
+    """
+
+    text: str | Markup
+    small: Sequence[str] = ()
+    title: str = ""
+    tone: Tone = Tone.NONE
+    bar: float | None = None
+    href: str = ""
+
+    def names(self, column: Column) -> str:
+        """Its classes in the style sheet."""
+        empty = not self.text and not self.small and self.bar is None
+        words = {"n": column.number, "status": column.status, "wide": column.wide, "none": empty}
+        return " ".join([*(word for word, there in words.items() if there), *([self.tone.value] if self.tone else [])])
+
+
+AnyCell: TypeAlias = str | Markup | Cell
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under columns. caption: what it is of, for screen readers; `shown` above it too. empty: what is said without rows.
+
+    Raises ValueError for a row of another length than the columns.
+    """
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[AnyCell]]
+    caption: str = ""
+    empty: str = "None."
+    shown: bool = False
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(f"a row of {len(row)} cells in a table of {len(self.columns)} columns")
+
+    @property
+    def cells(self) -> list[list[tuple[Column, Cell]]]:
+        """Every row as cells with their columns."""
+        return [
+            [(column, _cell(column, each)) for column, each in zip(self.columns, row, strict=True)] for row in self.rows
+        ]
+
+
+def _cell(column: Column, given: AnyCell) -> Cell:
+    cell = given if isinstance(given, Cell) else Cell(given)
+    if column.status and cell.tone is Tone.NONE:
+        return Cell(cell.text, cell.small, cell.title, tone_of(str(cell.text)), cell.bar, cell.href)
+    return cell

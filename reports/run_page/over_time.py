@@ -1,0 +1,149 @@
+"""The charts of a run over scenario time, at one-minute resolution: of the whole, of its system, of its processes."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+import numpy as np
+
+from soak.reports.data import MINUTE_S, ProcessSamples, RunData
+from soak.reports.look.charts import Chart, Fold, Form, Lane, Line
+from soak.reports.look.palette import SERIES, Role
+from soak.reports.plots.canvas import role_of
+from soak.reports.plots.growth import grown_panels
+from soak.reports.plots.panels import TASKS_ON_PAGE, Over, Panel
+from soak.reports.room import ask, room_of
+from soak.reports.run_page.surroundings import bands, lanes, marks
+from soak.schemas.stream.block import Floats
+
+MOST_PROCESSES = 8
+"""Lines of a chart of processes; those that used most are drawn."""
+
+
+def system_charts(run: RunData) -> list[Chart]:
+    """The tasks per minute, the panels of the system, errors by minute: each with what went on around it."""
+    system = run.scenario.system
+    room = room_of(system)
+    own = ask(system, "its panels", room.panels_of, run)
+    panels = [panel for panel in (TASKS_ON_PAGE, *own, *room.panels) if panel.of(run.metrics)]
+    return [_by_minutes(panel.shown(run.metrics), run, f"panel-{place}") for place, panel in enumerate(panels)]
+
+
+def lanes_chart(run: RunData) -> Chart | None:
+    """Faults, alerts and phases under each other; None where there are none."""
+    found: Sequence[Lane] = lanes(run)
+    if not found:
+        return None
+    word = f"when {', '.join(lane.name for lane in found)} were active"
+    return Chart(
+        "lanes",
+        "Faults, alerts and phases",
+        np.empty(0),
+        (),
+        lanes=found,
+        marks=marks(run),
+        span_s=span(run),
+        word=word,
+    )
+
+
+def span(run: RunData) -> tuple[float, float]:
+    """From the start of the run to its end, in seconds."""
+    return 0.0, run.verdict.ended_s or MINUTE_S
+
+
+def minutes_of(run: RunData) -> Floats:
+    """The ends of the minutes, the last one no later than the end of the run."""
+    return np.minimum(run.metrics.t_s, run.verdict.ended_s or np.inf)
+
+
+def _by_minutes(panel: Panel, run: RunData, name: str) -> Chart:
+    lines = []
+    for line in panel.lines:
+        fold = Fold.PEAK if line.over is Over.PEAK else Fold.MEAN
+        lines.append(Line(line.name, role_of(line.color), line.values(run.metrics, 1), fold, filled=line.filled))
+    return Chart(
+        name,
+        panel.title,
+        minutes_of(run)[: len(lines[0].values)],
+        lines,
+        unit=panel.unit,
+        bands=bands(run),
+        marks=marks(run),
+        low=0.0,
+        span_s=span(run),
+        word=panel.title,
+    )
+
+
+def process_charts(run: RunData) -> Iterator[Chart]:
+    """Memory, CPU and open files of the processes of a real run, of those that used most."""
+    if not run.processes:
+        return
+    chosen = sorted(run.processes, key=lambda name: -float(run.processes[name].rss_bytes.max(initial=0.0)))
+    names = sorted(islice(chosen, MOST_PROCESSES))
+    note = "" if len(chosen) == len(names) else f"the {len(names)} of {len(chosen)} processes with the most memory"
+    t_s = np.unique(np.concatenate([run.processes[name].t_s for name in names]))
+    for key, title, form, unit in (
+        ("memory", "Memory of each process", Form.BYTES, ""),
+        ("cpu", "CPU of each process", Form.RATIO, "of a core"),
+        ("files", "Open files of each process", Form.NUMBER, "files"),
+    ):
+        lines = [
+            Line(name, SERIES[place % len(SERIES)], _at(t_s, *_series(key, run.processes[name], run.manifest.speed)))
+            for place, name in enumerate(names)
+        ]
+        yield Chart(
+            f"process-{key}",
+            title,
+            t_s,
+            lines,
+            form,
+            unit,
+            bands=bands(run),
+            marks=marks(run),
+            low=0.0,
+            span_s=span(run),
+            note=note,
+        )
+
+
+def growth_charts(run: RunData) -> Iterator[Chart]:
+    """Each series that may grow slowly, with its fitted line."""
+    forms = {"s": (Form.SECONDS, ""), "MiB": (Form.BYTES, "")}
+    for place, (growth, title, unit, t_s, values) in enumerate(grown_panels(run)):
+        form, shown = forms.get(unit, (Form.NUMBER, unit))
+        times = np.minimum(t_s, run.verdict.ended_s or np.inf)
+        lines = [
+            Line(title.lower(), Role.BLUE, values),
+            Line("fitted", Role.BAD, growth.level + growth.slope * times / 3600.0),
+        ]
+        yield Chart(
+            f"growth-{place}",
+            title,
+            times,
+            lines,
+            form,
+            shown,
+            bands=bands(run),
+            marks=marks(run),
+            low=0.0,
+            span_s=span(run),
+        )
+
+
+def _series(key: str, samples: ProcessSamples, speed: float) -> tuple[Floats, Floats]:
+    if key == "memory":
+        return samples.t_s, samples.rss_bytes
+    if key == "files":
+        return samples.t_s, samples.open_files
+    used_s, real_s = np.diff(samples.cpu_s), np.diff(samples.t_s) / speed
+    share = np.where((used_s >= 0) & (real_s > 0), used_s / np.maximum(real_s, 1e-9), np.nan)
+    return samples.t_s[1:], share
+
+
+def _at(t_s: Floats, of_s: Floats, values: Floats) -> Floats:
+    """Values at the times of all processes; unknown where this one has none."""
+    found = np.full(len(t_s), np.nan)
+    places = np.searchsorted(t_s, of_s)
+    found[places] = values
+    return found
