@@ -1,6 +1,6 @@
 """Draws docs/images/editor-*.svg: what a YAML language server answers on a scenario, asked over its protocol.
 
-`npm install yaml-language-server` somewhere, then `python docs/site/editor_pictures.py SERVER`, its program in `node_modules/.bin`.
+`npm install yaml-language-server` somewhere, then `python docs/site/editor_pictures.py SERVER`: its program in node_modules/.bin.
 The texts in the pictures are the answers of the server; the window around them is drawn here.
 """
 
