@@ -1,5 +1,6 @@
 """The command line: a file per command, loaded when it is called; the one place that prints errors and ends the process."""
 
+import builtins
 import contextlib
 import importlib
 import keyword
@@ -70,7 +71,9 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name.replace("-", "_")
+        # A module of a package is a name in it: `list` would take the place of the built-in.
+        taken = keyword.iskeyword(cmd_name) or hasattr(builtins, cmd_name)
+        module = f"{cmd_name}_" if taken else cmd_name.replace("-", "_")
         command: click.Command = importlib.import_module(f"soak.runner.cli.{module}").command
         for each in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
             _add_debug(each)
