@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from soak.runner import completing
 from soak.runner.cli.options import job_summary_option, json_option
 from soak.runner.console import tell
 
@@ -15,7 +16,7 @@ PASSED, REFUSED = 0, 3
 
 
 @click.command("gate")
-@click.argument("gate_file", type=click.Path(path_type=Path), metavar="GATE")
+@click.argument("gate_file", type=click.Path(path_type=Path), metavar="GATE", shell_complete=completing.gates)
 @click.option(
     "--root",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
