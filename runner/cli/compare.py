@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from soak.runner import completing
-from soak.runner.cli.options import json_option, override_options, scenario_file
+from soak.runner.cli.options import json_option, override_options, result_options, scenario_file
 
 AGREES, DIFFERS, UNDECIDED = 0, 3, 5
 ALPHA, LEAST = 0.01, 0.02
@@ -77,6 +77,7 @@ Examples:
     metavar="DIR",
     help="Directory to write the comparison to; new or empty. [default: compare-NAME, or parity-NAME]",
 )
+@result_options
 @json_option
 def command(base: Path, run: Path | None, parity: bool, variant: tuple[str, ...], **options: Any) -> int:
     """Compare two runs, or two variants of a scenario."""

@@ -99,17 +99,6 @@ jobs_option = click.option(
 )
 
 
-def out_option(folder: str) -> Callable[[F], F]:
-    """`--out`, for a command that writes to `<folder>/NAME-TIME` by default."""
-    return click.option(
-        "-o",
-        "--out",
-        type=click.Path(path_type=Path),
-        metavar="DIR",
-        help=f"Directory to write to; new or empty. [default: {folder}/NAME-TIME]",
-    )
-
-
 def _quiet(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if value:
         be_quiet()
@@ -131,6 +120,23 @@ quiet_option = click.option(
 open_option = click.option(
     "--open", is_flag=True, expose_value=False, callback=_opens, help="Open the report in a browser when it is written."
 )
+
+
+def result_options(command: F) -> F:
+    """`--quiet` and `--open`."""
+    return quiet_option(open_option(command))
+
+
+def out_option(folder: str) -> Callable[[F], F]:
+    """`--out`, for a command that writes to `<folder>/NAME-TIME` by default, and how it shows its result."""
+    option: Callable[[F], F] = click.option(
+        "-o",
+        "--out",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help=f"Directory to write to; new or empty. [default: {folder}/NAME-TIME]",
+    )
+    return lambda command: option(result_options(command))
 
 
 job_summary_option = click.option(
