@@ -12,6 +12,7 @@ TEMPLATE = "parity.md.j2"
 PLOT = "parity.svg"
 _WORDS = {
     Agreement.AGREES: "the runs agree",
+    Agreement.EXPLAINED: "they differ by no more than this host's overhead explains",
     Agreement.DIFFERS: "the runs do not agree",
     Agreement.NOT_COMPARED: "there is nothing to compare",
 }

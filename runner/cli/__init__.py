@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import click
 
 from soak.runner.console import flush, prepare_streams, remark
-from soak.runner.output import output_of_command
+from soak.runner.output import Output, output_of_command
 from soak.schemas.errors import SoakError, failure_words
+from soak.schemas.versions_seen import versions_seen
 
 _GROUPS = {
     "Run": {
@@ -143,9 +144,20 @@ class _Session:
 
 def run_command(arguments: list[str]) -> int:
     """Run one command; returns the exit code. Errors are printed here and nowhere else."""
+    asked = Output()
+    with versions_seen() as seen:
+        exit_code = _exit_code(arguments, asked)
+    if seen and not asked.quiet:
+        from soak.runner.hints import show_hints
+
+        show_hints(seen)
+    return exit_code
+
+
+def _exit_code(arguments: list[str], asked: Output) -> int:
     session = _Session()
     try:
-        with output_of_command():
+        with output_of_command(asked):
             result = cli.main(arguments, prog_name="soak", standalone_mode=False, obj=session)
         return result if isinstance(result, int) else 0
     except click.Abort:

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from soak.runner.cli.options import job_summary_option, json_option
+from soak.runner import completing
+from soak.runner.cli.options import job_summary_option, json_option, result_options
 from soak.runner.console import tell
+from soak.runner.output import open_if_asked, output
 
 if TYPE_CHECKING:
     from soak.schemas.evidence.decision import Decision
@@ -15,7 +17,7 @@ PASSED, REFUSED = 0, 3
 
 
 @click.command("gate")
-@click.argument("gate_file", type=click.Path(path_type=Path), metavar="GATE")
+@click.argument("gate_file", type=click.Path(path_type=Path), metavar="GATE", shell_complete=completing.gates)
 @click.option(
     "--root",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
@@ -25,12 +27,14 @@ PASSED, REFUSED = 0, 3
 )
 @click.option("--commit", metavar="SHA", help="Commit that every run must have been made from.")
 @click.option(
+    "-o",
     "--out",
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="Directory for gate.json, gate.md and junit.xml; earlier ones are replaced. [default: gate-NAME]",
 )
 @job_summary_option
+@result_options
 @json_option
 def command(
     gate_file: Path, root: Path, commit: str | None, out: Path | None, job_summary: Path | None, as_json: bool
@@ -67,7 +71,9 @@ def command(
     if as_json:
         tell(to_json(decision).decode(), nl=False)
     else:
-        tell("\n".join(_lines(decision, directory.path)))
+        lines = _lines(decision, directory.path)
+        tell(lines[0] if output().quiet else "\n".join(lines))
+    open_if_asked(directory.file("gate.html" if directory.file("gate.html").exists() else "gate.md"))
     return PASSED if decision.passed else REFUSED
 
 

@@ -42,7 +42,9 @@ _NONE = "none"
     is_flag=True,
     help="Soak task systems of others, of which it is known what goes wrong with which settings; --defect names truths.",
 )
-@click.option("--out", type=click.Path(path_type=Path), default=Path("selftest"), show_default=True, help="Evidence.")
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), default=Path("selftest"), show_default=True, help="Evidence."
+)
 @json_option
 def command(
     target: str,
