@@ -177,14 +177,7 @@ def _drawn(
     high: float | None = None,
 ) -> Chart:
     form = _FORMS.get(unit, Form.NUMBER)
-    if (
-        low is None
-        and not log
-        and form is not Form.RATIO
-        and all(np.nanmin(each.values, initial=0.0) >= 0 for each in lines)
-    ):
-        low = 0.0
-    high = 1.0 if high is None and form is Form.RATIO else high
+    low, high = _scale(form, lines, low, high) if not log else (low, high)
     limits = [each for each in _limits(objectives) if each.value > 0 or not log] if limited else []
     return Chart(
         name,
@@ -201,3 +194,13 @@ def _drawn(
         high=high,
         span_s=span(run),
     )
+
+
+def _scale(
+    form: Form, lines: Sequence[Line], low: float | None, high: float | None
+) -> tuple[float | None, float | None]:
+    """Shares end at 100 %; what cannot be negative begins at 0."""
+    if form is Form.RATIO:
+        return low, 1.0 if high is None else high
+    positive = all(np.nanmin(each.values, initial=0.0) >= 0 for each in lines)
+    return 0.0 if low is None and positive else low, high
