@@ -35,6 +35,7 @@ _GROUPS = {
         "report": "Render the report of a run again from its files.",
         "verify": "Check the evidence of a run and recompute its verdict.",
         "incident": "List the empty fields of an aborted run's incident.",
+        "review": "Add a review to a run, or show those that it has.",
         "gate": "Accept or refuse a release candidate on its evidence.",
         "baseline": "Pin a run as the baseline for later comparisons.",
         "selftest": "Check that planted defects are detected.",

@@ -2,10 +2,11 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from soak.runner.cli.export_receivers import Receivers, receiver_options
 from soak.runner.cli.options import json_option, run_directory_argument
 from soak.runner.console import hand_over, remark, tell
 
@@ -23,6 +24,7 @@ _TENTHS = 10
 @click.option(
     "--line-protocol", "form", flag_value="line-protocol", help="InfluxDB line protocol, timestamps in milliseconds."
 )
+@receiver_options
 @click.option(
     "--parquet",
     "form",
@@ -48,18 +50,32 @@ _TENTHS = 10
 )
 @json_option
 def command(
-    run_directory: Path, form: str | None, out: Path | None, step: str | None, start: str | None, as_json: bool
+    run_directory: Path,
+    form: str | None,
+    out: Path | None,
+    step: str | None,
+    start: str | None,
+    as_json: bool,
+    **receivers: Any,
 ) -> int:
-    """Write the time series of a finished run, simulated or real, for import into a database; or all of it as Parquet.
+    """Write the time series of a finished run, simulated or real, for a database; or all of it as Parquet; or send it.
+
+    A token is taken from SOAK_EXPORT_TOKEN, a user name and password from SOAK_EXPORT_USERNAME and SOAK_EXPORT_PASSWORD.
 
     \b
     Example:
       soak export runs/72h-20260101T000000Z --openmetrics --out metrics.om
       promtool tsdb create-blocks-from openmetrics metrics.om prometheus-data
       soak export runs/72h-20260101T000000Z --parquet --out tables
+      soak export runs/72h-20260101T000000Z --otlp http://127.0.0.1:4318
     """
+    to = Receivers(**receivers)
+    if to.given:
+        if form or out:
+            raise click.UsageError("a run is either written or sent (remove --out and the format, or the receiver)")
+        return to.send(run_directory, _step_s(step), _moment(start), _Progress(), as_json=as_json)
     if form is None:
-        raise click.UsageError("no format given (add --openmetrics, --line-protocol or --parquet)")
+        raise click.UsageError("no format given (add --openmetrics, --line-protocol or --parquet, or --otlp URL)")
     if form == "parquet":
         if step is not None or start is not None:
             raise click.UsageError("--parquet writes events as they are, in scenario time (remove --step and --start)")

@@ -32,6 +32,7 @@ COMMANDS = [
     "power",
     "gate",
     "incident",
+    "review",
     "schema",
     "init",
     "slis",
