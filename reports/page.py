@@ -11,11 +11,13 @@ from soak.reports.history import read_histories
 from soak.reports.look.charts import Chart, encode
 from soak.reports.look.page import base
 from soak.reports.look.table import Table
+from soak.reports.reviews import shown_reviews
 from soak.reports.room import ask, room_of
 from soak.reports.run_page import first, tables
 from soak.reports.run_page.causes import accounts
 from soak.reports.run_page.objective_charts import objective_charts
-from soak.reports.run_page.over_time import lanes_chart, process_charts, system_charts
+from soak.reports.run_page.over_time import growth_charts, lanes_chart, process_charts, system_charts
+from soak.reports.run_page.reviews import reviews
 from soak.reports.run_page.surroundings import resolution
 from soak.reports.summary import TEMPLATES, checkpoint_slis, render_template
 from soak.schemas.evidence.verdict import Section
@@ -54,13 +56,13 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
         ],
         objective_charts=charts.objectives,
         small_charts=charts.small,
-        small_note="",
+        small_note=ask(system, "its note on small charts", room_of(system).small_note, run),
         system_charts=charts.system,
         process_charts=charts.processes,
         lanes=charts.lanes,
         resolution=_resolution(encoded.fold),
         histories=read_histories(directory / f"soak_{run.scenario.name}.jsonl", run.verdict.slowest),
-        growth=inline("growth.svg"),
+        growth_charts=charts.growth,
         tails_plot=inline("tails.svg"),
         system_part=parts,
         plots=list(plots),
@@ -74,21 +76,22 @@ class _Charts:
     lanes: Chart | None
     system: list[Chart]
     processes: list[Chart]
+    growth: list[Chart]
 
     @property
     def all(self) -> list[Chart]:
         """Every chart, in the order of the page."""
         lanes = [self.lanes] if self.lanes else []
-        return [*self.objectives, *self.small, *lanes, *self.system, *self.processes]
+        return [*self.objectives, *self.small, *lanes, *self.system, *self.processes, *self.growth]
 
 
 def _charts(run: RunData) -> _Charts:
     if len(run.metrics.t_s) < LEAST_MINUTES:
-        return _Charts([], [], None, [], [])
+        return _Charts([], [], None, [], [], [])
     system = run.scenario.system
     small = list(ask(system, "its small charts", room_of(system).small, run))
-    processes = list(process_charts(run))
-    return _Charts(list(objective_charts(run)), small, lanes_chart(run), system_charts(run), processes)
+    processes, growth = list(process_charts(run)), list(growth_charts(run))
+    return _Charts(list(objective_charts(run)), small, lanes_chart(run), system_charts(run), processes, growth)
 
 
 def _sections(run: RunData) -> list[Section]:
@@ -133,6 +136,7 @@ class _Tables:
     known: Table | None
     checkpoints: Table
     indicators: Table
+    reviews: Table
 
 
 def _tables(run: RunData) -> _Tables:
@@ -152,4 +156,5 @@ def _tables(run: RunData) -> _Tables:
         known=tables.when_known(known) if known else None,
         checkpoints=tables.checkpoints(run, slis),
         indicators=tables.indicators(run),
+        reviews=reviews(shown_reviews(run.directory)),
     )

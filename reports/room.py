@@ -63,7 +63,7 @@ class Room:
     those of `panels_of` that depend on the run. on_page: the same for the timeline (empty: as `panels`). grown: panels of
     growth.svg.
 
-    small: charts beside each other, one for each tenant or the like, on the page.
+    small: charts beside each other, one for each tenant or the like, on the page. small_note: a sentence on them.
 
     lanes: of the timeline, below faults and alerts: names, and from when to when in seconds.
 
@@ -86,6 +86,7 @@ class Room:
     lanes: "Callable[[RunData], Mapping[str, Sequence[tuple[float, float]]]]" = _no_lanes
     grown: Sequence[Grown] = ()
     small: "Callable[[RunData], Sequence[Chart]]" = _no_charts
+    small_note: "Callable[[RunData], str]" = _nothing
     summary: "Callable[[RunData], str]" = _nothing
     page: "Callable[[RunData, Inline], str]" = _nothing
     speed: "Callable[[RunData], str]" = _nothing

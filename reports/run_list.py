@@ -156,7 +156,13 @@ def _joined(cells: Mapping[str, str], columns: Sequence[str], widths: Mapping[st
 
 
 def counts_in_words(rows: Sequence[RunRow]) -> str:
-    """How many runs of which state: `3 runs: 2 PASS, 1 FAIL`."""
+    """How many runs there are, by their states, and other folders: `3 runs: 2 PASS, 1 FAIL; 1 other folder`."""
     counts = Counter(row.state for row in rows)
-    told = ", ".join(f"{counts[state]:,} {state.value}" for state in RunState if counts[state])
-    return f"{len(rows):,} {'run' if len(rows) == 1 else 'runs'}: {told}" if rows else "no runs"
+    others = counts.pop(RunState.FOREIGN, 0)
+    states = ", ".join(f"{counts[state]:,} {state.value}" for state in RunState if counts[state])
+    runs = f"{_counted(counts.total(), 'run')}: {states}" if states else "no runs"
+    return f"{runs}; {_counted(others, 'other folder')}" if others else runs
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

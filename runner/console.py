@@ -55,6 +55,25 @@ def heard_by(listener: Callable[[str], None]) -> Iterator[None]:
         _listener.reset(token)
 
 
+def hush() -> None:
+    """No remarks any more, up to the end of `remarks_kept`."""
+    _listener.set(_unheard)
+
+
+def _unheard(text: str) -> None:
+    """Nobody hears it."""
+
+
+@contextmanager
+def remarks_kept() -> Iterator[None]:
+    """Whatever is done about remarks meanwhile ends here."""
+    with_listener = _listener.set(_listener.get())
+    try:
+        yield
+    finally:
+        _listener.reset(with_listener)
+
+
 def helper(work: Callable[[], None], name: str) -> threading.Thread:
     """A thread, to be started, whose remarks go where those of this one go."""
     return threading.Thread(target=copy_context().run, args=(work,), name=name, daemon=True)
@@ -65,9 +84,13 @@ def is_drawn_on() -> bool:
     return _listener.get() is None and sys.stderr.isatty()
 
 
-def remark(text: str) -> None:
-    """Print on standard error, or hand to the listener in its place; the run continues if that fails."""
-    if listener := _listener.get():
+def remark(text: str, *, always: bool = False) -> None:
+    """Print on standard error, or hand to the listener in its place; the run continues if that fails.
+
+    always: also after `hush`.
+    """
+    listener = _listener.get()
+    if listener and not (always and listener is _unheard):
         listener(text)
         return
     try:
@@ -76,18 +99,21 @@ def remark(text: str) -> None:
         _to_nowhere(2)
 
 
-def tell(text: str, *, nl: bool = True) -> None:
-    """Print a result that the exit code and files carry, too; only warns if standard output cannot be written."""
+def tell(text: str, *, nl: bool = True, color: bool | None = None) -> None:
+    """Print a result that the exit code and files carry, too; only warns if standard output cannot be written.
+
+    color: whether escape sequences in it are kept; None: on a terminal.
+    """
     try:
-        hand_over(text, nl=nl)
+        hand_over(text, nl=nl, color=color)
     except OutputError as error:
         remark(f"warning: {error}")
 
 
-def hand_over(text: str, *, nl: bool = True) -> None:
+def hand_over(text: str, *, nl: bool = True, color: bool | None = None) -> None:
     """Print a result that is written nowhere else; a closed pipe is not an error. Raises OutputError, e.g. for a full disk."""
     try:
-        click.echo(text, nl=nl)
+        click.echo(text, nl=nl, color=color)
     except BrokenPipeError:
         _to_nowhere(1)
     except (OSError, ValueError) as error:

@@ -20,15 +20,15 @@ def explanation_of(verdict: Verdict, reason: Reason) -> Explanation | None:
     return next(found, None)
 
 
-def reasons_explained(verdict: Verdict, called: TaskWords | None = None) -> Iterator[str]:
-    """Each reason, with what explains it and the first cases below. called: what tasks are called, if each has one attempt."""
+def reasons_explained(verdict: Verdict, called: TaskWords | None = None) -> Iterator[tuple[str, list[str]]]:
+    """Each reason, with the lines that explain it. called: what tasks are called, if each has one attempt."""
     shown: list[Explanation] = []
     for reason in verdict.typed_reasons:
-        yield f"  {reason.text}"
+        below: list[str] = []
         if explanation := explanation_of(verdict, reason):
-            yield from _wrapped(explanation.text)
-            yield from _cases(explanation, shown, called)
+            below = [*_wrapped(explanation.text), *_cases(explanation, shown, called)]
             shown.append(explanation)
+        yield reason.text, below
 
 
 def _cases(explanation: Explanation, shown: Sequence[Explanation], called: TaskWords | None) -> Iterator[str]:

@@ -66,9 +66,10 @@ def _check_extras(scenario: Scenario, *, real: bool, notify: bool = False) -> No
         need("notify", "notify:")
     if real:
         from soak.runner.export.destinations import exports_of
+        from soak.runner.export.receivers import extras_of
 
-        if exports_of(scenario):
-            need("export", "export:")
+        for extra, who in extras_of(exports_of(scenario)).items():
+            need(extra, who)
 
 
 @contextmanager
@@ -87,9 +88,12 @@ def open_outlets(
         from soak.runner.export.destinations import exports_of
 
         if exports := exports_of(scenario):
+            from soak.runner.evidence.manifest import git_of
+            from soak.runner.export.about import About
             from soak.runner.export.exporter import Exporter
 
-            outlets.exporter = Exporter(exports, scenario, folder, identity, run)
+            about = About.of(identity, run, git_of(folder))
+            outlets.exporter = Exporter(exports, scenario, plan.vocabulary, folder, about)
     try:
         yield outlets
     finally:

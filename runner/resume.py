@@ -4,14 +4,13 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from soak.runner.console import tell
 from soak.runner.evidence.directory import RunDirectory
-from soak.runner.evidence.record import Recording, to_json
-from soak.runner.interruption import INTERRUPTED, Interruption
+from soak.runner.evidence.record import Recording
+from soak.runner.interruption import Interruption
 from soak.runner.late_teardown import tear_down_late
 from soak.runner.outlets import open_outlets
 from soak.runner.past import Past, read_past, replay
-from soak.runner.session import conduct, finish_ended, summary_lines
+from soak.runner.session import conduct, finish_ended, tell_verdict
 from soak.runner.targets.base import Selective, Target
 from soak.runner.targets.make import SIMULATION, from_file, make_target
 from soak.schemas.errors import UsageError
@@ -43,8 +42,7 @@ def resume_run(
         with open_outlets(past.loaded, past.plan, past.identity, file_name(path.resolve())) as outlets:
             outlets.begin(strict=False)
             verdict = finish_ended(past, past.end, outlets, time.monotonic() - past.worked_real_s)
-        tell(to_json(verdict).decode() if as_json else summary_lines(past.loaded, verdict, path), nl=not as_json)
-        return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
+        return tell_verdict(past.loaded, verdict, path, as_json=as_json)
     _check_machine(past, path)
     interruption = Interruption()
     with (
@@ -57,8 +55,7 @@ def resume_run(
         resumed = replay(past, recording)
         outlets.begin(strict=False)
         verdict = conduct(past.loaded, past.plan, target, past.identity, recording, interruption, outlets, resumed)
-    tell(to_json(verdict).decode() if as_json else summary_lines(past.loaded, verdict, path), nl=not as_json)
-    return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
+    return tell_verdict(past.loaded, verdict, path, as_json=as_json)
 
 
 def _check_machine(past: Past, path: Path) -> None:

@@ -2,39 +2,37 @@
 
 import contextlib
 import gc
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from soak.runner.attribution_line import attribution_line
 from soak.runner.cautions import warn
 from soak.runner.checks.begin import checks_of, refuse_unknown
 from soak.runner.console import remark, tell
 from soak.runner.engine import BrokenOffError, Resumed, execute, identify
 from soak.runner.evidence.directory import TARGET, RunDirectory
 from soak.runner.evidence.record import Recording, to_json
-from soak.runner.explained import reasons_explained
 from soak.runner.interruption import INTERRUPTED, Interruption
 from soak.runner.job_summary import append_summary, job_summary_of
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
+from soak.runner.live_table import make_progress
 from soak.runner.load.options import options_of
 from soak.runner.outlets import Outlets, open_outlets
+from soak.runner.output import open_if_asked, output, paint_of, plain
 from soak.runner.past import Past, read_past, replay
-from soak.runner.progress import make_progress
 from soak.runner.targets.base import Fitting, FromFile, Reading, Selective, Target
-from soak.runner.targets.make import SIMULATION, can_go_on, have_load_made, make_target
+from soak.runner.targets.make import SIMULATION, have_load_made, make_target
 from soak.runner.targets.refusals import refuse_system
-from soak.runner.targets.room import room_of, system_of
-from soak.runner.worked_on import worked_on
-from soak.schemas.errors import OutputError, SoakError, UsageError, failure_words, printable, reason
-from soak.schemas.evidence.verdict import End, Status, Verdict
+from soak.runner.targets.room import system_of
+from soak.schemas.errors import OutputError, SoakError, UsageError, failure_words, reason
+from soak.schemas.evidence.verdict import End, Verdict
 from soak.schemas.files import file_name
 from soak.schemas.language.document import Document
-from soak.schemas.language.expression import Unit
 from soak.schemas.language.load import Loaded, load
 from soak.schemas.language.model import Scenario
-from soak.schemas.language.registry import blame, language_of
+from soak.schemas.language.registry import blame
 from soak.schemas.stream.identity import Identity, target_now
 from soak.schemas.target.conventions import conventions_of
 from soak.schemas.units import show_duration
@@ -72,7 +70,21 @@ def run_scenario(
     loaded = load(path, tier=tier, overlays=overlays, settings=settings, conventions=conventions(target))
     verdict, directory = run_loaded(loaded, target, out=out, abort=abort, notify=notify, stop=stop)
     append_summary(job_summary, job_summary_of(verdict, loaded.scenario) if job_summary else "")
-    tell(to_json(verdict).decode() if as_json else summary_lines(loaded, verdict, directory.path), nl=not as_json)
+    return tell_verdict(loaded, verdict, directory.path, as_json=as_json)
+
+
+def tell_verdict(loaded: Loaded, verdict: Verdict, directory: Path, *, as_json: bool) -> int:
+    """Print the end of a run as it was asked for, open its report if asked to; returns the exit code."""
+    from soak.runner.summary import headline, summary_lines
+
+    if as_json:
+        tell(to_json(verdict).decode(), nl=False)
+    else:
+        paint = paint_of(sys.stdout)
+        quiet = output().quiet
+        text = headline(loaded, verdict, paint) if quiet else summary_lines(loaded, verdict, directory, paint)
+        tell(text, color=paint is not plain)
+    open_if_asked(directory / "report.html")
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
 
 
@@ -188,9 +200,9 @@ def conduct(
 ) -> Verdict:
     """From the first event to the sealed report."""
     try:
-        with make_progress(loaded.scenario) as progress, collection_paused(target):
-            watchers = (progress, outlets.look)
-            sinks, checks = (recording, *outlets.sinks), checks_of(loaded, plan, target, recording.directory)
+        with make_progress(loaded.scenario, identity) as progress, collection_paused(target):
+            watchers, sinks = (progress, outlets.look), (recording, *outlets.sinks, *progress.sinks)
+            checks = checks_of(loaded, plan, target, recording.directory)
             verdict, judge = execute(plan, target, identity, sinks, watchers, interruption, resumed, checking=checks)
         _finish(recording, verdict, judge, outlets)
     except BrokenOffError as broken:
@@ -240,53 +252,3 @@ def collection_paused(target: Target) -> Iterator[None]:
         yield
     finally:
         gc.enable()
-
-
-def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
-    """The verdict for a terminal."""
-    from soak.reports.changepoints import changes_in_words
-    from soak.reports.decided import summary
-
-    known, called = summary(verdict), language_of(loaded.scenario.system).tasks
-    lines = [
-        "",
-        f"{verdict.headline}  {printable(loaded.scenario.title or verdict.scenario)}",
-        *([f"  {called.simulated}"] if called and verdict.clock == "simulated" else []),
-        *reasons_explained(verdict, called),
-        *(f"  warning: {printable(each)}" for each in verdict.warned),
-        *(f"  thin: {caveat}" for caveat in verdict.caveats),
-        *([f"  not judged in a simulation: {', '.join(verdict.not_judged)}"] if verdict.not_judged else []),
-        "",
-    ]
-    lines += _objective_lines(verdict)
-    lines += [f"  change       {printable(line)}" for line in changes_in_words(verdict).lines]
-    work = language_of(loaded.scenario.system).work
-    costs = attribution_line(verdict, work)
-    lines += [
-        "",
-        f"  {worked_on(verdict, language_of(loaded.scenario.system))}",
-        *([f"  {known}"] if known else []),
-        *([f"  {costs}"] if costs else []),
-        f"  report: {directory / 'report.html'}",
-    ]
-    lasting = all(fault.spec.resumable for fault in loaded.scenario.faults)
-    if verdict.end in {End.INTERRUPTED, End.CUT} and lasting:
-        if can_go_on(verdict.target):
-            lines.append(f"  to continue: soak resume {directory}")
-        elif (directory / TARGET).exists() and room_of(loaded.scenario.system).files_resumable:
-            lines.append(f"  to continue: soak resume {directory} --target FILE")
-    return "\n".join(lines)
-
-
-def _objective_lines(verdict: Verdict) -> Iterator[str]:
-    """How each objective came out, and which faults were left out."""
-    width = max((len(objective.objective) for objective in verdict.objectives), default=0)
-    for objective in verdict.objectives:
-        unit = Unit(objective.unit)
-        value = "nothing observed" if objective.value is None else unit.show_beside(objective.value, objective.target)
-        margin = "" if objective.margin is None else f"margin {unit.show_margin(objective.margin, objective.target)}"
-        applies = objective.status is not Status.NOT_APPLICABLE
-        said, beside = (objective.status.value, margin) if applies else ("n/a", objective.detail)
-        yield f"  {said:12} {objective.objective:{max(width, 40)}} {value:>16}   {beside}"
-    for each in verdict.left_out:
-        yield f"  left out: fault {printable(each.name)}: {printable(each.detail)}"

@@ -91,8 +91,13 @@ def pushgateway(folder: Path, port: int | None = None) -> Iterator[str]:
 
 
 @contextmanager
-def prometheus(folder: Path, scraped: list[str], rules: Path | None = None, data: Path | None = None) -> Iterator[str]:
-    """The URL of a Prometheus that scrapes these addresses every half second; `data`: blocks that are there already."""
+def prometheus(
+    folder: Path, scraped: list[str], rules: Path | None = None, data: Path | None = None, *, receives: bool = False
+) -> Iterator[str]:
+    """The URL of a Prometheus that scrapes these addresses every half second; `data`: blocks that are there already.
+
+    receives: it takes remote write.
+    """
     address = f"127.0.0.1:{free_port()}"
     config = {
         "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "500ms"},
@@ -105,6 +110,7 @@ def prometheus(folder: Path, scraped: list[str], rules: Path | None = None, data
         f"--storage.tsdb.path={data or folder / 'prometheus'}",
         "--storage.tsdb.retention.time=10y",
         f"--web.listen-address={address}",
+        *(["--web.enable-remote-write-receiver"] if receives else []),
     ]
     with serving("prometheus", words, folder / "prometheus.log", f"http://{address}/-/ready"):
         yield f"http://{address}"

@@ -1,15 +1,18 @@
 """The system `calls` in reports."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from markupsafe import Markup
 
 from soak.reports.calls import gain
+from soak.reports.calls.circuit import circuit_lanes
 from soak.reports.data import RunData
+from soak.reports.look.table import AnyCell, Cell, Column, Table
 from soak.reports.plots.canvas import BLUE, GREEN, ORANGE, PURPLE, RED
 from soak.reports.plots.panels import Line, Over, Panel
 from soak.reports.room import Grown, Inline, Room
-from soak.reports.summary import render_template
+from soak.reports.summary import points, render_template
 from soak.schemas.evidence.verdict import Gain
 from soak.schemas.units import show_ratio
 
@@ -47,8 +50,32 @@ def _page(run: RunData, inline: Inline) -> Markup:
     found = run.verdict.gain
     if not found:
         return Markup()
-    source, plot = _HERE / "gain.html.j2", inline(_GAIN_PLOT)
-    return Markup(render_template(source, run, escaped=True, findings=what_it_tells(found), plot=plot))
+    source = _HERE / "gain.html.j2"
+    return Markup(render_template(source, run, escaped=True, findings=what_it_tells(found), shares=_shares(found)))
+
+
+def _shares(found: Gain) -> Table:
+    """What the first call gave, what the task, and the difference."""
+
+    def interval(given: tuple[float, float] | None, show: Callable[[float], str]) -> str:
+        return f"{show(given[0])} … {show(given[1])}" if given else ""
+
+    columns = (
+        Column(""),
+        Column(f"share of {found.tasks:,} tasks", number=True),
+        Column(f"{show_ratio(found.confidence)} interval", number=True),
+        Column("what it is", wide=True),
+    )
+    before, after = found.before, found.after
+    rows: list[Sequence[AnyCell]] = [
+        ["before", Cell(show_ratio(before.share), bar=before.share), interval(before.interval, show_ratio),
+         f"the first call succeeded: {before.count:,} tasks"],
+        ["after", Cell(show_ratio(after.share), bar=after.share), interval(after.interval, show_ratio),
+         f"the task is DONE: {after.count:,} tasks"],
+        ["improvement", points(found.improvement), interval(found.interval, points),
+         f"{found.rescued:,} rescued, {found.spoilt:,} made worse"],
+    ]  # fmt: skip
+    return Table(columns, rows, "Gain of the policies")
 
 
 _PANELS = (
@@ -80,6 +107,7 @@ _PANELS = (
 ROOM = Room(
     plots={_GAIN_PLOT: gain.plot},
     panels=_PANELS,
+    lanes=circuit_lanes,
     grown=(Grown("queue_depth_growth", "PENDING tasks", "tasks", "queue_depth"),),
     summary=_summary,
     page=_page,

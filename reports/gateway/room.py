@@ -8,15 +8,18 @@ import numpy as np
 from markupsafe import Markup
 
 from soak.reports.data import RunData
+from soak.reports.gateway.charts import left_out, small_charts
 from soak.reports.gateway.data import comparison_of, latency_of
 from soak.reports.gateway.kinds import KindLine, kind_rows
 from soak.reports.gateway.plots import tenants_latency, tenants_throughput
-from soak.reports.gateway.reasons import reasons_of
+from soak.reports.gateway.reasons import Reasons, reasons_of
 from soak.reports.gateway.tenants import TenantLine, fairness, notes, rows
+from soak.reports.look.table import Column, Table
 from soak.reports.plots.canvas import BLUE, GREEN, ORANGE, PURPLE, RED
 from soak.reports.plots.panels import Line, Over, Panel
 from soak.reports.room import Inline, Room
 from soak.reports.summary import render_template
+from soak.schemas.units import show_duration
 
 _HERE = Path(__file__).parent
 _LATENCY, _THROUGHPUT = "tenants_latency.svg", "tenants_throughput.svg"
@@ -55,14 +58,14 @@ def _summary(run: RunData) -> str:
 def _page(run: RunData, inline: Inline) -> Markup:
     if comparison_of(run) is None:
         return Markup()
+    found, reasons = _tables(run), reasons_of(run)
     text = render_template(
         _HERE / "tenants.html.j2",
         run,
         escaped=True,
-        tables=_tables(run),
-        reasons=reasons_of(run),
-        latency=inline(_LATENCY),
-        throughput=inline(_THROUGHPUT),
+        tables=found,
+        reasons=reasons,
+        page_tables=_PageTables(_kinds(found), _phases(found), _reasons(reasons)),
     )
     return Markup(text)
 
@@ -82,10 +85,57 @@ def _tables(run: RunData) -> _Tables:
     return _Tables(kinds, rows(report), notes(report), fairness(report)) if report else _Tables(kinds)
 
 
+@dataclass(frozen=True, slots=True)
+class _PageTables:
+    kinds: Table
+    rows: Table
+    reasons: Table
+
+
+_QUANTILES = tuple(Column(each, number=True) for each in ("p50", "p95", "p99"))
+
+
+def _kinds(found: _Tables) -> Table:
+    columns = (
+        Column("kind"),
+        Column("requests", number=True),
+        Column("success", number=True),
+        Column("errors"),
+        *_QUANTILES,
+    )
+    rows = [[r.kind, r.requests, r.success, r.errors, r.p50, r.p95, r.p99] for r in found.kinds]
+    return Table(columns, rows, "Requests by kind")
+
+
+def _phases(found: _Tables) -> Table:
+    figures = [Column(each, number=True) for each in ("requests", "success", "offered", "achieved")]
+    columns = (Column("phase"), Column("tenant"), *figures, *_QUANTILES, Column("slowdown", number=True))
+    rows = [
+        [r.phase, r.tenant, r.requests, r.success, r.offered, r.achieved, r.p50, r.p95, r.p99, r.slowdown]
+        for r in found.rows
+    ]
+    return Table(columns, rows, "Tenants by phase")
+
+
+def _reasons(found: Reasons | None) -> Table:
+    columns = (
+        Column("error"),
+        Column("reason", wide=True),
+        Column("listed", number=True),
+        Column("first at", number=True),
+        Column("request"),
+    )
+    shown = found.shown if found else []
+    rows = [[r.error, r.reason, f"{r.count:,}", show_duration(r.first_s), r.task] for r in shown]
+    return Table(columns, rows, "Requests that failed")
+
+
 ROOM = Room(
     plots={_LATENCY: tenants_latency, _THROUGHPUT: tenants_throughput},
     panels=_PANELS,
     panels_of=_load,
     summary=_summary,
     page=_page,
+    small=small_charts,
+    small_note=lambda run: left_out(latency_of(run)),
 )

@@ -14,19 +14,17 @@ from soak.reports.look.ticks import STEPS_S, extent, linear, logarithmic, show
 from soak.schemas.stream.block import Floats
 from soak.schemas.units import show_duration
 
-WIDTH, LEFT, RIGHT, TOP, HEIGHT, FOOT, LANE = 1000, 74, 12, 22, 150, 24, 20
+WIDTH, LEFT, RIGHT, TOP, HEIGHT, FOOT, LANE = 1000, 108, 12, 22, 150, 24, 20
 _MOST_POINTS = 240
 _MOST_TICKS = 12
 _MOST_BANDS = 200
-_LANE_LEFT = 150
 
 
 def draw(chart: Chart) -> Markup:
     """The chart as `<svg>`, with its description as label."""
-    left = _LANE_LEFT if chart.lanes else LEFT
     height = (TOP + LANE * len(chart.lanes) if chart.lanes else TOP + HEIGHT) + FOOT
     bottom = height - FOOT
-    x = _across(chart.span, left)
+    x = _across(chart.span)
     parts = [*_bands(chart, x, bottom)]
     parts += _lanes(chart, x) if chart.lanes else _lines(chart, x)
     for mark in chart.marks:
@@ -41,10 +39,10 @@ def draw(chart: Chart) -> Markup:
     )
 
 
-def _across(span: tuple[float, float], left: int) -> Callable[[float], float]:
+def _across(span: tuple[float, float]) -> Callable[[float], float]:
     low, high = span
-    scale = (WIDTH - left - RIGHT) / max(high - low, 1e-9)
-    return lambda t_s: left + min(max((t_s - low) * scale, 0.0), float(WIDTH - left - RIGHT))
+    scale = (WIDTH - LEFT - RIGHT) / max(high - low, 1e-9)
+    return lambda t_s: LEFT + min(max((t_s - low) * scale, 0.0), float(WIDTH - LEFT - RIGHT))
 
 
 def _bands(chart: Chart, x: Callable[[float], float], bottom: int) -> Iterator[str]:
@@ -65,8 +63,8 @@ def _rect(band: Band, x: Callable[[float], float], top: float, height: float, na
 def _lanes(chart: Chart, x: Callable[[float], float]) -> Iterator[str]:
     for place, lane in enumerate(chart.lanes):
         top = TOP + place * LANE
-        label = lane.name if len(lane.name) <= 22 else f"{lane.name[:21]}…"
-        yield f'<text x="{_LANE_LEFT - 8}" y="{top + 14}" text-anchor="end" class="tick">'
+        label = lane.name if len(lane.name) <= 15 else f"{lane.name[:14]}…"
+        yield f'<text x="{LEFT - 8}" y="{top + 14}" text-anchor="end" class="tick">'
         yield f"<title>{escape(lane.name)}</title>{escape(label)}</text>"
         yield f'<g fill="var(--{lane.role.value})">'
         for band in lane.bands:
@@ -99,7 +97,7 @@ def _lines(chart: Chart, x: Callable[[float], float]) -> Iterator[str]:
 
 
 def _thin(chart: Chart, line: Line) -> tuple[Floats, Floats]:
-    """At most so many points: neighbours as one."""
+    """Neighbours as one, where there are more than can be seen."""
     fold = -(-len(chart.t_s) // _MOST_POINTS) or 1
     return folded(chart.t_s, fold, Fold.LAST), folded(line.values, fold, line.fold)
 
@@ -115,8 +113,6 @@ def _legend(chart: Chart) -> Iterator[str]:
             f'stroke-width="2"{_dashed(number)}/>'
         )
         place -= 38
-    if chart.unit:
-        yield f'<text x="{LEFT}" y="{TOP - 9}" class="tick">{escape(chart.unit)}</text>'
 
 
 def _dashed(number: int) -> str:

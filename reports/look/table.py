@@ -30,7 +30,7 @@ _SIGNS = {Tone.OK: "✓", Tone.BAD: "✗", Tone.DOUBT: "?", Tone.NOW: "●", Ton
 
 
 def tone_of(status: str) -> Tone:
-    """The tone of a result by its word; none for a word that is no result."""
+    """The tone of a result by its word; none for any other word."""
     return _TONES.get(status, Tone.NONE)
 
 

@@ -21,7 +21,7 @@ _DRAWN = {_LATENCY.sli: ("medians of up to 30 min", "fitted to means of tasks: "
 
 def plot(run: RunData) -> bytes:
     """Points with their Theil-Sen line."""
-    panels = list(_panels(run))
+    panels = list(grown_panels(run))
     if not panels:
         return to_svg(nothing("Growth: too few samples"))
     fig, all_axes = figure(len(panels), 0.9 + 1.35 * len(panels))
@@ -44,7 +44,8 @@ def plot(run: RunData) -> bytes:
     return to_svg(fig)
 
 
-def _panels(run: RunData) -> Iterator[tuple[GrowthResult, str, str, Floats, Floats]]:
+def grown_panels(run: RunData) -> Iterator[tuple[GrowthResult, str, str, Floats, Floats]]:
+    """What has a trend: its growth, its title, its unit, times in seconds and values in base units."""
     growths = {growth.sli: growth for growth in run.verdict.growths}
     for grown in (*room_of(run.scenario.system).grown, _LATENCY):
         values = run.metrics.get(grown.column)

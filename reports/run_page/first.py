@@ -38,10 +38,10 @@ def head_of(run: RunData) -> Head:
 def _lead(run: RunData) -> str:
     verdict = run.verdict
     applying = " that applies" if len(verdict.applicable) < len(verdict.objectives) else ""
-    broken = [each for each in verdict.objectives if each.status is Status.FAIL]
+    broken = [each for each in verdict.applicable if each.status is Status.FAIL]
     match verdict.verdict:
         case Outcome.PASS if verdict.caveats:
-            thin = f"{len(verdict.caveats)} of {len(verdict.applicable)} on thin evidence"
+            thin = f"{run.caveat_count} of {len(verdict.applicable)} on thin evidence"
             return f"Every objective{applying} holds, {thin}, and no integrity law is broken."
         case Outcome.PASS:
             return f"Every objective{applying} holds, on enough evidence, and no integrity law is broken."

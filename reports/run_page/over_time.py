@@ -6,9 +6,10 @@ from itertools import islice
 import numpy as np
 
 from soak.reports.data import MINUTE_S, ProcessSamples, RunData
-from soak.reports.look.charts import Chart, Fold, Form, Lane, Line, Mark
-from soak.reports.look.palette import SERIES
+from soak.reports.look.charts import Chart, Fold, Form, Lane, Line
+from soak.reports.look.palette import SERIES, Role
 from soak.reports.plots.canvas import role_of
+from soak.reports.plots.growth import grown_panels
 from soak.reports.plots.panels import TASKS_ON_PAGE, Over, Panel
 from soak.reports.room import ask, room_of
 from soak.reports.run_page.surroundings import bands, lanes, marks
@@ -91,7 +92,6 @@ def process_charts(run: RunData) -> Iterator[Chart]:
             Line(name, SERIES[place % len(SERIES)], _at(t_s, *_series(key, run.processes[name], run.manifest.speed)))
             for place, name in enumerate(names)
         ]
-        found: list[Mark] = []
         yield Chart(
             f"process-{key}",
             title,
@@ -100,10 +100,34 @@ def process_charts(run: RunData) -> Iterator[Chart]:
             form,
             unit,
             bands=bands(run),
-            marks=found,
+            marks=marks(run),
             low=0.0,
             span_s=span(run),
             note=note,
+        )
+
+
+def growth_charts(run: RunData) -> Iterator[Chart]:
+    """Each series that may grow slowly, with its fitted line."""
+    forms = {"s": (Form.SECONDS, ""), "MiB": (Form.BYTES, "")}
+    for place, (growth, title, unit, t_s, values) in enumerate(grown_panels(run)):
+        form, shown = forms.get(unit, (Form.NUMBER, unit))
+        times = np.minimum(t_s, run.verdict.ended_s or np.inf)
+        lines = [
+            Line(title.lower(), Role.BLUE, values),
+            Line("fitted", Role.BAD, growth.level + growth.slope * times / 3600.0),
+        ]
+        yield Chart(
+            f"growth-{place}",
+            title,
+            times,
+            lines,
+            form,
+            shown,
+            bands=bands(run),
+            marks=marks(run),
+            low=0.0,
+            span_s=span(run),
         )
 
 

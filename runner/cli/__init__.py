@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import click
 
 from soak.runner.console import flush, prepare_streams, remark
+from soak.runner.output import output_of_command
 from soak.schemas.errors import SoakError, failure_words
 
 _GROUPS = {
@@ -30,9 +31,11 @@ _GROUPS = {
     },
     "Evidence": {
         "list": "List the runs of a folder: verdict, margin, trend.",
+        "history": "Write a page about the runs of a folder: trends, changes.",
         "report": "Render the report of a run again from its files.",
         "verify": "Check the evidence of a run and recompute its verdict.",
         "incident": "List the empty fields of an aborted run's incident.",
+        "review": "Add a review to a run, or show those that it has.",
         "gate": "Accept or refuse a release candidate on its evidence.",
         "baseline": "Pin a run as the baseline for later comparisons.",
         "selftest": "Check that planted defects are detected.",
@@ -139,7 +142,8 @@ def run_command(arguments: list[str]) -> int:
     """Run one command; returns the exit code. Errors are printed here and nowhere else."""
     session = _Session()
     try:
-        result = cli.main(arguments, prog_name="soak", standalone_mode=False, obj=session)
+        with output_of_command():
+            result = cli.main(arguments, prog_name="soak", standalone_mode=False, obj=session)
         return result if isinstance(result, int) else 0
     except click.Abort:
         return _fail(session, "interrupted", INTERRUPTED)

@@ -2,10 +2,11 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from soak.runner.cli.export_receivers import Receivers, receiver_options
 from soak.runner.cli.options import json_option, run_directory_argument
 from soak.runner.console import hand_over, remark, tell
 
@@ -23,8 +24,18 @@ _TENTHS = 10
 @click.option(
     "--line-protocol", "form", flag_value="line-protocol", help="InfluxDB line protocol, timestamps in milliseconds."
 )
+@receiver_options
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE", help="File to write. [default: standard output]"
+    "--parquet",
+    "form",
+    flag_value="parquet",
+    help="Every event, the per-minute series and the objectives as Parquet files, in the folder --out.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="File to write; of --parquet, the folder. [default: standard output]",
 )
 @click.option(
     "--step",
@@ -39,23 +50,75 @@ _TENTHS = 10
 )
 @json_option
 def command(
-    run_directory: Path, form: str | None, out: Path | None, step: str | None, start: str | None, as_json: bool
+    run_directory: Path,
+    form: str | None,
+    out: Path | None,
+    step: str | None,
+    start: str | None,
+    as_json: bool,
+    **receivers: Any,
 ) -> int:
-    """Write the time series of a finished run, simulated or real, for import into a database.
+    """Write the time series of a finished run, simulated or real, for a database; or all of it as Parquet; or send it.
+
+    A token is taken from SOAK_EXPORT_TOKEN, a user name and password from SOAK_EXPORT_USERNAME and SOAK_EXPORT_PASSWORD.
 
     \b
     Example:
       soak export runs/72h-20260101T000000Z --openmetrics --out metrics.om
       promtool tsdb create-blocks-from openmetrics metrics.om prometheus-data
+      soak export runs/72h-20260101T000000Z --parquet --out tables
+      soak export runs/72h-20260101T000000Z --otlp http://127.0.0.1:4318
     """
+    to = Receivers(**receivers)
+    if to.given:
+        if form or out:
+            raise click.UsageError("a run is either written or sent (remove --out and the format, or the receiver)")
+        return to.send(run_directory, _step_s(step), _moment(start), _Progress(), as_json=as_json)
+    if form is None:
+        raise click.UsageError("no format given (add --openmetrics, --line-protocol or --parquet, or --otlp URL)")
+    if form == "parquet":
+        if step is not None or start is not None:
+            raise click.UsageError("--parquet writes events as they are, in scenario time (remove --step and --start)")
+        return _tables(run_directory, out, as_json=as_json)
+    return _series(run_directory, form, out, step, start, as_json=as_json)
+
+
+def _tables(run_directory: Path, out: Path | None, *, as_json: bool) -> int:
+    """Parquet files."""
+    import json
+
+    from soak.runner.api import open_run
+    from soak.runner.evidence.directory import refuse_in_run
+    from soak.runner.extras import need
+
+    if out is None:
+        raise click.UsageError("--parquet writes several files (add --out DIR)")
+    need("arrow", "soak export --parquet")
+    run = open_run(run_directory)
+    refuse_in_run(out)
+    if out.exists() and not out.is_dir():
+        raise click.UsageError(f"{out}: is not a folder (choose another --out)")
+    from soak.runner.export.parquet import export_parquet
+
+    written = export_parquet(run, out)
+    if as_json:
+        tell(json.dumps([{"file": str(each.path), "rows": each.rows} for each in written], indent=2))
+        return 0
+    for each in written:
+        tell(f"{each.path}: {each.rows:,} row{'' if each.rows == 1 else 's'}")
+    return 0
+
+
+def _series(
+    run_directory: Path, form: str, out: Path | None, step: str | None, start: str | None, *, as_json: bool
+) -> int:
+    """Samples for a database."""
     import json
 
     from soak.runner.evidence.directory import RunDirectory, refuse_in_run, write_whole
     from soak.runner.export.backfill import snapshots_of
     from soak.runner.extras import need
 
-    if form is None:
-        raise click.UsageError("no format given (add --openmetrics or --line-protocol)")
     if as_json and out is None:
         raise click.UsageError("--json reports on the file written (add --out FILE)")
     need("export", f"soak export --{form}")

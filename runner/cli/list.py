@@ -46,7 +46,7 @@ class Since(click.ParamType[datetime]):
 
 
 @click.command("list")
-@click.argument("folder", type=click.Path(path_type=Path), metavar="[FOLDER]", default=FOLDER)
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="[FOLDER]", default=FOLDER)
 @click.option(
     "--scenario",
     "scenarios",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from soak.runner.output import be_quiet, output
 from soak.schemas.units import duration
 
 if TYPE_CHECKING:
@@ -91,11 +92,35 @@ jobs_option = click.option(
 def out_option(folder: str) -> Callable[[F], F]:
     """`--out`, for a command that writes to `<folder>/NAME-TIME` by default."""
     return click.option(
+        "-o",
         "--out",
         type=click.Path(path_type=Path),
         metavar="DIR",
         help=f"Directory to write to; new or empty. [default: {folder}/NAME-TIME]",
     )
+
+
+def _quiet(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        be_quiet()
+
+
+def _opens(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        output().opens = True
+
+
+quiet_option = click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    expose_value=False,
+    callback=_quiet,
+    help="Print only the line with the result; the exit code says the same.",
+)
+open_option = click.option(
+    "--open", is_flag=True, expose_value=False, callback=_opens, help="Open the report in a browser when it is written."
+)
 
 
 job_summary_option = click.option(

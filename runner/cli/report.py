@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from soak.runner.cli.options import json_option, run_directory_argument
+from soak.runner.cli.options import json_option, open_option, quiet_option, run_directory_argument
 from soak.runner.console import tell
+from soak.runner.output import open_if_asked, output
 
 
 @click.command("report")
@@ -13,6 +14,8 @@ from soak.runner.console import tell
 @click.option(
     "--template", type=click.Path(path_type=Path), help="Your own Jinja2 template; it is rendered in a sandbox."
 )
+@quiet_option
+@open_option
 @json_option
 def command(run_directory: Path, template: Path | None, as_json: bool) -> int:
     """Render the report of a run again, from the files in its directory only.
@@ -24,11 +27,13 @@ def command(run_directory: Path, template: Path | None, as_json: bool) -> int:
     import json
 
     from soak.runner.evidence.directory import RunDirectory
-    from soak.runner.evidence.report import render_into
+    from soak.runner.evidence.report import render_whatever
 
     directory = RunDirectory.open(run_directory)
-    written = render_into(directory, template)
+    written = render_whatever(directory, template)
     directory.write_checksums(only=written)
     files = [str(directory.file(name)) for name in written]
-    tell(json.dumps({"files": files}, indent=2) if as_json else "\n".join(files))
+    if not output().quiet or as_json:
+        tell(json.dumps({"files": files}, indent=2) if as_json else "\n".join(files))
+    open_if_asked(directory.file("report.html"))
     return 0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from soak.runner.cli.options import json_option, options_option, run_directory_argument
+from soak.runner.cli.options import json_option, open_option, options_option, quiet_option, run_directory_argument
 
 
 @click.command("resume")
@@ -17,6 +17,8 @@ from soak.runner.cli.options import json_option, options_option, run_directory_a
     help="The target file of the run, where it lies; needed if it had one.",
 )
 @options_option
+@quiet_option
+@open_option
 @json_option
 def command(run_directory: Path, target_file: Path | None, target_options: dict[str, str], as_json: bool) -> int:
     """Continue a real run that was interrupted, or whose runner was killed, from the end of its event stream.

@@ -10,9 +10,11 @@ from soak.runner.cli.options import (
     all_settings,
     job_summary_option,
     json_option,
+    open_option,
     options_option,
     override_options,
     patience_option,
+    quiet_option,
     scenario_argument,
 )
 
@@ -59,6 +61,7 @@ from soak.runner.cli.options import (
     help="Judge the events in FILE, recorded elsewhere, instead of running anything: JSON lines as in soak_NAME.jsonl.",
 )
 @click.option(
+    "-o",
     "--out",
     type=click.Path(path_type=Path),
     metavar="DIR",
@@ -79,6 +82,8 @@ from soak.runner.cli.options import (
 )
 @click.option("--notify", is_flag=True, help="Notify for simulations too (real runs always notify).")
 @job_summary_option
+@quiet_option
+@open_option
 @json_option
 def command(
     scenario: Path,

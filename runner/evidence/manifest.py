@@ -49,7 +49,7 @@ def start_manifest(loaded: Loaded, identity: Identity, started: datetime) -> Man
         platform=platform.platform(),
         python=platform.python_version(),
         versions=_versions(),
-        git=_git(loaded.folder),
+        git=git_of(loaded.folder),
         notifications=None,
         timeseries_export=None,
     )
@@ -131,7 +131,9 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _git(directory: Path) -> Git | None:
+def git_of(directory: Path) -> Git | None:
+    """The commit of the checkout that holds a folder; None without one."""
+
     def ask(*words: str) -> str | None:
         try:
             done = subprocess.run(

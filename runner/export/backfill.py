@@ -61,8 +61,8 @@ def snapshots_of(
         if is_step:
             taken.append(take())
     taken.append(take(manifest.verdict or UNFINISHED, _statuses(directory, judge) if manifest.verdict else ()))
-    zero_s = start.timestamp() if start else _zero_s(manifest, judge.until_s, scenario.start)
-    return [snapshot.later(zero_s) for snapshot in taken]
+    began_s = start.timestamp() if start else zero_s(manifest, judge.until_s, scenario.start)
+    return [snapshot.later(began_s) for snapshot in taken]
 
 
 def _statuses(directory: RunDirectory, judge: Judge) -> list[Status]:
@@ -90,7 +90,7 @@ def _suitable_step_s(scenario: Scenario) -> float:
     return 60.0 * math.ceil(scenario.horizon_s / SUITABLE_STEPS / 60)
 
 
-def _zero_s(manifest: Manifest, ended_s: float, start: datetime | None) -> float:
+def zero_s(manifest: Manifest, ended_s: float, start: datetime | None) -> float:
     """Unix time of scenario time zero, of a run that ended at `ended_s` of scenario time; `start`: what the scenario says."""
     if start and manifest.clock != "real":
         return start.timestamp()

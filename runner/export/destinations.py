@@ -2,11 +2,8 @@
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from soak.runner.export.database import Database
-from soak.runner.secrets import secret_of
 from soak.schemas.errors import UsageError
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.outlets import DEFAULT_EVERY_S, DEFAULT_TIMEOUT_S, Export, ExportType, Secret
@@ -19,7 +16,13 @@ _EXAMPLES = {
     ExportType.INFLUXDB: "http://127.0.0.1:8086?db=soak",
     ExportType.INFLUXDB2: "http://127.0.0.1:8086?org=quality&bucket=soak",
     ExportType.SCRAPE: "http://127.0.0.1:9464",
+    ExportType.OTLP: "http://127.0.0.1:4318",
+    ExportType.REMOTE_WRITE: "http://127.0.0.1:9090/api/v1/write",
+    ExportType.GRAFANA: "http://127.0.0.1:3000",
+    ExportType.CLOUDEVENTS: "http://127.0.0.1:8080/events",
 }
+_BY_TOKEN = frozenset(set(ExportType) - {ExportType.PUSHGATEWAY, ExportType.INFLUXDB})
+"""Those that take a token; all but InfluxDB 2 take a user name and a password, too."""
 
 
 def exports_of(scenario: Scenario, environment: Mapping[str, str] = os.environ) -> tuple[Export, ...]:
@@ -61,7 +64,8 @@ def _from_environment(export_type: ExportType, url: str, environment: Mapping[st
         return Export(export_type, DEFAULT_EVERY_S, DEFAULT_TIMEOUT_S, required=True, port=port)
     if export_type is not ExportType.INFLUXDB2 and bool(environment.get(USERNAME)) != bool(environment.get(PASSWORD)):
         raise UsageError(f"only one of {USERNAME} and {PASSWORD} is set (set both, or neither)")
-    variable = TOKEN if export_type is ExportType.INFLUXDB2 else PASSWORD
+    by_token = export_type in _BY_TOKEN and not environment.get(USERNAME)
+    variable = TOKEN if by_token or export_type is ExportType.INFLUXDB2 else PASSWORD
     wanted = environment.get(variable) or export_type is ExportType.INFLUXDB2
     return Export(
         export_type,
@@ -74,21 +78,3 @@ def _from_environment(export_type: ExportType, url: str, environment: Mapping[st
         username=environment.get(USERNAME, ""),
         secret=Secret(variable, None) if wanted else None,
     )
-
-
-def open_database(export: Export, folder: Path, scenario: str) -> Database:
-    """The database of an export; files with secrets are looked up in `folder`. Raises UsageError."""
-    kind = "token" if export.type is ExportType.INFLUXDB2 else "password"
-    secret = secret_of(export.secret, folder, "export", kind) if export.secret else ""
-    if export.secret and not (secret.isascii() and secret.isprintable()):
-        what = f"export: {export.secret.place}: is not a single line of ASCII characters"
-        raise UsageError(f"{what} (put only the {kind} there)")
-    if not export.username.isascii():
-        raise UsageError(f"export: the user name {export.username!r} is not ASCII (choose another one)")
-    if export.type is ExportType.PUSHGATEWAY:
-        from soak.runner.export.pushgateway import Pushgateway
-
-        return Pushgateway(export, secret, scenario)
-    from soak.runner.export.influxdb import InfluxDB
-
-    return InfluxDB(export, secret)

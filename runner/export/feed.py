@@ -1,17 +1,16 @@
-"""Delivery of snapshots to a database: a thread for each, so that a slow or unreachable one does not block others."""
+"""Delivery to a receiver: a thread for each, so that a slow or unreachable one does not block others."""
 
 import math
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from soak.runner.console import helper, remark
-from soak.runner.export.database import Database, ExportError
-from soak.runner.export.metrics import MetricSnapshot
+from soak.runner.export.database import ExportError, Receiver
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
-MOST_AT_ONCE = 100
 MOST_WAITING = 1_000
 """Maximum backlog for an unreachable database, some 25 kB each: four hours at one per 15 s. The oldest are dropped."""
 
@@ -21,26 +20,29 @@ def pause_s(failures: int, first_s: float = FIRST_PAUSE_S) -> float:
     return min(first_s * 2.0 ** min(failures - 1, 60), LONGEST_PAUSE_S)
 
 
+T = TypeVar("T")
+
+
 @dataclass(slots=True)
 class ExportCounts:
-    """Snapshots accepted by a database, failed attempts, and dropped snapshots."""
+    """Items accepted by a receiver, failed attempts, and dropped items."""
 
     exports: int = 0
     errors: int = 0
     lost: int = 0
 
 
-class Feed:
-    """Sends snapshots in order; `name`: the destination, without secrets."""
+class Feed(Generic[T]):
+    """Sends items (snapshots, or what happened) in order; `name`: the destination, without secrets."""
 
-    def __init__(self, name: str, database: Database, first_pause_s: float = FIRST_PAUSE_S) -> None:
+    def __init__(self, name: str, database: Receiver[T], first_pause_s: float = FIRST_PAUSE_S) -> None:
         self.name = name
         self.count = ExportCounts()
         self._database = database
         self._first_pause_s = first_pause_s
         self._room = MOST_WAITING if database.keeps_history else 1
-        self._waiting: deque[MetricSnapshot] = deque()
-        self._most_at_once = MOST_AT_ONCE
+        self._waiting: deque[T] = deque()
+        self._most_at_once = database.most_at_once
         self._failures = 0
         self._why = ""
         self._beginning = False
@@ -48,9 +50,9 @@ class Feed:
         self._until = math.inf
         self._thread = helper(self._work, f"export {name}")
 
-    def begin(self, snapshot: MetricSnapshot, patience_s: float) -> None:
-        """Send a first snapshot, then those of `put`. Raises ExportError if the first did not arrive in time."""
-        self.put(snapshot)
+    def begin(self, item: T, patience_s: float) -> None:
+        """Send a first item, then those of `put`. Raises ExportError if the first did not arrive in time."""
+        self.put(item)
         with self._changed:
             self._beginning = True
             self._thread.start()
@@ -61,13 +63,13 @@ class Feed:
                 self._why = self._why or "it did not answer in time"
                 raise ExportError(self._why)
 
-    def put(self, snapshot: MetricSnapshot) -> None:
-        """Queue a snapshot; never blocks."""
+    def put(self, item: T) -> None:
+        """Queue an item; never blocks."""
         with self._changed:
             while len(self._waiting) >= self._room:
                 self._waiting.popleft()
                 self.count.lost += self._database.keeps_history
-            self._waiting.append(snapshot)
+            self._waiting.append(item)
             self._changed.notify()
 
     def stop(self, until: float) -> None:
@@ -101,20 +103,20 @@ class Feed:
             if self._why and not refused:
                 self._wait()
 
-    def _next_batch(self) -> list[MetricSnapshot]:
+    def _next_batch(self) -> list[T]:
         """The next batch, as soon as there is one; empty when done, or on timeout."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._until < math.inf)
             return list(self._waiting)[: self._most_at_once] if time.monotonic() < self._until else []
 
-    def _try(self, batch: list[MetricSnapshot]) -> bool:
+    def _try(self, batch: list[T]) -> bool:
         """Send a batch; returns whether it was refused because of its content, so that the next one is smaller."""
-        refused = False
+        refused = final = False
         try:
             self._database.send(batch)
             why = ""
         except ExportError as error:
-            why, refused = str(error), error.refused
+            why, refused, final = str(error), error.refused or error.final, error.final
         except Exception as error:
             # An error inside the client library must not end the thread; its message may contain a secret.
             why = f"internal error of the client: {type(error).__name__}"
@@ -123,21 +125,21 @@ class Feed:
             if why:
                 self.count.errors += 1
                 self._failures += 1
-                if refused and len(batch) == 1:
+                if final or (refused and len(batch) == 1):
                     self.count.lost += self._take_off(batch)
-                self._most_at_once = max(1, len(batch) // 2) if refused else self._most_at_once
+                self._most_at_once = max(1, len(batch) // 2) if refused and not final else self._most_at_once
             else:
                 self._take_off(batch)
                 self.count.exports += len(batch)
-                self._failures, self._most_at_once = 0, MOST_AT_ONCE
+                self._failures, self._most_at_once = 0, self._database.most_at_once
             self._changed.notify_all()
         return refused
 
-    def _take_off(self, batch: list[MetricSnapshot]) -> int:
+    def _take_off(self, batch: list[T]) -> int:
         """Remove a batch from the backlog; its oldest may have been dropped meanwhile."""
         before = len(self._waiting)
-        for snapshot in batch:
-            if self._waiting and self._waiting[0] is snapshot:
+        for item in batch:
+            if self._waiting and self._waiting[0] is item:
                 self._waiting.popleft()
         return before - len(self._waiting)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
+from soak.runner.export.annotations import TAG, scenario_tag
 from soak.runner.export.metrics import RUNNING, SUFFIXES, VERDICT, Levels, condition_labels, condition_metric
 from soak.runner.export.rules import series
 from soak.runner.judge.window_fold import share_of_windows
@@ -26,7 +27,7 @@ _UNITS = {
 }
 _SOURCE = {"type": "prometheus", "uid": "${source}"}
 _WIDTH, _STAT_HEIGHT, _PLOT_HEIGHT = 24, 4, 8
-_GREEN, _RED = "green", "red"
+_GREEN, _YELLOW, _RED = "green", "yellow", "red"
 
 
 def dashboard(scenario: Scenario) -> dict[str, Any]:
@@ -42,7 +43,9 @@ def dashboard(scenario: Scenario) -> dict[str, Any]:
         "refresh": "30s",
         "time": {"from": "now-6h", "to": "now"},
         "timezone": scenario.timezone,
+        "graphTooltip": 1,
         "templating": {"list": [*_variables(scenario)]},
+        "annotations": {"list": [*_annotations(scenario)]},
         "panels": [*_placed(stats, plots)],
     }
 
@@ -61,6 +64,36 @@ def _variables(scenario: Scenario) -> Iterator[dict[str, Any]]:
         "multi": True,
         "includeAll": True,
         "current": {"text": "All", "value": "$__all"},
+    }
+
+
+def _annotations(scenario: Scenario) -> Iterator[dict[str, Any]]:
+    """What is marked in every plot: faults and alerts, from their metrics; what was annotated of runs, where that is done."""
+    faults = f"{_chosen(scenario, 'soak_fault_active')} == 1"
+    yield _marked("Faults", faults, "fault {{fault}}", "{{run}}", "orange")
+    firing = f"{_chosen(scenario, 'soak_alert_firing')} == 1"
+    yield _marked("Alerts", firing, "{{severity}} {{alert}}", "{{run}}", "red")
+    tags = [TAG, scenario_tag(scenario.name)]
+    yield {
+        "name": "Annotations of runs",
+        "datasource": {"type": "grafana", "uid": "-- Grafana --"},
+        "enable": False,
+        "iconColor": "blue",
+        "target": {"type": "tags", "tags": tags, "matchAny": False, "limit": 1000},
+    }
+
+
+def _marked(name: str, query: str, title: str, text: str, color: str) -> dict[str, Any]:
+    """Samples that follow each other become one region."""
+    return {
+        "name": name,
+        "datasource": _SOURCE,
+        "enable": True,
+        "iconColor": color,
+        "expr": query,
+        "step": "15s",
+        "titleFormat": title,
+        "textFormat": text,
     }
 
 
@@ -93,7 +126,13 @@ def _objectives(scenario: Scenario) -> Iterator[dict[str, Any]]:
         queries = [(_chosen(scenario, f"soak_objective{suffix}", selected), "{{run}}")]
         if not isinstance(comparison.target, float):
             queries.append((_chosen(scenario, f"soak_objective_target{suffix}", selected), "target {{run}}"))
-        yield _plot(f"Objective: {comparison.text}", queries, comparison.sli.unit, comparison)
+        yield _plot(
+            f"Objective: {comparison.text}",
+            queries,
+            comparison.sli.unit,
+            comparison,
+            warn=None if objective.share else objective.warn,
+        )
 
 
 def _conditions(scenario: Scenario) -> Iterator[dict[str, Any]]:
@@ -151,16 +190,26 @@ def _stat(title: str, query: str, unit: str, legend: str, text: str = "value") -
 
 
 def _plot(
-    title: str, queries: list[tuple[str, str]], unit: Unit, limit: Comparison | None = None, *, bad: bool = False
+    title: str,
+    queries: list[tuple[str, str]],
+    unit: Unit,
+    limit: Comparison | None = None,
+    *,
+    bad: bool = False,
+    warn: Comparison | None = None,
 ) -> dict[str, Any]:
     """A plot over time; `limit`: drawn as a line, with the bad side shaded.
 
-    `bad`: the comparison describes the bad side.
+    `bad`: the comparison describes the bad side. `warn`: a stricter one, up to which it is shaded otherwise.
     """
     shown: dict[str, Any] = {"unit": _UNITS[unit]}
     if limit and isinstance(limit.target, float):
-        shown["thresholds"] = {"mode": "absolute", "steps": _steps(limit.op, limit.target, bad=bad)}
-        shown["custom"] = {"thresholdsStyle": {"mode": "line+area"}}
+        steps = _steps(limit.op, limit.target, bad=bad)
+        shown["thresholds"] = {"mode": "absolute", "steps": _with_warning(steps, limit.op, warn)}
+        # An axis ends with the values: a limit that nothing comes near would be outside of it.
+        near = 0.05 * (abs(limit.target) or 1.0)
+        ends = {"axisSoftMin": limit.target - near, "axisSoftMax": limit.target + near}
+        shown["custom"] = {"thresholdsStyle": {"mode": "line+area"}, **ends}
         shown["color"] = {"mode": "palette-classic"}
     return _panel(
         "timeseries", title, queries, shown, {"legend": {"displayMode": "list"}, "tooltip": {"mode": "multi"}}
@@ -182,6 +231,16 @@ def _steps(op: Op, target: float, *, bad: bool) -> list[dict[str, Any]]:
         Op.ABOUT: [(holds, None)],
     }
     return [{"color": color, "value": value} for color, value in sides[op]]
+
+
+def _with_warning(steps: list[dict[str, Any]], op: Op, warn: Comparison | None) -> list[dict[str, Any]]:
+    """The colours, with one more between a warning level and the limit; of `==` and the like there is no stricter one."""
+    if warn is None or not isinstance(warn.target, float) or len(steps) != 2:
+        return steps
+    below, above = steps
+    if op in {Op.LT, Op.LE}:
+        return [below, {"color": _YELLOW, "value": warn.target}, above]
+    return [below, {**above, "color": _YELLOW}, {"color": _GREEN, "value": warn.target}]
 
 
 def _timeline(title: str, queries: list[tuple[str, str]]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ class Pushgateway:
     """Keeps the latest snapshot of each scenario: a push replaces the previous one."""
 
     keeps_history = False
+    most_at_once = 1
 
     def __init__(self, export: Export, secret: str, scenario: str) -> None:
         self._export = export

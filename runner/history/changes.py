@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from soak.runner.judge.changepoints.divisive import Division, Split, divide, is_straight
 from soak.runner.judge.changepoints.place import half_width
 from soak.schemas.evidence.changepoints import LEAST_EFFECTIVE, ChangeKind
-from soak.schemas.evidence.runs import LEAST_RUNS, MOST_RUNS
+from soak.schemas.evidence.runs import LEAST_RUNS, WINDOW_RUNS
 from soak.schemas.stream.block import Floats
 
 
@@ -29,9 +29,8 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Of the newest `searched` values. detail: why nothing can be said; empty where something can."""
+    """What a search gave. detail: why nothing can be said; empty where something can."""
 
-    searched: int
     detail: str
     found: tuple[Found, ...] = ()
 
@@ -39,17 +38,44 @@ class Search:
 def search(values: Sequence[float], level: float) -> Search:
     """Changes of values in the order of their runs. level: the probability of any where the values are exchangeable.
 
-    A permutation test is exact for those, such as independent values of one distribution (see `divisive`).
+    A permutation test is exact for those, such as independent values of one distribution (see `divisive`). More values than
+    `WINDOW_RUNS` are searched in windows that overlap by half, which share the level (Bonferroni).
     """
     if len(values) < LEAST_RUNS:
-        return Search(0, f"{len(values)} runs: nothing is said about changes of fewer than {LEAST_RUNS}")
-    newest = np.array(values[-MOST_RUNS:], dtype=np.float64)
-    division = divide(newest, level)
-    if not division.stated:
-        worth = f"{len(newest)} runs depend on each other and are worth {division.effective:.2g}"
-        return Search(len(newest), f"{worth} (at least {LEAST_EFFECTIVE:g} are needed)")
-    skipped = len(values) - len(newest)
-    return Search(len(newest), "", tuple(_found(newest, division, skipped)))
+        runs = "1 run" if len(values) == 1 else f"{len(values)} runs"
+        return Search(f"{runs}: nothing is said about changes of fewer than {LEAST_RUNS}")
+    every = np.array(values, dtype=np.float64)
+    begins = _windows(len(every))
+    divisions = [divide(every[begin : begin + WINDOW_RUNS], level / len(begins)) for begin in begins]
+    if not any(each.stated for each in divisions):
+        worth = f"{min(len(every), WINDOW_RUNS)} runs depend on each other and are worth {divisions[-1].effective:.2g}"
+        return Search(f"{worth} (at least {LEAST_EFFECTIVE:g} are needed)")
+    found: list[Found] = []
+    for begin, division in zip(begins, divisions, strict=True):
+        if division.splits:
+            for each in _found(every[begin : begin + WINDOW_RUNS], division, begin):
+                _add(found, each)
+    return Search("", tuple(sorted(found, key=lambda each: each.at)))
+
+
+def _windows(count: int) -> list[int]:
+    """Where windows begin: at fixed places from the oldest value on, the last one so that it ends with the newest."""
+    last = max(0, count - WINDOW_RUNS)
+    return [*range(0, last, WINDOW_RUNS // 2), last]
+
+
+def _add(found: list[Found], new: Found) -> None:
+    """Add a change, unless the window before has it as well: of two that may be the same, the more exact one is kept."""
+    for place, known in enumerate(found):
+        if known.kind is new.kind and known.low <= new.high and new.low <= known.high:
+            if known.kind is ChangeKind.DRIFT:
+                found[place] = replace(
+                    new, at=known.at, low=min(known.low, new.low), old=known.old, p=min(known.p, new.p)
+                )
+            elif new.high - new.low < known.high - known.low:
+                found[place] = new
+            return
+    found.append(new)
 
 
 def _found(values: Floats, division: Division, skipped: int) -> Iterator[Found]:

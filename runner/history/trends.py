@@ -1,16 +1,24 @@
 """Every objective over the runs of a scenario and target, with its changes and what else differs between the runs around them."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from soak.runner.history.changes import Found, search
 from soak.schemas.evidence.changepoints import ChangeKind
-from soak.schemas.evidence.runs import FAMILY_ERROR, LEAST_RUNS, ObjectiveRow, RunChange, RunRow, RunSeries, Trend
+from soak.schemas.evidence.runs import (
+    FAMILY_ERROR,
+    LEAST_RUNS,
+    Key,
+    ObjectiveRow,
+    RunChange,
+    RunRow,
+    RunSeries,
+    Trend,
+    keyed,
+)
 from soak.schemas.language.expression import AT_LEAST, AT_MOST
-
-Key = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,7 @@ def _series(runs: Sequence[RunRow]) -> RunSeries:
     """runs: oldest first."""
     points = _points(runs)
     searched = sum(1 for each in points.values() if len(each) >= LEAST_RUNS and _varies(each))
-    trends = [_trend(each, FAMILY_ERROR / max(1, searched)) for each in points.values()]
+    trends = [_trend(key, each, FAMILY_ERROR / max(1, searched)) for key, each in points.items()]
     newest = runs[-1]
     return RunSeries(newest.scenario, newest.tier, newest.settings, newest.target, [run.path for run in runs], trends)
 
@@ -47,25 +55,16 @@ def _varies(points: Sequence[_Point]) -> bool:
 def _points(runs: Sequence[RunRow]) -> Mapping[Key, list[_Point]]:
     """The values of each objective; those of the newest run first, in its order."""
     found: defaultdict[Key, list[_Point]] = defaultdict(list)
-    for key, _ in _keyed(runs[-1]):
+    for key, _ in keyed(runs[-1].objectives):
         found[key] = []
     for run in runs:
-        for key, each in _keyed(run):
+        for key, each in keyed(run.objectives):
             if each.value is not None:
                 found[key].append(_Point(run, each, each.value))
     return {key: points for key, points in found.items() if points}
 
 
-def _keyed(run: RunRow) -> Iterator[tuple[Key, ObjectiveRow]]:
-    """Objectives by what they observe: a target may be moved from run to run."""
-    times: Counter[Key] = Counter()
-    for each in run.objectives:
-        key = (each.sli, tuple(sorted(each.labels.items())), each.op, each.unit, each.window_s)
-        yield (*key, times[key]), each
-        times[key] += 1
-
-
-def _trend(points: Sequence[_Point], level: float) -> Trend:
+def _trend(key: Key, points: Sequence[_Point], level: float) -> Trend:
     newest = points[-1].objective
     found = search([each.value for each in points], level)
     return Trend(
@@ -74,12 +73,13 @@ def _trend(points: Sequence[_Point], level: float) -> Trend:
         labels=newest.labels,
         op=newest.op,
         unit=newest.unit,
+        window_s=newest.window_s,
+        number=key[-1],
         runs=[each.run.path for each in points],
         values=[each.value for each in points],
         targets=[each.objective.target for each in points],
         intervals=[each.objective.interval for each in points],
         statuses=[each.objective.status for each in points],
-        searched=found.searched,
         detail=found.detail,
         changes=[_change(each, points) for each in found.found],
     )

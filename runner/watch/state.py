@@ -9,7 +9,8 @@ import msgspec
 from soak.runner.ends import end_after
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
-from soak.schemas.evidence.verdict import End, Verdict
+from soak.runner.margin_bar import used
+from soak.schemas.evidence.verdict import End, ObjectiveResult, Verdict
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.registry import language_of
 from soak.schemas.language.room import Work
@@ -30,6 +31,8 @@ class Objective(msgspec.Struct, frozen=True):
     value: str
     target: str
     margin: str
+    used: float | None = None
+    """The share of what is allowed that is used; see `margin_bar.used`."""
 
 
 class State(msgspec.Struct, frozen=True):
@@ -57,6 +60,9 @@ class State(msgspec.Struct, frozen=True):
     alerts: list[str]
     eta_s: float | None
     series: dict[str, list[float | None]]
+    offered: int = 0
+    answered: int = 0
+    """Submissions that were offered to the system, and those that it answered."""
 
 
 @dataclass(slots=True)
@@ -92,6 +98,10 @@ class Watched:
         """Process a block."""
         for _ in self.judge.observe(block):
             pass
+        self.look(block)
+
+    def look(self, block: Block) -> None:
+        """Note what the judge, which has observed the block, does not keep."""
         for kind, name in language_of(self.judge.scenario.system).levels.items():
             values = block.value[block.kind == kind]
             if len(values):
@@ -119,12 +129,6 @@ class Watched:
         """The run so far."""
         judge, scenario = self.judge, self.judge.scenario
         verdict = decide(judge, self.identity, self.end, with_findings=False)
-        objectives = []
-        for each in verdict.objectives:
-            unit = Unit(each.unit)
-            value, target = ("–" if number is None else unit.show(number) for number in (each.value, each.target))
-            margin = "–" if each.margin is None else unit.show_margin(each.margin, each.target)
-            objectives.append(Objective(each.objective, each.status.value, value, f"{each.op} {target}", margin))
         now_s = judge.until_s
         return State(
             scenario=scenario.name,
@@ -138,7 +142,7 @@ class Watched:
             ended=self.ended,
             verdict=verdict.verdict.value if self.ended else "so far",
             reasons=[*(verdict.reasons if self.ended else []), *(f"warning: {each}" for each in verdict.warned)],
-            objectives=objectives,
+            objectives=[_shown(each) for each in verdict.objectives],
             tasks=self._tasks(verdict),
             units=self._work.units if self._work else "tasks",
             open_tasks=verdict.unfinished,
@@ -152,11 +156,20 @@ class Watched:
             alerts=[alert.condition.name for alert, guard in judge.alerts if guard.timer.firing],
             eta_s=None if self.ended else eta_s,
             series={name: [point[place] for point in self._points] for place, name in enumerate(_SERIES)},
+            offered=verdict.load.offered,
+            answered=verdict.load.answered,
         )
 
     def _throughput(self) -> float | None:
         (from_s, before), (to_s, after) = self._closed[0], self._closed[-1]
         return (after - before) / (to_s - from_s) * 60 if to_s > from_s else None
+
+
+def _shown(result: ObjectiveResult) -> Objective:
+    unit = Unit(result.unit)
+    value, target = ("–" if number is None else unit.show(number) for number in (result.value, result.target))
+    margin = "–" if result.margin is None else unit.show_margin(result.margin, result.target)
+    return Objective(result.objective, result.status.value, value, f"{result.op} {target}", margin, used(result))
 
 
 _SERIES = ("t_s", "success_rate", "latency_p95_s", "queue_depth")

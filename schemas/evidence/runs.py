@@ -1,6 +1,9 @@
 """The runs of a folder as data: what their evidence says in brief, and what changed from run to run."""
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from typing import TypeAlias
 
 import msgspec
 
@@ -10,8 +13,8 @@ from soak.schemas.evidence.verdict import Outcome, Status
 LEAST_RUNS = 22
 """Of fewer runs nothing is said about changes: the test of change points was tried from this length on."""
 
-MOST_RUNS = 100
-"""The newest runs of a series that are searched: the time of the search grows with the square of their number."""
+WINDOW_RUNS = 100
+"""Runs that are searched together: the time of a search grows with the square of their number."""
 
 FAMILY_ERROR = 0.05
 """The probability of any change at all among the runs of one scenario and target between which nothing changes."""
@@ -39,6 +42,10 @@ class RunState(StrEnum):
         return self.value in _JUDGED
 
 
+Key: TypeAlias = tuple[str, tuple[tuple[str, str], ...], str, str, float | None, int]
+"""What an objective observes, whatever its target; the last number tells several of one run that observe the same."""
+
+
 class ObjectiveRow(msgspec.Struct, frozen=True, omit_defaults=True):
     """An objective of a run, as in `ObjectiveResult`; values in base units.
 
@@ -57,6 +64,15 @@ class ObjectiveRow(msgspec.Struct, frozen=True, omit_defaults=True):
     relative_margin: float | None = None
     interval: tuple[float | None, float | None] | None = None
     window_s: float | None = None
+
+
+def keyed(objectives: Sequence[ObjectiveRow]) -> Iterator[tuple[Key, ObjectiveRow]]:
+    """The objectives of a run by what they observe: a target may be moved from run to run."""
+    times: Counter[tuple[object, ...]] = Counter()
+    for each in objectives:
+        same = (each.sli, tuple(sorted(each.labels.items())), each.op, each.unit, each.window_s)
+        yield (*same, times[same]), each
+        times[same] += 1
 
 
 class RunRow(msgspec.Struct, frozen=True):
@@ -128,8 +144,8 @@ class RunChange(msgspec.Struct, frozen=True):
 class Trend(msgspec.Struct, frozen=True):
     """An objective over the runs of a series that have a value of it, oldest first; `runs` are their paths.
 
-    objective: as the newest of them has it; targets may differ between runs. searched: how many of the newest runs were searched
-    for changes. detail: why nothing can be said of changes; empty where something can.
+    objective: as the newest of them has it; targets may differ between runs. number: see `Key`.
+    detail: why nothing can be said of changes; empty where something can.
     """
 
     objective: str
@@ -137,14 +153,20 @@ class Trend(msgspec.Struct, frozen=True):
     labels: dict[str, str]
     op: str
     unit: str
+    window_s: float | None
+    number: int
     runs: list[str]
     values: list[float]
     targets: list[float | None]
     intervals: list[tuple[float | None, float | None] | None]
     statuses: list[Status]
-    searched: int
     detail: str
     changes: list[RunChange]
+
+    @property
+    def key(self) -> Key:
+        """What it observes."""
+        return (self.sli, tuple(sorted(self.labels.items())), self.op, self.unit, self.window_s, self.number)
 
 
 class RunSeries(msgspec.Struct, frozen=True):

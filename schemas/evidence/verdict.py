@@ -9,6 +9,7 @@ from soak.schemas.evidence.attribution import FaultAttribution
 from soak.schemas.evidence.changepoints import SeriesChanges
 from soak.schemas.evidence.decided import Decided
 from soak.schemas.evidence.explanation import Explanation
+from soak.schemas.evidence.notebook import Shown
 from soak.schemas.evidence.tails import Tail
 from soak.schemas.evidence.windows import PartResult, WindowsResult
 
@@ -317,7 +318,7 @@ class Alerts(msgspec.Struct, frozen=True):
     alerts: list[AlertResult]
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(Shown, msgspec.Struct, frozen=True):
     """The whole verdict; `reasons` are the texts of `typed_reasons`, which evidence of before does not have."""
 
     schema_version: int

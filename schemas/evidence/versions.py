@@ -4,13 +4,16 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from soak.schemas.errors import EvidenceError, VersionError
+from soak.schemas.errors import EvidenceError, VersionError, printable
 from soak.schemas.evidence.upgrades import FORMATS, Document, Format, TooOldError
 
 T = TypeVar("T")
 
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """Exceptions of decoding anything that is not JSON, not UTF-8, or nested too deeply."""
+
+_LONGEST = 300
+"""Characters of what a decoder says: it may quote the whole file."""
 
 _MISMADE = (KeyError, TypeError, AttributeError, ValueError)
 """What a step raises of a document that is not what its version says."""
@@ -31,7 +34,9 @@ def decode_evidence(content: bytes, kind: type[T], path: object) -> T:
             return msgspec.json.decode(content, type=kind)
         return msgspec.convert(brought_up(msgspec.json.decode(content), FORMATS[kind], path), kind)
     except UNDECODABLE as error:
-        what = f"{error} (this evidence is damaged; `soak verify` says what the stream gives)"
+        what = (
+            f"{printable(str(error)[:_LONGEST])} (this evidence is damaged; `soak verify` says what the stream gives)"
+        )
         raise EvidenceError(f"{path}: {what}") from None
 
 

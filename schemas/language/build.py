@@ -25,7 +25,7 @@ from soak.schemas.language.faults import Fault
 from soak.schemas.language.http import build_http
 from soak.schemas.language.kinds import build_kinds, label_values, mixture, part_values
 from soak.schemas.language.model import Burst, Exactly, Phase, Process, Scenario, Telemetry, Tenant, Workload
-from soak.schemas.language.outlets import DEFAULT_TIMEOUT_S, Export, ExportType, Notify, Occasion, Secret
+from soak.schemas.language.outlets import BOTH, DEFAULT_TIMEOUT_S, Export, ExportType, Notify, Occasion, Secret, Signal
 from soak.schemas.language.own_slis import named_slis, scenario_slis
 from soak.schemas.language.registry import language_of
 from soak.schemas.language.room import Language
@@ -103,6 +103,8 @@ def _export(data: Mapping_) -> Export:
         username=data.get("username", ""),
         secret=_secret(secret) if secret else None,
         port=data.get("port", 0),
+        headers=tuple((name, _secret(each)) for name, each in data.get("headers", {}).items()),
+        signals=frozenset(map(Signal, data.get("signals", BOTH))),
     )
 
 

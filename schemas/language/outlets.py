@@ -44,11 +44,33 @@ class ExportType(StrEnum):
     INFLUXDB = "influxdb"
     INFLUXDB2 = "influxdb2"
     SCRAPE = "scrape"
+    OTLP = "otlp"
+    REMOTE_WRITE = "remote_write"
+    GRAFANA = "grafana"
+    CLOUDEVENTS = "cloudevents"
+
+    @property
+    def of_moments(self) -> bool:
+        """Whether it is sent what happens, not metrics."""
+        return self in {ExportType.GRAFANA, ExportType.CLOUDEVENTS}
+
+
+class Signal(StrEnum):
+    """What OpenTelemetry's protocol transports."""
+
+    METRICS = "metrics"
+    TRACES = "traces"
+
+
+BOTH = frozenset(Signal)
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A time series database (`database`: InfluxDB's, or its bucket), or an endpoint to scrape; real seconds."""
+    """A receiver of metrics or of what happens (`database`: InfluxDB's, or its bucket), or an endpoint to scrape; real seconds.
+
+    secret: the password where there is a user name, a token otherwise. headers: further ones, by name. signals: of `otlp`.
+    """
 
     type: ExportType
     every_s: float
@@ -60,6 +82,8 @@ class Export:
     username: str = ""
     secret: Secret | None = None
     port: int = 0
+    headers: tuple[tuple[str, Secret], ...] = ()
+    signals: frozenset[Signal] = BOTH
 
     @property
     def name(self) -> str:

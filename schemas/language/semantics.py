@@ -92,6 +92,9 @@ def _exports(view: View) -> Iterator[Problem]:
             urlsplit(str(item.get("url", ""))).port  # noqa: B018
         except ValueError:
             yield view.problem((*where, "url"), "is not a URL", "write a URL such as http://127.0.0.1:9091")
+        if "token" in item and "username" in item:
+            what = "has a token beside a user name, and sends only one of them"
+            yield view.problem((*where, "token"), what, "remove one of them")
         every_s = view.duration(*where, "every")
         if every_s is not None and every_s > MOST_BETWEEN_EXPORTS_S:
             what = f"{view.get(*where, 'every')} is more than {show_duration(MOST_BETWEEN_EXPORTS_S)}"

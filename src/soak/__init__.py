@@ -4,13 +4,15 @@ The public API is this module, `soak.contract`, `soak.body`, `soak.kit` and `soa
 without notice.
 """
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False  # type checkers take it for that of typing, which is not loaded for it
 
 if TYPE_CHECKING:
     from soak.reports.data import Metrics
     from soak.runner.api import load, open_run, run, simulate
+    from soak.runner.api import open_run as open
     from soak.runner.evidence.checksums import Finding
-    from soak.runner.opened import Event, Run
+    from soak.runner.opened import Event, Events, Run, Series
+    from soak.runner.scenario import Scenario
     from soak.schemas.errors import EvidenceError, OutputError, Problem, ScenarioError, SoakError, UsageError
     from soak.schemas.evidence.manifest import Manifest
     from soak.schemas.evidence.verdict import End, ObjectiveResult, Outcome, Status, Verdict
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "End",
     "Event",
+    "Events",
     "EvidenceError",
     "Finding",
     "Loaded",
@@ -29,12 +32,15 @@ __all__ = [
     "OutputError",
     "Problem",
     "Run",
+    "Scenario",
     "ScenarioError",
+    "Series",
     "SoakError",
     "Status",
     "UsageError",
     "Verdict",
     "load",
+    "open",
     "open_run",
     "run",
     "simulate",
@@ -42,7 +48,7 @@ __all__ = [
 
 _WHERE = {
     **dict.fromkeys(("load", "open_run", "run", "simulate"), "runner.api"),
-    **dict.fromkeys(("Event", "Run"), "runner.opened"),
+    **dict.fromkeys(("Event", "Events", "Run", "Series"), "runner.opened"),
     **dict.fromkeys(("End", "ObjectiveResult", "Outcome", "Status", "Verdict"), "schemas.evidence.verdict"),
     **dict.fromkeys(
         ("EvidenceError", "OutputError", "Problem", "ScenarioError", "SoakError", "UsageError"), "schemas.errors"
@@ -51,7 +57,11 @@ _WHERE = {
     "Loaded": "schemas.language.load",
     "Manifest": "schemas.evidence.manifest",
     "Metrics": "reports.data",
+    "Scenario": "runner.scenario",
+    "open": "runner.api",
 }
+_NAMED = {"open": "open_run"}
+"""Names that are others where they are defined."""
 
 if not TYPE_CHECKING:  # a type checker that saw it would take any name for one of ours
 
@@ -61,7 +71,7 @@ if not TYPE_CHECKING:  # a type checker that saw it would take any name for one 
             raise AttributeError(f"module 'soak' has no attribute {name!r}")
         from importlib import import_module
 
-        return getattr(import_module(f"soak.{_WHERE[name]}"), name)
+        return getattr(import_module(f"soak.{_WHERE[name]}"), _NAMED.get(name, name))
 
     def __dir__() -> list[str]:
         """Public names, for completion."""

@@ -11,7 +11,7 @@ import pytest
 
 from soak.runner.cli import run_command
 from soak.runner.evidence.directory import RunDirectory
-from soak.runner.session import summary_lines
+from soak.runner.summary import summary_lines
 from soak.runner.targets import context
 from soak.runner.targets.clock import Clock
 from soak.schemas.evidence.verdict import End, Verdict

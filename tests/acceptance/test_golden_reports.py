@@ -10,6 +10,8 @@ from soak.reports.data import RunData, read_run
 from soak.reports.plots import PLOTS
 from soak.reports.summary import render_incident, render_summary
 from soak.runner.cli import run_command
+from soak.runner.summary import summary_lines
+from soak.schemas.language.load import load
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
@@ -56,5 +58,7 @@ def test_report(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> No
         GOLDEN / f"{name}.md",
         render_summary(data, [name for name in PLOTS if name != "processes.svg"]),
     )
+    loaded = load(tmp_path / "run" / "scenario.yaml")
+    assert_golden(request, GOLDEN / f"{name}.txt", summary_lines(loaded, data.verdict, Path("runs", name)) + "\n")
     if data.verdict.end.value == "aborted":
         assert_golden(request, GOLDEN / f"{name}.incident.md", render_incident(data, tmp_path / "run"))

@@ -10,6 +10,7 @@ from soak.reports.render import render
 from soak.runner.cli import run_command
 from soak.runner.explained import reasons_explained
 from soak.schemas.evidence.explanation import Explanation
+from soak.schemas.evidence.verdict import Verdict
 
 TWICE = """
 0 enqueued 1
@@ -38,9 +39,13 @@ abort: [{name: twice, when: duplicate_executions >= 3}]
 """
 
 
+def lines_of(made: Verdict) -> list[str]:
+    return [line for text, below in reasons_explained(made) for line in (f"  {text}", *below)]
+
+
 def test_each_reason_is_followed_by_what_explains_it() -> None:
     made = verdict(TWICE, "slos: [duplicate_executions == 0, illegal_transitions == 0]")
-    assert list(reasons_explained(made)) == [
+    assert lines_of(made) == [
         "  objective duplicate_executions == 0 is broken: 1 observed",
         "    duplicate_executions was above 0 from 3s on. First: task 1 at 3s on w1. By cause: claimed twice (1).",
         "    claimed twice, 1 (running on w0 to running on w1): task 1 at 3s on w1",
@@ -57,7 +62,7 @@ def test_lines_of_a_terminal_are_not_too_long() -> None:
     history = "".join(
         f"{n} enqueued {n}\n{n} dispatched {n} w0\n{n} failed {n} w0 error=e{n % 7}\n" for n in range(1, 40)
     )
-    lines = list(reasons_explained(verdict(history, "slos: [success_rate >= 50%]")))
+    lines = lines_of(verdict(history, "slos: [success_rate >= 50%]"))
     assert max(map(len, lines)) <= 116
     assert lines[-1] == "    2 more causes are in the report"
 

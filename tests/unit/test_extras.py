@@ -71,6 +71,34 @@ def test_a_simulation_needs_it_only_where_people_are_to_be_told(
     assert not (tmp_path / "figures").exists()
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            'export: [{type: otlp, url: "http://127.0.0.1:9"}]\n',
+            "export: otlp needs opentelemetry-sdk, opentelemetry-exporter-otlp-proto-common, urllib3, which are not installed"
+            " (pip install 'soak-runner[otlp]')\n",
+        ),
+        (
+            'export: [{type: remote_write, url: "http://127.0.0.1:9"}]\n',
+            "export: remote_write needs protobuf, cramjam, urllib3, which are not installed"
+            " (pip install 'soak-runner[remote-write]')\n",
+        ),
+    ],
+)
+def test_an_export_that_needs_more(
+    more: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for extra in ("otlp", "remote-write"):
+        for module in EXTRAS[extra]:
+            monkeypatch.setitem(sys.modules, module, None)
+    (tmp_path / "told.yaml").write_text(SCENARIO + more)
+    monkeypatch.chdir(tmp_path)
+    assert run_command(["run", "told.yaml", "--target", "orchestrator", "--speed", "600"]) == 2
+    assert capsys.readouterr().err == said
+    assert [path.name for path in tmp_path.iterdir()] == ["told.yaml"]
+
+
 def test_an_environment_that_names_a_database_needs_it_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

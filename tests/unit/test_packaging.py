@@ -13,15 +13,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from soak.runner.extras import EXTRAS as EXTRAS_OF_RUNS
+from soak.runner.extras import distribution_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 OPTIONAL = PROJECT["project"]["optional-dependencies"]
-EXTRAS = [
-    each
-    for name in ("calls", "dask", "export", "gateway", "http", "notify", "pipeline", "trace")
-    for each in OPTIONAL[name]
-]
+EXTRAS = [each for name in EXTRAS_OF_RUNS for each in OPTIONAL[name]]
 LOCK = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
 
 
@@ -48,7 +45,7 @@ def test_one_extra_has_all_of_them_and_the_tests_have_it() -> None:
 def test_what_is_asked_for_before_a_run_is_what_its_extra_installs() -> None:
     for extra, modules in EXTRAS_OF_RUNS.items():
         assert {canonicalize_name(Requirement(each).name) for each in OPTIONAL[extra]} == set(
-            map(canonicalize_name, modules)
+            map(canonicalize_name, map(distribution_of, modules))
         )
 
 

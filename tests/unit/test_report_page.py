@@ -124,7 +124,7 @@ def test_the_charts_have_every_minute(run: Path) -> None:
     drawn, metrics = charts(text), read_metrics(run / "metrics.csv")
     assert list(drawn) == [
         "Success rate, 30 min window", "Latency, 30 min window", "Faults, alerts and phases", "Tasks per minute",
-        "Queue depth (PENDING)", "Busy workers",
+        "Queue depth (PENDING)", "Busy workers", "PENDING tasks", "Latency",
     ]  # fmt: skip
     depth = drawn["Queue depth (PENDING)"]
     assert depth["lines"][0]["values"].tolist() == metrics.get("queue_depth_max").tolist()

@@ -57,7 +57,7 @@ const soakCharts = (() => {
     if (chart.low !== undefined) low = chart.low;
     if (chart.high !== undefined) high = chart.high;
     if (chart.log) return high / low > 1.0001 ? [low / 1.25, high * 1.25] : [low / 2, high * 2];
-    if (!(high > low)) { const pad = Math.abs(high) * 0.1 || 1; return chart.low !== undefined ? [low, low + pad] : [low - pad, high + pad]; }
+    if (!(high > low)) { const pad = Math.abs(high) * 0.1 || 1; return chart.low !== undefined ? [low, low + pad] : [low - pad, chart.high !== undefined ? high : high + pad]; }
     const air = 0.06 * (high - low);
     return [chart.low !== undefined ? low : low - air, chart.high !== undefined ? high : high + air];
   }
@@ -89,11 +89,14 @@ const soakCharts = (() => {
     const { ctx, bbox } = u, ratio = devicePixelRatio || 1;
     ctx.save();
     ctx.font = 11 * ratio + "px system-ui, sans-serif"; ctx.lineWidth = 1.4 * ratio;
+    const written = [];
     for (const limit of chart.limits || []) {
       const y = u.valToPos(limit.value, "y", true);
       if (y < bbox.top - 1 || y > bbox.top + bbox.height + 1) continue;
       ctx.strokeStyle = ctx.fillStyle = css(limit.role);
       ctx.setLineDash([5 * ratio, 3 * ratio]); ctx.beginPath(); ctx.moveTo(bbox.left, y); ctx.lineTo(bbox.left + bbox.width, y); ctx.stroke();
+      if (written.some(at => Math.abs(at - y) < 13 * ratio)) continue;
+      written.push(y);
       const below = y < bbox.top + 16 * ratio;
       ctx.textAlign = "left"; ctx.textBaseline = below ? "top" : "bottom";
       ctx.fillText(limit.words, bbox.left + 5 * ratio, y + (below ? 3 : -2) * ratio, bbox.width - 10 * ratio);
@@ -116,7 +119,7 @@ const soakCharts = (() => {
   function options(figure, chart, width) {
     const lanes = chart.lanes || [], small = width < 460, axis = { stroke: () => css("soft"), font: "11px system-ui, sans-serif", ticks: { stroke: () => css("line"), size: 4 } };
     const height = lanes.length ? 30 + 20 * lanes.length : chart.small ? 150 : small ? 190 : 210;
-    const laneNames = (u, splits) => splits.map(v => { const lane = lanes[lanes.length - 1 - Math.round(v - .5)]; return lane ? (lane[0].length > (small ? 12 : 20) ? lane[0].slice(0, small ? 11 : 19) + "…" : lane[0]) : ""; });
+    const laneNames = (u, splits) => splits.map(v => { const lane = lanes[lanes.length - 1 - Math.round(v - .5)]; return lane ? (lane[0].length > 15 ? lane[0].slice(0, 14) + "…" : lane[0]) : ""; });
     return {
       width, height, legend: { show: false },
       cursor: { sync: { key: chart.group }, drag: { x: true, y: false, setScale: false }, y: false, points: { size: 6 } },
@@ -128,8 +131,8 @@ const soakCharts = (() => {
       axes: [
         { ...axis, grid: { show: false }, incrs: STEPS, space: small ? 60 : 80, values: (u, splits) => splits.map(clock), size: 26 },
         lanes.length
-          ? { ...axis, grid: { show: false }, ticks: { show: false }, splits: () => lanes.map((_, i) => i + .5), values: laneNames, size: small ? 96 : 150 }
-          : { ...axis, grid: { stroke: () => css("line"), width: 1 }, size: small ? 58 : 74, space: 30,
+          ? { ...axis, grid: { show: false }, ticks: { show: false }, splits: () => lanes.map((_, i) => i + .5), values: laneNames, size: small ? 96 : 112 }
+          : { ...axis, grid: { stroke: () => css("line"), width: 1 }, size: chart.small || small ? 58 : 112, space: 30,
               ...(chart.form === "s" && !chart.log ? { incrs: [1e-4, 2e-4, 5e-4, .001, .002, .005, .01, .02, .05, .1, .2, .5].concat(STEPS) } : {}),
               ...(chart.log ? { splits: u => logSplits(u.scales.y.min, u.scales.y.max), filter: (u, s) => s } : {}),
               values: (u, splits) => splits.map(v => v === null ? "" : show(v, chart.form)) },
@@ -235,7 +238,7 @@ const soakCharts = (() => {
   const sizes = new ResizeObserver(entries => { for (const { target } of entries) { const found = [...drawn.values()].find(each => each.figure === target); if (found && Math.abs(found.plot.width - target.clientWidth) > 1 && target.clientWidth > 40) found.plot.setSize({ width: target.clientWidth, height: found.plot.height }); } });
   const redraw = () => { for (const { plot, figure, chart } of drawn.values()) { plot.redraw(false, true); readout(figure, chart, plot); } };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  addEventListener("beforeprint", () => { for (const each of document.querySelectorAll("details:not([open])")) { each.open = true; each.dataset.shut = ""; } });
+  addEventListener("beforeprint", () => { for (const each of document.querySelectorAll("details:not([open]):not(.long)")) { each.open = true; each.dataset.shut = ""; } });
   addEventListener("afterprint", () => { for (const each of document.querySelectorAll("details[data-shut]")) { each.open = false; delete each.dataset.shut; } });
   function hint(first, group) {
     const p = document.createElement("p"), reset = document.createElement("button");
@@ -243,13 +246,19 @@ const soakCharts = (() => {
     reset.type = "button"; reset.textContent = "Show all"; reset.hidden = true; reset.addEventListener("click", () => zoom(group, null));
     p.append(reset); first.before(p);
   }
+  // A chart is drawn when it comes near the screen: until then its picture is there.
+  const waiting = new Map();
+  const near = new IntersectionObserver(entries => {
+    for (const { target, isIntersecting } of entries) if (isIntersecting) { near.unobserve(target); show_(target, waiting.get(target)); waiting.delete(target); }
+  }, { rootMargin: "600px" });
   function all(charts) {
     const seen = new Set();
     for (const chart of charts) {
       const figure = document.getElementById("chart-" + chart.name);
       if (!figure) continue;
       if (!seen.has(chart.group)) { seen.add(chart.group); hint(figure.closest(".charts") || figure, chart.group); }
-      show_(figure, chart);
+      waiting.set(figure, chart);
+      near.observe(figure);
     }
   }
   return { all, show: show_, update, zoom, format: show, duration };

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pages import tables
 
 from soak.reports.data import read_run
 from soak.reports.look.svg import draw
@@ -17,7 +18,7 @@ from soak.runner.cli import run_command
 from soak.runner.evidence.directory import RunDirectory
 from soak.runner.evidence.verify import verify
 from soak.runner.job_summary import job_summary_of
-from soak.runner.session import summary_lines
+from soak.runner.summary import summary_lines
 from soak.schemas.evidence.verdict import Verdict
 from soak.schemas.evidence.versions import decode_evidence
 from soak.schemas.language.load import load
@@ -118,7 +119,8 @@ def test_the_report_has_the_requests_of_each_kind(plain: Path) -> None:
         assert each["errors"] == each["by_error"]["throttled"] > 0
         line = f"| {kind or 'all'} | {each['count']:,} | "
         assert line in summary and f" | throttled {each['errors']:,} | " in summary.split(line)[1].split("\n")[0]
-        assert f"<td>throttled {each['errors']:,}</td>" in page
+        (row,) = (row for row in tables(page)["Requests by kind"] if row[0] == (kind or "all"))
+        assert row[1] == f"{each['count']:,}" and row[3] == f"throttled {each['errors']:,}"
 
 
 def test_requests_that_failed_are_told_as_requests(plain: Path) -> None:

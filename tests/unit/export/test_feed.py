@@ -9,13 +9,15 @@ import pytest
 from servers import until
 
 from soak.runner.export import feed as feeding
-from soak.runner.export.database import ExportError
+from soak.runner.export.database import MOST_AT_ONCE, ExportError
 from soak.runner.export.feed import Feed
 from soak.runner.export.metrics import MetricSnapshot
 
 
 class Database:
     """Takes what it is sent, unless it is down or held up."""
+
+    most_at_once = MOST_AT_ONCE
 
     def __init__(self, *, keeps_history: bool = True) -> None:
         self.keeps_history = keeps_history
@@ -35,19 +37,19 @@ class Database:
         self.taken += [snapshot.time_s for snapshot in snapshots]
 
 
-def opened(database: Database, first_pause_s: float = 0.01) -> Feed:
+def opened(database: Database, first_pause_s: float = 0.01) -> Feed[MetricSnapshot]:
     feed = Feed("somewhere", database, first_pause_s)
     with contextlib.suppress(ExportError):
         feed.begin(MetricSnapshot(-1.0, ()), 5.0)
     return feed
 
 
-def put(feed: Feed, *times: float) -> None:
+def put(feed: Feed[MetricSnapshot], *times: float) -> None:
     for time_s in times:
         feed.put(MetricSnapshot(time_s, ()))
 
 
-def closed(feed: Feed, patience_s: float = 5.0) -> tuple[int, int]:
+def closed(feed: Feed[MetricSnapshot], patience_s: float = 5.0) -> tuple[int, int]:
     feed.stop(time.monotonic() + patience_s)
     feed.join()
     return feed.count.exports, feed.count.errors
@@ -85,7 +87,7 @@ def test_a_database_that_comes_back_gets_what_it_missed(capsys: pytest.CaptureFi
     exports, errors = closed(feed)
     assert (exports, database.taken) == (251, list(range(-1, 250)))
     assert errors >= 3
-    assert max(database.sizes) == feeding.MOST_AT_ONCE
+    assert max(database.sizes) == MOST_AT_ONCE
     assert capsys.readouterr().err.splitlines() == [
         "export somewhere: it is down (the run continues, and the export is retried)",
         "export somewhere: it works again",

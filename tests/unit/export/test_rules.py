@@ -11,7 +11,9 @@ import yaml
 from servers import need, promtool
 
 from soak.runner.cli import run_command
+from soak.runner.export.grafana import dashboard
 from soak.runner.export.rules import NOT_PASSED, SILENT, duration
+from soak.schemas.language.load import load
 
 ALERTS = """
     - {name: stalled, when: stall_time >= 5m, severity: critical, for: 1m, keep_firing_for: 10m}
@@ -146,6 +148,48 @@ def test_limits_are_drawn_with_the_bad_side_red(rules: Path) -> None:
     assert colours("Objective: duplicate_executions == 0") == [("red", None), ("green", 0), ("red", 1e-6)]
     assert colours("Objective: latency_p95 <= 100s") == [("green", None), ("red", 100.0001)]
     assert colours("Alert idle: state_transitions == 0") == [("green", None), ("red", 0), ("green", 1e-6)]
+
+
+def test_a_limit_is_inside_its_plot(rules: Path) -> None:
+    panels = {panel["title"]: panel for panel in json.loads((rules / "dashboard.json").read_text())["panels"]}
+    shown = panels["Objective: latency_p95 <= 100s"]["fieldConfig"]["defaults"]["custom"]
+    assert (shown["axisSoftMin"], shown["axisSoftMax"]) == (95.0, 105.0)
+
+
+WARNED = """
+version: 1
+name: warned
+system: queue
+duration: 1h
+workload: {arrivals: {rate: 10/min}, task: {duration: {distribution: constant, value: 4s}}}
+slos:
+  - {objective: success_rate >= 90%, warn: 95%}
+  - {objective: latency_p95 <= 1m, warn: 30s}
+"""
+
+
+def test_between_a_warning_level_and_the_limit_it_is_yellow(tmp_path: Path) -> None:
+    (tmp_path / "warned.yaml").write_text(WARNED)
+    panels = dashboard(load(tmp_path / "warned.yaml").scenario)["panels"]
+    [success, latency] = [
+        [(step["color"], step["value"]) for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]]
+        for panel in panels
+        if panel["title"].startswith("Objective: ")
+    ]
+    assert success == [("red", None), ("yellow", 0.9), ("green", 0.95)]
+    assert latency == [("green", None), ("yellow", 30.0), ("red", pytest.approx(60, rel=1e-5))]
+
+
+def test_faults_and_alerts_are_marked_in_every_plot(rules: Path, tmp_path: Path) -> None:
+    faults, alerts, annotated = json.loads((rules / "dashboard.json").read_text())["annotations"]["list"]
+    assert faults["expr"].startswith("soak_fault_active{")
+    assert alerts["expr"].startswith("soak_alert_firing{")
+    asked = [each["expr"].replace("$run", ".*") for each in (faults, alerts)]
+    recorded = [{"record": f"soak:marks{number}", "expr": each} for number, each in enumerate(asked)]
+    (tmp_path / "marks.yaml").write_text(yaml.safe_dump({"groups": [{"name": "marks", "rules": recorded}]}))
+    assert "2" in numbers(promtool("check", "rules", str(tmp_path / "marks.yaml")))
+    assert annotated["target"]["tags"][0] == "soak"
+    assert annotated["target"]["tags"][1].startswith("scenario:")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from run_folders import run_folder, seal, write
 
-from soak.reports.run_list import BARS, list_lines, margin_words, smallest_margin, sparklines
+from soak.reports.run_list import BARS, counts_in_words, list_lines, margin_words, smallest_margin, sparklines
 from soak.runner.cli import run_command
 from soak.runner.history.folder import Filter, read_runs
 from soak.schemas.evidence.runs import RunRow, RunState
@@ -258,3 +258,11 @@ def test_wrong_usage_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFix
     assert "neither a date nor a duration" in capsys.readouterr().err
     assert run_command(["list", str(tmp_path)]) == 0
     assert capsys.readouterr().out == "no runs\n"
+
+
+def test_counts_in_words() -> None:
+    states = (RunState.PASS, RunState.PASS, RunState.DAMAGED, RunState.FOREIGN)
+    rows = [RunRow(str(place), state) for place, state in enumerate(states)]
+    assert counts_in_words(rows) == "3 runs: 2 PASS, 1 DAMAGED; 1 other folder"
+    assert counts_in_words(rows[3:]) == "no runs; 1 other folder"
+    assert counts_in_words(rows[:1]) == "1 run: 1 PASS"
