@@ -37,6 +37,12 @@ def _signed(figure: Figure) -> str:
     return f"+{text}" if directed and figure.difference > 0 else text
 
 
+def summary_words(parity: Parity) -> str:
+    """The answer as a sentence without its end."""
+    words = _WORDS[parity.status]
+    return f"{words[0].upper()}{words[1:]}"
+
+
 def summary_lines(parity: Parity) -> str:
     """The comparison for a terminal."""
     counts, sides = parity.tasks, f"{parity.base.target} and {parity.run.target}"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from soak.schemas.evidence.decision import Decision
 
 PASSED, REFUSED = 0, 3
+PAGE = "gate.html"
 
 
 @click.command("gate")
@@ -31,7 +32,7 @@ PASSED, REFUSED = 0, 3
     "--out",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Directory for gate.json, gate.md and junit.xml; earlier ones are replaced. [default: gate-NAME]",
+    help="Directory for gate.json, gate.html, gate.md and junit.xml; earlier ones are replaced. [default: gate-NAME]",
 )
 @job_summary_option
 @result_options
@@ -49,6 +50,7 @@ def command(
       soak gate gates/rc.yaml --root artifacts --commit $GIT_SHA
     """
     from soak.reports.gate import render_gate, summary
+    from soak.reports.pages.gate import gate_page
     from soak.runner.evidence.directory import RunDirectory, refuse_in_run
     from soak.runner.evidence.record import to_json
     from soak.runner.gate.session import decide_gate
@@ -64,6 +66,7 @@ def command(
     markdown = render_gate(decision)
     directory.write("gate.json", to_json(decision))
     directory.write("gate.md", markdown)
+    directory.write(PAGE, gate_page(decision))
     rules = [*decision.rules, *decision.evidence]
     cases = [Case("gate", rule.rule, "passed" if rule.ok else "failed", summary(rule)) for rule in rules]
     directory.write(FILE, write_junit(gate.name, cases))
@@ -82,4 +85,4 @@ def _lines(decision: "Decision", directory: Path) -> list[str]:
     for rule in (*decision.rules, *decision.evidence):
         lines.append(f"  {'holds' if rule.ok else 'broken':8}{rule.rule}{': ' + rule.detail if rule.detail else ''}")
         lines += [f"          {check.file}: {check.detail}" for check in rule.checks if not check.ok and not rule.ok]
-    return [*lines, "", f"  decision: {directory / 'gate.md'}"]
+    return [*lines, "", f"  decision: {directory / PAGE}"]
