@@ -69,7 +69,10 @@ def test_the_job_runs_what_it_mounts_once_and_lets_the_evidence_be_completed() -
     command, scenario, *_, out = container["args"]
     assert (command, scenario) == ("run", f"{mounts['scenario']}/soak.yaml")
     assert out.startswith(f"{mounts['evidence']}/")
-    assert container["securityContext"]["readOnlyRootFilesystem"] and mounts["tmp"] == "/tmp"
+    assert (
+        container["securityContext"]["readOnlyRootFilesystem"]
+        and mounts["tmp"] == dict(each.split("=") for each in dict(INSTRUCTIONS)["ENV"].split())["HOME"]
+    )
     assert (POD["restartPolicy"], OBJECTS["Job"]["spec"]["backoffLimit"]) == ("Never", 0)
     assert POD["terminationGracePeriodSeconds"] >= 60
     assert POD["securityContext"]["runAsUser"] == int(dict(INSTRUCTIONS)["USER"])
