@@ -9,6 +9,7 @@ from pathlib import Path
 
 from soak.runner.cautions import warn
 from soak.runner.checks.begin import checks_of, refuse_unknown
+from soak.runner.ci_annotations import annotations_of
 from soak.runner.console import remark, tell
 from soak.runner.engine import BrokenOffError, Resumed, execute, identify
 from soak.runner.evidence.directory import TARGET, RunDirectory
@@ -22,6 +23,7 @@ from soak.runner.load.options import options_of
 from soak.runner.outlets import Outlets, open_outlets
 from soak.runner.output import open_if_asked, output, paint_of, plain
 from soak.runner.past import Past, read_past, replay
+from soak.runner.requests import requests_to
 from soak.runner.targets.base import Fitting, FromFile, Reading, Selective, Target
 from soak.runner.targets.make import SIMULATION, have_load_made, make_target
 from soak.runner.targets.refusals import refuse_system
@@ -69,7 +71,9 @@ def run_scenario(
     have_load_made(target, options_of(processes, locust_master, expect_workers))
     loaded = load(path, tier=tier, overlays=overlays, settings=settings, conventions=conventions(target))
     verdict, directory = run_loaded(loaded, target, out=out, abort=abort, notify=notify, stop=stop)
-    append_summary(job_summary, job_summary_of(verdict, loaded.scenario) if job_summary else "")
+    append_summary(job_summary, job_summary_of(verdict, loaded.scenario, directory.path) if job_summary else "")
+    for annotation in annotations_of(verdict, loaded):
+        remark(annotation, always=True)
     return tell_verdict(loaded, verdict, directory.path, as_json=as_json)
 
 
@@ -200,10 +204,13 @@ def conduct(
 ) -> Verdict:
     """From the first event to the sealed report."""
     try:
-        with make_progress(loaded.scenario, identity) as progress, collection_paused(target):
+        asked = requests_to(recording.directory.path, plan.vocabulary, real=target.clock == "real")
+        with make_progress(loaded.scenario, identity) as progress, collection_paused(target), asked as requests:
             watchers, sinks = (progress, outlets.look), (recording, *outlets.sinks, *progress.sinks)
             checks = checks_of(loaded, plan, target, recording.directory)
-            verdict, judge = execute(plan, target, identity, sinks, watchers, interruption, resumed, checking=checks)
+            verdict, judge = execute(
+                plan, target, identity, sinks, watchers, interruption, resumed, checking=checks, requests=requests
+            )
         _finish(recording, verdict, judge, outlets)
     except BrokenOffError as broken:
         judge, error = broken.judge, broken.__cause__

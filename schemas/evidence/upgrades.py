@@ -123,7 +123,17 @@ ADDED: Mapping[type, frozenset[str]] = {
         }
     ),
     verdict.Verdict: frozenset(
-        {"typed_reasons", "caveats", "attribution", "tails", "change_points", "decided", "explanation", "not_judged"}
+        {
+            "typed_reasons",
+            "caveats",
+            "attribution",
+            "tails",
+            "change_points",
+            "decided",
+            "explanation",
+            "not_judged",
+            "marks",
+        }
     ),
     verdict.ObjectiveResult: frozenset({"effective_samples", "thin", "family", "excluded"}),
     verdict.GrowthResult: frozenset({"effective_samples", "detail"}),
