@@ -724,6 +724,7 @@ def _sometimes(spec: Spec) -> list[str]:
     columns = [name for name in ("task", "attempt") if spec.uses(name) and spec is SPECS[Kind.FAULT_INJECTED]]
     columns += ["worker"] if spec.uses("worker") else []
     columns += ["tenant", "kind"] if spec.uses("label") else []
+    columns += ["by"] if spec.uses("by") else []
     return [*columns, *(("fault", "error") if spec.uses("cause") else ())]
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soak.reports.data import RunData
-from soak.reports.history import Event, Happened, read_events
+from soak.reports.history import LONGEST_EVENT, Event, Happened, read_events
 from soak.reports.room import ask, room_of
+from soak.reports.texts import brief
 
-MOST_TASKS, MOST_EVENTS = 20, 30
+MOST_TASKS, MOST_EVENTS, MOST_LABELS = 20, 30, 100
 WINDOW_S = 1_800.0
 """How far back to look for failures if the abort condition has no window."""
 
@@ -71,13 +72,14 @@ def read_aftermath(run: RunData, directory: Path, held_at_s: float, window_s: fl
             last[event.task] = event
         if event.type.startswith((*_TOLD, *frequent)) and event.type not in _ORDINARY:
             words = event.words if room.event_words is None else ask(system, "its words", room.event_words, run, event)
-            _note(timeline, event, words, frequent)
+            _note(timeline, event, brief(words, LONGEST_EVENT), frequent)
     affected = [event for event in last.values() if _concerned(event, since_s)]
     ids = ask(system, "its ids of tasks", room.ids, directory)
     tasks = []
     for event in affected:
         key, tenant, kind = keys.get(event.task, (event.key, event.tenant, event.kind))
-        tasks.append(Affected(ids.get(key, key), key, tenant, kind, _STATES[event.type], event.t))
+        name, key, tenant, kind = (brief(each, LONGEST_EVENT) for each in (ids.get(key, key), key, tenant, kind))
+        tasks.append(Affected(name, key, tenant, kind, _STATES[event.type], event.t))
     active = [
         fault.name
         for fault in run.scenario.faults
@@ -86,11 +88,19 @@ def read_aftermath(run: RunData, directory: Path, held_at_s: float, window_s: fl
     return Aftermath(
         tasks=tasks[:MOST_TASKS],
         counts=dict(Counter(task.state for task in tasks)),
-        tenants=dict(Counter(task.tenant for task in tasks if task.tenant)),
-        kinds=dict(Counter(task.kind for task in tasks if task.kind)),
+        tenants=_most(Counter(task.tenant for task in tasks if task.tenant)),
+        kinds=_most(Counter(task.kind for task in tasks if task.kind)),
         active_faults=active,
         timeline=[Happened(row.t_s, row.words) for row in timeline],
     )
+
+
+def _most(counts: Counter[str]) -> dict[str, int]:
+    """Those that are most affected, and how many the others are together."""
+    if len(counts) <= MOST_LABELS:
+        return dict(counts)
+    most = dict(counts.most_common(MOST_TASKS))
+    return most | {f"{len(counts) - MOST_TASKS:,} more": counts.total() - sum(most.values())}
 
 
 @dataclass(slots=True)

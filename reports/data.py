@@ -9,12 +9,13 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 
-from soak.schemas.errors import EvidenceError, ScenarioError, reason
+from soak.schemas.errors import EvidenceError, ScenarioError, quoted, reason
 from soak.schemas.evidence.manifest import Manifest
 from soak.schemas.evidence.verdict import AbortResult, Checkpoints, Verdict
 from soak.schemas.evidence.versions import decode_evidence
 from soak.schemas.files import ordinary
 from soak.schemas.language.conditions import Condition
+from soak.schemas.language.expression import Unit
 from soak.schemas.language.load import load
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import language_of
@@ -83,6 +84,15 @@ class RunData:
     """By process name; empty for a simulation."""
     directory: Path = Path()
     """Where they are."""
+    left_out: tuple[str, ...] = ()
+    """Sentences on what of very long lists is not shown; see `soak.reports.bounds`."""
+    caveats_in_all: int | None = None
+    """How many caveats there are, where not all are shown."""
+
+    @property
+    def caveat_count(self) -> int:
+        """The number of objectives on thin evidence."""
+        return len(self.verdict.caveats) if self.caveats_in_all is None else self.caveats_in_all
 
     def aborts_of(self, sli: str) -> list[AbortResult]:
         """The abort conditions that watch an SLI by itself, in the order of the scenario."""
@@ -114,7 +124,7 @@ def read_run(directory: Path) -> RunData:
         scenario = load(ordinary(directory / "scenario.yaml")).scenario
     except ScenarioError as error:
         raise EvidenceError(f"{directory / 'scenario.yaml'}: cannot be loaded any more:\n{error}") from None
-    verdict = _decode(directory / "verdict.json", Verdict)
+    verdict = _possible(_decode(directory / "verdict.json", Verdict), scenario, directory / "verdict.json")
     metrics = read_metrics(directory / "metrics.csv")
     return RunData(
         scenario=scenario,
@@ -128,13 +138,33 @@ def read_run(directory: Path) -> RunData:
     )
 
 
+_LONGER = 10.0
+"""How many times as long as its scenario a run may be before its evidence is damaged."""
+_SPEEDS = 1e-6, 1e9
+_UNITS = frozenset(unit.value for unit in Unit)
+
+
+def _possible(verdict: Verdict, scenario: Scenario, path: Path) -> Verdict:
+    """The verdict, if its times can be those of a run. Raises EvidenceError."""
+    longest_s = _LONGER * (scenario.horizon_s + MINUTE_S)
+    for name, value in (("duration_s", verdict.duration_s), ("ended_s", verdict.ended_s)):
+        if not 0 <= value <= longest_s:
+            raise EvidenceError(
+                f"{path}: {name} is {value:g}, which no run of this scenario has (this evidence is damaged)"
+            )
+    units = {each.unit for each in verdict.objectives} | {each.unit for each in verdict.growths}
+    for unit in sorted(units - _UNITS):
+        raise EvidenceError(f"{path}: no indicator has the unit {quoted(unit)} (this evidence is damaged)")
+    return verdict
+
+
 def _manifest(path: Path) -> Manifest:
     found = _decode(path, Manifest)
     try:
         timed = datetime.fromisoformat(found.started_at).tzinfo is not None
     except ValueError:
         timed = False
-    if not timed or not found.speed > 0:
+    if not timed or not _SPEEDS[0] <= found.speed <= _SPEEDS[1]:
         raise EvidenceError(f"{path}: started_at or speed is invalid (this evidence is damaged)")
     return found
 

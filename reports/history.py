@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from soak.reports.texts import brief
 from soak.schemas.errors import EvidenceError, reason
 from soak.schemas.evidence.verdict import SlowTask
 from soak.schemas.evidence.versions import UNDECODABLE
@@ -17,6 +18,12 @@ EARLIER_S = 1.0
 
 LATER_S = 3600.0
 """How long the history continues after the end of a task: a hung worker may still wake up."""
+
+LONGEST_EVENT = 500
+"""Characters of an event that are shown."""
+
+MOST_EVENTS = 200
+"""Events of a task that are shown."""
 
 _TIME = re.compile(rb'\{"t":([0-9]+\.[0-9]+)')
 
@@ -68,8 +75,17 @@ def read_histories(path: Path, tasks: Sequence[SlowTask]) -> dict[str, list[Happ
         first_s, last_s = task.ended_s - task.latency_s - EARLIER_S, task.ended_s + task.latency_s + LATER_S
         began, ended = _place_of(path, content, first_s), _place_of(path, content, last_s)
         for event in _decoded(path, _lines_of(content, task.task, began, ended)):
-            histories[task.task].append(Happened(event.t, event.words.replace(f" task {event.task}", "")))
-    return histories
+            words = brief(event.words.replace(f" task {event.task}", ""), LONGEST_EVENT)
+            histories[task.task].append(Happened(event.t, words))
+    return {task: _ends(events) for task, events in histories.items()}
+
+
+def _ends(events: list[Happened]) -> list[Happened]:
+    """The first and last events of a task that has very many."""
+    if len(events) <= MOST_EVENTS:
+        return events
+    half, left_out = MOST_EVENTS // 2, len(events) - MOST_EVENTS
+    return [*events[:half], Happened(events[half].t_s, f"… {left_out:,} more events"), *events[-half:]]
 
 
 def _place_of(path: Path, content: bytes, t_s: float) -> int:

@@ -11,11 +11,13 @@ from soak.reports.history import read_histories
 from soak.reports.look.charts import Chart, encode
 from soak.reports.look.page import base
 from soak.reports.look.table import Table
+from soak.reports.reviews import shown_reviews
 from soak.reports.room import ask, room_of
 from soak.reports.run_page import first, tables
 from soak.reports.run_page.causes import accounts
 from soak.reports.run_page.objective_charts import objective_charts
 from soak.reports.run_page.over_time import growth_charts, lanes_chart, process_charts, system_charts
+from soak.reports.run_page.reviews import reviews
 from soak.reports.run_page.surroundings import resolution
 from soak.reports.summary import TEMPLATES, checkpoint_slis, render_template
 from soak.schemas.evidence.verdict import Section
@@ -134,6 +136,7 @@ class _Tables:
     known: Table | None
     checkpoints: Table
     indicators: Table
+    reviews: Table
 
 
 def _tables(run: RunData) -> _Tables:
@@ -153,4 +156,5 @@ def _tables(run: RunData) -> _Tables:
         known=tables.when_known(known) if known else None,
         checkpoints=tables.checkpoints(run, slis),
         indicators=tables.indicators(run),
+        reviews=reviews(shown_reviews(run.directory)),
     )

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from soak.reports.bounds import bounded
 from soak.reports.data import read_run
 from soak.reports.page import render_page
 from soak.reports.plots import render_plots
@@ -15,14 +16,15 @@ def render(directory: Path, template: Path | None = None) -> dict[str, bytes]:
 
     Raises EvidenceError for evidence that cannot be read, UsageError for a template.
     """
-    run = read_run(directory)
+    read = read_run(directory)
+    run, in_markdown = bounded(read), bounded(read, markdown=True)
     # A user's template gets a copy: sandboxes have been escaped before, and the sealed files are made from the original.
-    theirs = read_run(directory) if template else run
+    theirs = bounded(read_run(directory)) if template else run
     plots = render_plots(run)
     for_page = template is not None and ".html" in template.name
     files = {
         "soak_summary.md": render_summary(
-            run if for_page else theirs, list(plots), None if for_page else template
+            theirs if template and not for_page else in_markdown, list(plots), None if for_page else template
         ).encode(),
         "report.html": render_page(
             theirs if for_page else run, directory, plots, template if for_page else None
@@ -33,5 +35,5 @@ def render(directory: Path, template: Path | None = None) -> dict[str, bytes]:
     further = ask(system, "further files of its report", room_of(system).documents, run, directory)
     files.update((name, text.encode()) for name, text in further.items())
     if run.verdict.verdict is Outcome.ABORTED:
-        files["incident.md"] = render_incident(run, directory).encode()
+        files["incident.md"] = render_incident(in_markdown, directory).encode()
     return files

@@ -20,8 +20,10 @@ from soak.reports.decided import section
 from soak.reports.look.page import TEMPLATES as BASE
 from soak.reports.look.page import prepare
 from soak.reports.objectives import WORDS
+from soak.reports.reviews import about, shown_reviews
 from soak.reports.room import ask, room_of
-from soak.schemas.errors import UsageError, reason
+from soak.reports.texts import brief
+from soak.schemas.errors import EvidenceError, UsageError, reason, shortened
 from soak.schemas.evidence.verdict import GrowthResult, paused_s
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.registry import language_of
@@ -51,7 +53,11 @@ def render_summary(run: RunData, plots: list[str], template: Path | None = None)
 
 def render_incident(run: RunData, directory: Path) -> str:
     """The incident of an aborted run, whose event stream lies in `directory`."""
-    held = min((abort for abort in run.verdict.aborts if abort.stopped), key=lambda each: each.held_at_s or 0.0)
+    stopped = [abort for abort in run.verdict.aborts if abort.stopped and abort.held_at_s is not None]
+    if not stopped:
+        what = "the run was aborted, and no abort condition held"
+        raise EvidenceError(f"{directory / 'verdict.json'}: {what} (this evidence is damaged; see `soak verify`)")
+    held = min(stopped, key=lambda each: each.held_at_s or 0.0)
     aftermath = read_aftermath(run, directory, held.held_at_s or 0.0, held.window_s)
     system = run.scenario.system
     run_book = ask(system, "its run book", room_of(system).run_book, run, aftermath).strip()
@@ -98,6 +104,8 @@ def make_environment(*, escaped: bool = False) -> SandboxedEnvironment:
         margin=_margin,
         trend=trend,
         effective=effective,
+        brief=brief,
+        about=about,
         **WORDS,
     )
     return environment
@@ -115,45 +123,61 @@ def _compiled() -> jinja2.BytecodeCache | None:
 
 
 def render_template(source: Path, run: RunData, *, escaped: bool = False, **more: object) -> str:
-    """Render a template with the data of a run directory. Raises UsageError with the line at which it fails."""
+    """Render a template with the data of a run directory.
+
+    Raises UsageError with the line at which a user's own template fails, EvidenceError where one of ours has no words for what
+    the evidence says.
+    """
     environment = make_environment(escaped=escaped)
     environment.globals["wall_time"] = lambda t_s: wall_time(run, t_s)
+    own = source.parent == TEMPLATES
     try:
-        own = source.parent == TEMPLATES
         template = (
             environment.get_template(source.name)
             if own
             else environment.from_string(source.read_text(encoding="utf-8"))
         )
-        return template.render(
-            **_of_faults(run),
-            run=run,
-            work=run.work,
-            words=run.task_words,
-            verdict=run.verdict,
-            scenario=run.scenario,
-            manifest=run.manifest,
-            checkpoints=run.checkpoints.checkpoints,
-            known=section(run.verdict),
-            changes=changes_in_words(run.verdict),
-            **more,
-        )
+        return template.render(**_context(run), **more)
     except OSError as error:
         raise UsageError(f"{source}: {reason(error)} (choose a readable template)") from None
     except jinja2.TemplateSyntaxError as error:
         raise UsageError(f"{source}:{error.lineno}: {error.message} (correct the template)") from None
-    except (
-        jinja2.TemplateError,
-        TypeError,
-        ValueError,
-        ArithmeticError,
-        RecursionError,
-        MemoryError,
-        LookupError,
-        AttributeError,
-        UnicodeDecodeError,
-    ) as error:
+    except _FAILURES as error:
+        if own:
+            what = f"{run.directory}: cannot be shown by {source.name}: {type(error).__name__} {shortened(str(error))}"
+            raise EvidenceError(f"{what} (this evidence is damaged; see `soak verify`)") from error
         raise UsageError(f"{source}:{_line_of(error)}: {error} (correct the template)") from None
+
+
+_FAILURES = (
+    jinja2.TemplateError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    RecursionError,
+    MemoryError,
+    LookupError,
+    AttributeError,
+    UnicodeDecodeError,
+)
+
+
+def _context(run: RunData) -> dict[str, object]:
+    """What every template is given."""
+    return {
+        **_of_faults(run),
+        "run": run,
+        "work": run.work,
+        "words": run.task_words,
+        "verdict": run.verdict,
+        "scenario": run.scenario,
+        "manifest": run.manifest,
+        "checkpoints": run.checkpoints.checkpoints,
+        "known": section(run.verdict),
+        "changes": changes_in_words(run.verdict),
+        "reviews": shown_reviews(run.directory),
+        "caveat_count": run.caveat_count,
+    }
 
 
 def _of_faults(run: RunData) -> dict[str, object]:
@@ -186,13 +210,20 @@ def _code(text: object) -> str:
     return "`" + str(text).replace("`", "'").replace("|", "\\|").replace("\n", " ") + "`"
 
 
+_UNITS = frozenset(unit.value for unit in Unit)
+
+
 def shown(value: float | None, unit: str, target: float | None = None) -> str:
     """A value in base units, for people; with a target, enough digits to show on which side of it the value lies."""
-    return "–" if value is None else Unit(unit).show_beside(value, target)
+    if value is None:
+        return "–"
+    return Unit(unit).show_beside(value, target) if unit in _UNITS else f"{value:g} {unit}"
 
 
 def _margin(value: float | None, unit: str, target: float | None) -> str:
-    return "–" if value is None else Unit(unit).show_margin(value, target)
+    if value is None:
+        return "–"
+    return Unit(unit).show_margin(value, target) if unit in _UNITS else f"{value:+g} {unit}"
 
 
 def points(share: float) -> str:
@@ -224,12 +255,12 @@ def effective(growth: GrowthResult) -> str:
 
 def wall_time(run: RunData, t_s: float) -> str:
     """Scenario time as wall-clock time in the scenario's time zone, pauses included; for a simulation, as if it had run in real
-    time: from the scenario's `start` on, if it has one."""
+    time: from the scenario's `start` on, if it has one. A time that no calendar has is a dash."""
     start = datetime.fromisoformat(run.manifest.started_at.replace("Z", "+00:00"))
     if run.scenario.start and run.manifest.clock != "real":
         start = run.scenario.start
-    return (
-        (start + timedelta(seconds=t_s / run.manifest.speed + paused_s(run.verdict.resumes, t_s)))
-        .astimezone(ZoneInfo(run.scenario.timezone))
-        .strftime("%Y-%m-%d %H:%M:%S %Z")
-    )
+    try:
+        moment = start + timedelta(seconds=t_s / run.manifest.speed + paused_s(run.verdict.resumes, t_s))
+        return moment.astimezone(ZoneInfo(run.scenario.timezone)).strftime("%Y-%m-%d %H:%M:%S %Z")
+    except (OverflowError, ValueError):
+        return "–"

@@ -14,6 +14,7 @@ from soak.runner.interruption import AskedToStopError
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.samples import Facts
+from soak.runner.requests import NOBODY, Taken, or_asked
 from soak.runner.targets.base import FromFile, Patient, Promising, Redelivering, Serving, Target
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import End, Verdict
@@ -94,11 +95,12 @@ def execute(
     *,
     with_findings: bool = True,
     checking: MakeChecks = no_checks,
+    requests: Taken = NOBODY,
 ) -> tuple[Verdict, Judge]:
-    """Run `plan` against `target` to its end, an abort condition or an interruption; returns the verdict and its judge.
+    """Run `plan` against `target` to its end, an abort condition, an interruption or a request; returns verdict and judge.
 
     `watchers` are called between blocks. `resumed`: the run continues from there; earlier events were judged and kept.
-    `with_findings`: with all that explains a verdict. `checking`: makes the checks of a real run. Raises BrokenOffError.
+    `with_findings`: with all that explains it. `checking`: the checks of a real run. Raises BrokenOffError.
     """
     judge = resumed.judge if resumed else Judge.of(plan.scenario, plan.vocabulary, identity)
     judge.with_findings = with_findings
@@ -107,7 +109,7 @@ def execute(
         end_simulation_early(plan, target, identity, interrupted)
 
     def observe(block: Block) -> None:
-        _judged(judge, with_events(block, checks), sinks)
+        _judged(judge, requests.into(with_events(block, checks)), sinks)
         for watcher in watchers:
             watcher(judge)
         if identity.stop and target.clock != "simulated" and not judge.aborted_by:
@@ -118,11 +120,10 @@ def execute(
         # The teardown comes first: the system is still there.
         closed_after(checks, judge, lambda block: _judged(judge, block, sinks)),
     ):
-        end = _followed(blocks, observe, judge, interrupted)
+        end = _followed(blocks, observe, judge, or_asked(interrupted, requests))
     if end is End.COMPLETED and plan.ends_s < plan.scenario.duration_s:
         end = End.DECIDED
-    end = _close(judge, plan, end, sinks)
-    return decide(judge, identity, end, with_findings=with_findings), judge
+    return decide(judge, identity, _close(judge, plan, end, sinks), with_findings=with_findings), judge
 
 
 def _first(resumed: Resumed | None) -> Block:

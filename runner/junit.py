@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import msgspec
 
-from soak.schemas.evidence.verdict import Status, Verdict
+from soak.schemas.evidence.verdict import Outcome, Status, Verdict
 
 FILE = "junit.xml"
 
@@ -25,28 +25,42 @@ class Case:
         return f"{self.group}::{self.name}"
 
 
-def verdict_cases(verdict: Verdict) -> list[Case]:
-    """One case for each objective, alert with an expectation, law, abort condition and fault.
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of a verdict, with its status."""
 
-    What is INCONCLUSIVE or does not apply to the target is skipped.
-    """
+    group: str
+    name: str
+    status: Status
+    detail: str = ""
+
+
+def verdict_checks(verdict: Verdict) -> list[Check]:
+    """Each objective, law, alert with an expectation, fault and abort condition; last the verdict itself."""
     found = [
         *(("objectives", each.objective, each.status, each.warning or each.detail) for each in verdict.objectives),
         *(("laws", each.law, each.status, each.detail or each.description) for each in verdict.laws),
         *(("alerts", each.name, each.status or Status.PASS, each.detail) for each in verdict.alerts),
         *(("faults", each.name, each.status, each.detail) for each in verdict.faults),
     ]
-    cases = [Case(group, name, _STATUS[status], detail) for group, name, status, detail in found]
+    checks = [Check(*each) for each in found]
     for abort in verdict.aborts:
-        held = abort.held_at_s is not None
-        cases.append(
-            Case("aborts", f"{abort.name}: {abort.when}", "failed" if held else "passed", "it held" if held else "")
+        name, held = f"{abort.name}: {abort.when}", abort.held_at_s is not None
+        checks.append(
+            Check("aborts", name, Status.FAIL if held else Status.PASS, "it held" if held else "")
             if abort.not_applicable is msgspec.UNSET
-            else Case("aborts", f"{abort.name}: {abort.when}", "skipped", abort.not_applicable)
+            else Check("aborts", name, Status.NOT_APPLICABLE, abort.not_applicable)
         )
-    passed = verdict.verdict.exit_code == 0
-    cases.append(Case("verdict", verdict.headline, "passed" if passed else "failed", "; ".join(verdict.reasons)))
-    return cases
+    status = {Outcome.PASS: Status.PASS, Outcome.INCONCLUSIVE: Status.INCONCLUSIVE}.get(verdict.verdict, Status.FAIL)
+    return [*checks, Check("verdict", verdict.headline, status, "; ".join(verdict.reasons))]
+
+
+def verdict_cases(verdict: Verdict) -> list[Case]:
+    """A case for each check. INCONCLUSIVE and what does not apply to the target are skipped; a verdict other than PASS failed."""
+    *checks, whole = verdict_checks(verdict)
+    cases = [Case(each.group, each.name, _STATUS[each.status], each.detail) for each in checks]
+    passed = whole.status is Status.PASS
+    return [*cases, Case(whole.group, whole.name, "passed" if passed else "failed", whole.detail)]
 
 
 _STATUS = {

@@ -20,14 +20,24 @@ class LoopbackHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer, if the Host header names this machine."""
         # DNS rebinding: a page from elsewhere must not read it through a name that resolves to this machine.
-        if (self.headers.get("Host") or "").rsplit(":", 1)[0].lower() in _NAMES:
+        if is_loopback(self.headers.get("Host") or ""):
             self.answer()
         else:
             self.reply(403, "text/plain", b"this page is for this machine alone\n")
 
+    def do_POST(self) -> None:
+        """Refuse, unless `post` does otherwise."""
+        # What is not read of the request must not be taken for the next one.
+        self.close_connection = True
+        self.post()
+
     def answer(self) -> None:
         """Answer a request."""
         raise NotImplementedError
+
+    def post(self) -> None:
+        """Answer a POST request."""
+        self.reply(405, "text/plain", b"this page is only read\n")
 
     def reply(self, code: int, kind: str, content: bytes, **headers: str) -> None:
         """Send a whole answer."""
@@ -42,6 +52,11 @@ class LoopbackHandler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Do not log requests."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a Host header names this machine."""
+    return host.rsplit(":", 1)[0].lower() in _NAMES
 
 
 class _Server(ThreadingHTTPServer):

@@ -23,6 +23,7 @@ from soak.runner.load.options import options_of
 from soak.runner.outlets import Outlets, open_outlets
 from soak.runner.output import open_if_asked, output, paint_of, plain
 from soak.runner.past import Past, read_past, replay
+from soak.runner.requests import requests_to
 from soak.runner.targets.base import Fitting, FromFile, Reading, Selective, Target
 from soak.runner.targets.make import SIMULATION, have_load_made, make_target
 from soak.runner.targets.refusals import refuse_system
@@ -203,10 +204,13 @@ def conduct(
 ) -> Verdict:
     """From the first event to the sealed report."""
     try:
-        with make_progress(loaded.scenario, identity) as progress, collection_paused(target):
+        asked = requests_to(recording.directory.path, plan.vocabulary, real=target.clock == "real")
+        with make_progress(loaded.scenario, identity) as progress, collection_paused(target), asked as requests:
             watchers, sinks = (progress, outlets.look), (recording, *outlets.sinks, *progress.sinks)
             checks = checks_of(loaded, plan, target, recording.directory)
-            verdict, judge = execute(plan, target, identity, sinks, watchers, interruption, resumed, checking=checks)
+            verdict, judge = execute(
+                plan, target, identity, sinks, watchers, interruption, resumed, checking=checks, requests=requests
+            )
         _finish(recording, verdict, judge, outlets)
     except BrokenOffError as broken:
         judge, error = broken.judge, broken.__cause__

@@ -71,6 +71,8 @@ def size(text: str) -> float:
 
 LONG_S = 600.0
 """Longer durations are shown in hours, minutes and whole seconds."""
+LONGEST_S = 1e15
+"""Longer ones are no time of a run: they are shown as the number they are."""
 
 
 def show_duration(seconds: float) -> str:
@@ -81,6 +83,8 @@ def show_duration(seconds: float) -> str:
         return f"{seconds * 1000:.3g}ms" if seconds else "0s"
     if seconds < LONG_S:
         return f"{seconds:.4g}s"
+    if not seconds < LONGEST_S:
+        return f"{seconds:g}s"
     rest = round(seconds)
     parts = []
     for unit in ("d", "h", "m", "s") if seconds >= 4 * 86_400 else ("h", "m", "s"):

@@ -46,12 +46,13 @@ def left_out(found: LatencyReport | None) -> str:
 
 
 def _latency(each: OverTime) -> Floats:
-    found: Floats = np.array([np.nan if value is None else value for value in each.p95_s], dtype=np.float64)
-    return found
+    unknown = float("nan")
+    return np.array([unknown if value is None else value for value in each.p95_s], dtype=np.float64)
 
 
 def _ends(run: RunData, found: LatencyReport, count: int) -> Floats:
-    return np.minimum(found.window_s * np.arange(1, count + 1), run.verdict.ended_s or np.inf)
+    ends_s: Floats = np.minimum(found.window_s * np.arange(1, count + 1), run.verdict.ended_s or np.inf)
+    return ends_s
 
 
 def _latency_chart(

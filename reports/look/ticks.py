@@ -72,6 +72,8 @@ def extent(chart_low: float | None, chart_high: float | None, values: list[float
         return (low / 1.25, high * 1.25) if high / low > 1.0001 else (low / 2, high * 2)
     if not high > low:
         pad = abs(high) * 0.1 or 1.0
-        return (low, low + pad) if chart_low is not None else (low - pad, high + pad)
+        return (
+            (low, low + pad) if chart_low is not None else (low - pad, high + (0.0 if chart_high is not None else pad))
+        )
     air = 0.06 * (high - low)
     return (low if chart_low is not None else low - air, high if chart_high is not None else high + air)

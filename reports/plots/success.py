@@ -58,6 +58,7 @@ def plot(run: RunData) -> bytes | None:
 
 def moving_rate(good: Floats, bad: Floats, minutes: int) -> Floats:
     """good / (good + bad) over the last `minutes` rows; NaN without data."""
+    minutes = min(minutes, len(good))
 
     def moving(values: Floats) -> Floats:
         total = np.concatenate([[0.0], np.cumsum(values)])

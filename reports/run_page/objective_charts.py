@@ -176,13 +176,15 @@ def _drawn(
     low: float | None = None,
     high: float | None = None,
 ) -> Chart:
+    form = _FORMS.get(unit, Form.NUMBER)
+    low, high = _scale(form, lines, low, high) if not log else (low, high)
     limits = [each for each in _limits(objectives) if each.value > 0 or not log] if limited else []
     return Chart(
         name,
         title,
         t_s,
         lines,
-        form=_FORMS.get(unit, Form.NUMBER),
+        form=form,
         unit=_UNITS.get(unit, ""),
         limits=[*limits, *further],
         bands=bands(run),
@@ -192,3 +194,13 @@ def _drawn(
         high=high,
         span_s=span(run),
     )
+
+
+def _scale(
+    form: Form, lines: Sequence[Line], low: float | None, high: float | None
+) -> tuple[float | None, float | None]:
+    """Shares end at 100 %; what cannot be negative begins at 0."""
+    if form is Form.RATIO:
+        return low, 1.0 if high is None else high
+    positive = all(np.nanmin(each.values, initial=0.0) >= 0 for each in lines)
+    return 0.0 if low is None and positive else low, high

@@ -27,10 +27,10 @@ def command(run_directory: Path, template: Path | None, as_json: bool) -> int:
     import json
 
     from soak.runner.evidence.directory import RunDirectory
-    from soak.runner.evidence.report import render_into
+    from soak.runner.evidence.report import render_whatever
 
     directory = RunDirectory.open(run_directory)
-    written = render_into(directory, template)
+    written = render_whatever(directory, template)
     directory.write_checksums(only=written)
     files = [str(directory.file(name)) for name in written]
     if not output().quiet or as_json:

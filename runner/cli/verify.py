@@ -27,6 +27,8 @@ def command(run_directory: Path, as_json: bool) -> int:
     A run of an earlier release is judged again by the rules of this one. Where that gives something else, the hashes can
     still say that nothing was changed since; what the verdict rests on is then confirmed by the release that made it alone.
 
+    Reviews (reviews.json) are not sealed and change no exit code; those of other evidence are named.
+
     Exit codes: 0 everything agrees, 3 something differs or is missing, 5 the rules of this release give something else for
     a run of another one, 2 not a run directory.
 
@@ -49,15 +51,29 @@ def command(run_directory: Path, as_json: bool) -> int:
 
         rows = [{"what": each.what, "problem": each.problem, "other_rules": each.other_rules} for each in findings]
         told = {"agrees": not problems, "verdict": outcome, "other_release": maker and str(maker), "findings": rows}
-        tell(json.dumps(told, indent=2))
+        tell(json.dumps({**told, "reviews": _doubts_of_reviews(directory.path)}, indent=2))
     else:
         if maker:
             tell(printable(f"made by {maker}; judged again by the rules of this release"))
-        for finding in findings:
-            what = f"{finding.what}: {finding.problem}" if finding.problem else finding.what
-            tell(printable(f"{_word(finding):8} {what}"))
+        _tell_findings(findings, directory.path)
         tell(f"recomputed verdict: {outcome or 'none'}; {_conclusion(len(refuted), len(problems) - len(refuted))}")
     return DIFFERS if refuted else UNCONFIRMED if problems else AGREES
+
+
+def _tell_findings(findings: "list[Finding]", path: Path) -> None:
+    for finding in findings:
+        what = f"{finding.what}: {finding.problem}" if finding.problem else finding.what
+        tell(printable(f"{_word(finding):8} {what}"))
+    for doubt in _doubts_of_reviews(path):
+        tell(printable(f"review   {doubt}"))
+
+
+def _doubts_of_reviews(path: Path) -> list[str]:
+    """The reviews that are of other evidence, or why none can be read."""
+    from soak.reports.reviews import shown_reviews
+
+    shown = shown_reviews(path)
+    return [shown.problem] if shown.problem else [each.problem for each in shown.rows if each.problem]
 
 
 def _word(finding: "Finding") -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from soak.runner.evidence.directory import CHECKSUMS, INCIDENT, RunDirectory
+from soak.runner.evidence.report import UNDRAWABLE
 from soak.runner.incident import emptied, generated_part
 from soak.schemas.errors import EvidenceError, SoakError
 
@@ -47,11 +48,11 @@ def _changed_incident(directory: RunDirectory, digest: str) -> str:
     now = directory.read(INCIDENT).decode("utf-8", errors="replace")
     if hashlib.sha256(emptied(now).encode()).hexdigest() == digest:
         return ""
-    from soak.reports.data import read_run
+    from soak.reports.bounds import read_shown
     from soak.reports.summary import render_incident
 
     try:
-        made = render_incident(read_run(directory.path), directory.path)
-    except SoakError:
+        made = render_incident(read_shown(directory.path, markdown=True), directory.path)
+    except (SoakError, *UNDRAWABLE):
         return "was changed, and cannot be rendered again to see where"
     return "" if generated_part(now) == generated_part(made) else "was changed outside its fields"

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from soak.schemas.errors import EvidenceError, OutputError, UsageError, quoted, reason, writing
+from soak.schemas.evidence.reviews import BESIDE
 from soak.schemas.files import ordinary
 
 SCENARIO = "scenario.yaml"
@@ -26,8 +27,11 @@ TRACE = "trace.json"
 INCIDENT = "incident.md"
 CHECKSUMS = "SHA256SUMS"
 PLOTS = "plots"
-EVIDENCE = frozenset(
-    {SCENARIO, TARGET, MANIFEST, METRICS, VERDICT, ALERTS, CHECKPOINTS, CHECKS, TRACE, INCIDENT, CHECKSUMS, PLOTS}
+EVIDENCE = (
+    frozenset(
+        {SCENARIO, TARGET, MANIFEST, METRICS, VERDICT, ALERTS, CHECKPOINTS, CHECKS, TRACE, INCIDENT, CHECKSUMS, PLOTS}
+    )
+    | BESIDE
 )
 """Names that no other file of a run may have."""
 
@@ -215,9 +219,10 @@ class RunDirectory:
             raise EvidenceError(f"{self.file(name)}: {reason(error)} (this evidence is missing)") from None
 
     def names(self) -> list[str]:
-        """The names of all files, as they stand in SHA256SUMS."""
+        """The names of all files, as they stand in SHA256SUMS: reviews, which are added later, do not."""
         files = (path for path in self.path.rglob("*") if path.is_file() and not path.name.endswith(".partial"))
-        return sorted(name for path in files if (name := path.relative_to(self.path).as_posix()) != CHECKSUMS)
+        unsealed = {CHECKSUMS, *BESIDE}
+        return sorted(name for path in files if (name := path.relative_to(self.path).as_posix()) not in unsealed)
 
     def write_checksums(self, only: Iterable[str] | None = None) -> None:
         """Write SHA256SUMS of all files; `only` renews the lines of these and leaves the others as they are."""

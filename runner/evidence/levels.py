@@ -20,7 +20,7 @@ from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.states import TaskState
 
-MINUTE = 60 * TICKS_PER_S
+MINUTE_S = 60.0
 _RUNS, _RESTS = Kind.EXECUTION_STARTED, kind_flags(Kind.EXECUTION_ENDED, Kind.PROCESS_EXITED)
 
 
@@ -34,7 +34,8 @@ class PerMinute(NamedTuple):
 class Levels:
     """Follows the depth of the queue, the workers that run a task, and what else the system has; see `Minutes`."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, step_s: float = MINUTE_S) -> None:
+        """step_s: what a minute is, in seconds, a whole number of microseconds."""
         losses = [fault for fault in scenario.faults if fault.type == TELEMETRY_LOSS]
         self._losses = [window for fault in losses for window in fault.windows]
         minutes = language_of(scenario.system).minutes_of(scenario.system_settings)
@@ -43,6 +44,9 @@ class Levels:
             _Stepped(level) if level.workers is None else _Workers(level, level.workers)
             for level in minutes.levels.values()
         ]
+        self._step_s = step_s
+        for each in (self._depth, self._busy, *self._own):
+            each.level.minute = round(step_s * TICKS_PER_S)
 
     def minutes(self, block: Block, first: int, count: int) -> tuple[PerMinute, PerMinute, list[PerMinute]]:
         """Depth, busy workers and the system's levels in `count` minutes from number `first` on.
@@ -67,15 +71,15 @@ class Levels:
             changes = _anchored(block, changes, what.level.value, what.sampled, self._losses[0].start_s)
         found = what.level.minutes(ticks, changes, round(block.until_s * TICKS_PER_S), first, len(unknown))
         if self._losses and what.sampled is None:
-            unknown = unknown | (first + 1 + np.arange(len(unknown)) > self._losses[0].start_s / 60.0)
+            unknown = unknown | (first + 1 + np.arange(len(unknown)) > self._losses[0].start_s / self._step_s)
         return _blank(found, unknown | (not what.known))
 
     def _unknown(self, first: int, count: int) -> Bools:
         """The minutes in which events were lost."""
-        starts_s = (first + np.arange(count)) * 60.0
+        starts_s = (first + np.arange(count)) * self._step_s
         lost = np.zeros(count, dtype=np.bool_)
         for window in self._losses:
-            lost |= (starts_s < window.end_s) & (window.start_s < starts_s + 60.0)
+            lost |= (starts_s < window.end_s) & (window.start_s < starts_s + self._step_s)
         return lost
 
 
@@ -120,6 +124,8 @@ class _Level:
 
     def __init__(self) -> None:
         self.value = 0
+        self.minute = round(MINUTE_S * TICKS_PER_S)
+        """Its length in ticks."""
         self.ends: int | None = None
         """When the run ended, in ticks."""
         self._start = self._gained = self._most = 0
@@ -134,24 +140,24 @@ class _Level:
         """The minutes from number `first` on, with changes at times (ascending) up to `until`."""
         at = np.flatnonzero(changes)
         ticks, changes = ticks[at], changes[at]
-        index = np.maximum(-(-ticks // MINUTE) - 1, 0) - first
-        ends = (first + 1 + np.arange(count)) * MINUTE
+        index = np.maximum(-(-ticks // self.minute) - 1, 0) - first
+        ends = (first + 1 + np.arange(count)) * self.minute
         gained, moved = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
         np.add.at(gained, index, changes * (ends[index] - ticks))
         np.add.at(moved, index, changes)
         starts = np.concatenate([[self._start], self.value + np.cumsum(moved)[:-1]])
         gained[0] += self._gained
         most = self._mosts(ticks, changes, index, starts, until)
-        means = self._means(starts * MINUTE + gained, self.value + np.cumsum(moved), ends)
+        means = self._means(starts * self.minute + gained, self.value + np.cumsum(moved), ends)
         self.value += int(changes.sum())
         self._start, self._gained, self._most = int(starts[-1]), int(gained[-1]), int(most[-1])
         return PerMinute(means, most.astype(np.float64))
 
     def _means(self, area: Ints, after: Ints, ends: Ints) -> Floats:
-        length = np.full(len(area), MINUTE)
+        length = np.full(len(area), self.minute)
         if self.ends is not None:
-            beyond = np.clip(ends - self.ends, 0, MINUTE)
-            area, length = area - after * beyond, np.maximum(MINUTE - beyond, 1)
+            beyond = np.clip(ends - self.ends, 0, self.minute)
+            area, length = area - after * beyond, np.maximum(self.minute - beyond, 1)
         means: Floats = area / length
         return means
 

@@ -102,7 +102,8 @@ class LineFormatter:
 
     def _words_of(self, block: Block, index: int, name: int) -> "_Words":
         spec = SPECS[Kind(int(block.kind[index]))]
-        cause = self._vocabulary.causes[int(block.cause[index])] if spec.uses("cause") else None
+        said = self._vocabulary.causes[int(block.cause[index])]
+        cause = said if spec.uses("cause") else None
         label = (
             self._vocabulary.labels[place] if (place := int(block.label[index])) >= 0 and spec.uses("label") else None
         )
@@ -114,6 +115,7 @@ class LineFormatter:
             spec.value_name if name >= 0 else "name": self._vocabulary.names[name] if name >= 0 else "",
             "fault": cause.fault if cause else "",
             "error": cause.error if cause else "",
+            "by": said.error if spec.uses("by") else "",
         }
         return _Words(
             type=spec.type,

@@ -16,7 +16,7 @@ import numpy as np
 
 from soak.runner.evidence.amounts import Amounts
 from soak.runner.evidence.levels import Levels, PerMinute
-from soak.runner.judge.histogram import bucket_of, rank, value_of
+from soak.runner.evidence.moving import MovingQuantiles
 from soak.runner.judge.samples import Facts
 from soak.schemas.errors import UsageError, writing
 from soak.schemas.language.model import Scenario
@@ -30,41 +30,54 @@ MINUTE_S = 60.0
 WINDOW_MINUTES = 30
 """Latency quantiles of a row are those of the tasks that ended in the last this many minutes."""
 
-_MANY = 10_000
-"""More latencies than that are not kept one by one."""
-
 _QUANTILES = dict(zip(QUANTILE_COLUMNS, (0.5, 0.95, 0.99), strict=True))
 
 
-class MetricsWriter:
-    """Writes the rows of all minutes that are complete; `finish` writes the last."""
+class MinuteRows:
+    """The rows of all minutes that are complete, from blocks as they come; `last` gives the one that the run ended in.
 
-    def __init__(self, path: Path | None, scenario: Scenario, causes: list[str]) -> None:
-        """`path`: the file, None to keep it in memory: see `text`. Raises OutputError."""
-        self._path = path
+    names: of the columns. whole: for each whether it has whole numbers. Where `step_s` is not a minute, a row is of that many
+    seconds, and its quantiles are of as many steps.
+    """
+
+    def __init__(self, scenario: Scenario, causes: list[str], step_s: float = MINUTE_S) -> None:
+        """causes: the faults of the vocabulary, by number. Raises UsageError for a column that is named twice."""
         self._faults = list(dict.fromkeys(causes))
         self._fault_of = np.array([self._faults.index(name) for name in causes], dtype=np.int64)
+        self._shown = [index for index, name in enumerate(self._faults) if name]
+        self.step_s = step_s
         self._minute = 0
         self._carried = np.zeros(len(Kind), dtype=np.int64)
         self._carried_faults = np.zeros(len(self._faults), dtype=np.int64)
-        self._levels = Levels(scenario)
+        self._levels = Levels(scenario, step_s)
         self._oldest_s = math.nan
-        self._latency_minute, self._latency_bucket, self._latency_count = np.zeros((3, 0), dtype=np.int64)
+        self._latency = MovingQuantiles(list(_QUANTILES.values()), WINDOW_MINUTES)
         minutes = language_of(scenario.system).minutes_of(scenario.system_settings)
-        names = _columns(scenario.system, minutes, [name for name in self._faults if name])
         self._counted, self._more = list(minutes.counts.values()), list(minutes.more.values())
         self._amounts = Amounts(minutes.amounts.values())
-        with writing(path):
-            self._file: TextIO = path.open("x", encoding="utf-8", newline="") if path else io.StringIO(newline="")
-            self._file.write(",".join(names) + "\n")
+        self.names = _columns(scenario.system, minutes, [self._faults[index] for index in self._shown])
+        self.whole = [
+            *[True] * (1 + len(self._counted)),
+            *[False] * (len(LEVEL_COLUMNS) + len(_QUANTILES)),
+            *[True] * (len(self._shown) + len(self._more)),
+        ]
+        self.whole += [False] * (len(self.names) - len(self.whole))
 
-    def append(self, block: Block, facts: Facts) -> None:
-        """Process a block; raises OutputError."""
-        self._advance(block, facts, int(_minute_of(np.array([facts.until_s]))[0]))
+    def append(self, block: Block, facts: Facts) -> Floats:
+        """Process a block; returns the rows that it completes, by row and column: NaN where nothing is known."""
+        return self._advance(block, facts, int(self._minute_of(np.array([facts.until_s]))[0]))
 
-    def _advance(self, block: Block, facts: Facts, minute_now: int) -> None:
-        minutes = minute_now - self._minute + 1
-        index = _minute_of(block.t) - self._minute
+    def last(self, until_s: float) -> Floats:
+        """The row of the minute that the run ended in, if there is one."""
+        last = int(-(-until_s // self.step_s))
+        if last <= self._minute:
+            return np.empty((0, len(self.names)))
+        self._levels.end(until_s)
+        return self._advance(make_block([], [], until_s=until_s), Facts(until_s), last)
+
+    def _advance(self, block: Block, facts: Facts, minute_now: int) -> Floats:
+        first, minutes = self._minute, minute_now - self._minute + 1
+        index = self._minute_of(block.t) - first
         counts = np.bincount(index * len(Kind) + block.kind, minlength=minutes * len(Kind)).reshape(minutes, -1)
         counts[0] += self._carried
         injected = (block.kind == Kind.FAULT_INJECTED) | (block.kind == Kind.TASK_DUPLICATE)
@@ -74,81 +87,57 @@ class MetricsWriter:
         cells = index[injected] * width + known
         faults = np.bincount(cells, minlength=minutes * width).reshape(minutes, width)
         faults[0] += self._carried_faults
-        depth, workers, own = self._levels.minutes(block, self._minute, minutes)
+        depth, workers, own = self._levels.minutes(block, first, minutes)
         levels = np.column_stack([depth.mean, depth.most, self._oldest(facts, minutes), workers.mean])
-        quantiles = self._moving_quantiles(facts, minutes)
+        latency = facts.get("latency")
+        quantiles = self._latency.steps(self._minute_of(latency.t), latency.value, first, minutes)
         amounts = self._amounts.minutes(block, index, minutes)
-        self._write(counts[:-1], levels[:-1], quantiles[:-1], faults[:-1], _both(own)[: minutes - 1], amounts[:-1])
         self._carried, self._carried_faults, self._minute = counts[-1], faults[-1], minute_now
+        times = (first + 1 + np.arange(minutes)) * self.step_s
+        further = [counts[:, self._more], *([_both(own)] if own else []), amounts]
+        rows: Floats = np.column_stack(
+            [times, counts[:, self._counted], levels, quantiles, faults[:, self._shown], *further]
+        )
+        return rows[:-1]
+
+    def _minute_of(self, t_s: Floats) -> Ints:
+        """The minute, from 0, that times belong to; what happens on the minute belongs to the one that ends there."""
+        return np.maximum(np.ceil(t_s / self.step_s).astype(np.int64) - 1, 0)
 
     def _oldest(self, facts: Facts, minutes: int) -> Floats:
         """The last sample of each minute; NaN where a minute has none."""
         oldest_s = np.full(minutes, np.nan)
         oldest_s[0] = self._oldest_s
         samples = facts.get("oldest_pending")
-        oldest_s[_minute_of(samples.t) - self._minute] = samples.value
+        oldest_s[self._minute_of(samples.t) - self._minute] = samples.value
         self._oldest_s = float(oldest_s[-1])
         return oldest_s
 
-    def _moving_quantiles(self, facts: Facts, minutes: int) -> Floats:
-        """The quantiles of latency for each minute, over the window that ends with it."""
-        latency = facts.get("latency")
-        first = self._minute - WINDOW_MINUTES + 1
-        minute = np.concatenate([self._latency_minute, _minute_of(latency.t)])
-        bucket = np.concatenate([self._latency_bucket, bucket_of(latency.value)])
-        count_of = np.concatenate([self._latency_count, np.ones(len(latency), dtype=np.int64)])
-        recent = minute >= first + minutes - 1
-        self._keep(minute[recent], bucket[recent], count_of[recent])
-        result = np.full((minutes, len(_QUANTILES)), np.nan)
-        if not len(bucket):
-            return result
-        lowest = int(bucket.min())
-        width = int(bucket.max()) - lowest + 1
-        rows = minutes + WINDOW_MINUTES
-        cells = np.clip(minute - first, 0, rows - 2) * width + bucket - lowest
-        # Weights are whole numbers, and sums far below 2^53: they are exact.
-        weighed = np.bincount(cells, weights=count_of, minlength=(rows - 1) * width).astype(np.int64)
-        by_minute = weighed.reshape(rows - 1, width)
-        total = np.concatenate([np.zeros((1, width), dtype=np.int64), np.cumsum(by_minute, axis=0)])
-        below = np.cumsum(total[WINDOW_MINUTES:] - total[:-WINDOW_MINUTES], axis=1)
-        count = below[:, -1]
-        middles = np.array([value_of(lowest + step) for step in range(width)])
-        for column, q in enumerate(_QUANTILES.values()):
-            wanted = np.array([rank(q, int(n)) for n in count])
-            place = np.argmax(below >= wanted[:, None], axis=1)
-            result[:, column] = np.where(count > 0, middles[place], np.nan)
-        return result
 
-    def _keep(self, minute: Ints, bucket: Ints, count: Ints) -> None:
-        """Keep latencies for the windows to come; many of one minute that are alike together."""
-        if len(minute) > _MANY:
-            lowest, width = int(bucket.min()), int(np.ptp(bucket)) + 1
-            cells, place = np.unique(minute * width + bucket - lowest, return_inverse=True)
-            minute, bucket = cells // width, cells % width + lowest
-            count = np.bincount(place, weights=count).astype(np.int64)
-        self._latency_minute, self._latency_bucket, self._latency_count = minute, bucket, count
+class MetricsWriter:
+    """Writes the rows of all minutes that are complete; `finish` writes the last."""
 
-    def _write(
-        self, counts: Ints, levels: Floats, quantiles: Floats, faults: Ints, own: Floats, amounts: Floats
-    ) -> None:
-        shown = [index for index, name in enumerate(self._faults) if name]
-        times = (self._minute + 1 + np.arange(len(counts))) * MINUTE_S
-        columns = [
-            *_whole(times.astype(np.int64), *counts[:, self._counted].T),
-            *_decimals(levels, quantiles),
-            *_whole(*faults[:, shown].T, *counts[:, self._more].T),
-            *_decimals(own, amounts),
-        ]
+    def __init__(self, path: Path | None, scenario: Scenario, causes: list[str]) -> None:
+        """`path`: the file, None to keep it in memory: see `text`. Raises OutputError."""
+        self._path = path
+        self._rows = MinuteRows(scenario, causes)
+        with writing(path):
+            self._file: TextIO = path.open("x", encoding="utf-8", newline="") if path else io.StringIO(newline="")
+            self._file.write(",".join(self._rows.names) + "\n")
+
+    def append(self, block: Block, facts: Facts) -> None:
+        """Process a block; raises OutputError."""
+        self._write(self._rows.append(block, facts))
+
+    def _write(self, rows: Floats) -> None:
+        columns = [_shown(column, whole) for column, whole in zip(rows.T, self._rows.whole, strict=True)]
         with writing(self._path):
             self._file.writelines(",".join(row) + "\n" for row in zip(*columns, strict=True))
             self._file.flush()
 
     def finish(self, until_s: float) -> None:
         """Write the minute that the run ended in."""
-        last = int(-(-until_s // MINUTE_S))
-        if last > self._minute:
-            self._levels.end(until_s)
-            self._advance(make_block([], [], until_s=until_s), Facts(until_s), last)
+        self._write(self._rows.last(until_s))
         if self._path:
             with writing(self._path):
                 self._file.close()
@@ -177,20 +166,11 @@ def _columns(system: str, minutes: Minutes, faults: list[str]) -> list[str]:
 
 def _both(levels: list[PerMinute]) -> Floats:
     """Mean and maximum of each level, in columns."""
-    return np.column_stack([column for each in levels for column in each]) if levels else np.empty((0, 0))
+    return np.column_stack([column for each in levels for column in each])
 
 
-def _whole(*columns: Ints) -> list[list[str]]:
-    return [list(map(str, column.tolist())) for column in columns]
-
-
-def _decimals(*tables: Floats) -> list[list[str]]:
-    return [[_show(value) for value in column] for table in tables for column in table.T.tolist()]
-
-
-def _minute_of(t_s: Floats) -> Ints:
-    """The minute, from 0, that times belong to; what happens on the minute belongs to the one that ends there."""
-    return np.maximum(np.ceil(t_s / MINUTE_S).astype(np.int64) - 1, 0)
+def _shown(column: Floats, whole: bool) -> list[str]:
+    return list(map(str, column.astype(np.int64).tolist())) if whole else [_show(value) for value in column.tolist()]
 
 
 def _show(value: float) -> str:

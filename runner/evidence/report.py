@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from soak.runner.evidence.directory import INCIDENT, RunDirectory
+from soak.schemas.errors import EvidenceError, shown
 
 
 def render_into(directory: RunDirectory, template: Path | None = None) -> list[str]:
@@ -12,7 +13,33 @@ def render_into(directory: RunDirectory, template: Path | None = None) -> list[s
     """
     from soak.reports.render import render
 
-    files = render(directory.path, template)
+    return _put(directory, render(directory.path, template))
+
+
+def render_whatever(directory: RunDirectory, template: Path | None = None) -> list[str]:
+    """`render_into` for evidence that may hold anything: what cannot be drawn is an error of the evidence. Raises EvidenceError.
+
+    Not for a run that has just ended, whose report fails by a defect of ours only.
+    """
+    import warnings
+
+    from soak.reports.render import render
+
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            files = render(directory.path, template)
+    except UNDRAWABLE as error:
+        what = f"{directory.path}: the report cannot be made: {type(error).__name__} {shown(str(error))}"
+        remedy = "see `soak verify`; if the evidence agrees, this is a bug in soak: --debug shows a traceback to report"
+        raise EvidenceError(f"{what} ({remedy})") from error
+    return _put(directory, files)
+
+
+UNDRAWABLE = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+"""What drawing raises of figures that no run has."""
+
+
+def _put(directory: RunDirectory, files: dict[str, bytes]) -> list[str]:
     if directory.file(INCIDENT).exists():
         files.pop(INCIDENT, None)
     for name, content in files.items():

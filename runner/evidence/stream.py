@@ -135,6 +135,7 @@ class _Line(msgspec.Struct):
     state: str = ""
     fault: str = ""
     error: str = ""
+    by: str = ""
 
 
 class StreamReader:
@@ -269,7 +270,10 @@ class StreamReader:
             task=tasks,
             attempt=[line.attempt or line.records for line in lines],
             worker=[line.worker for line in lines],
-            cause=[word.cause(line.fault, line.error) if line.fault or line.error else 0 for line in lines],
+            cause=[
+                word.cause(line.fault, line.error or line.by) if line.fault or line.error or line.by else 0
+                for line in lines
+            ],
             label=[word.label(line.tenant, line.kind) if line.tenant or line.kind else -1 for line in lines],
             value=values,
         )

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from soak.runner.gate.holdings import missing_documents, unresolved
+from soak.runner.gate.reviewed import accepted_by, not_reviewed
 from soak.runner.gate.runs import Run, find_runs
 from soak.runner.gate.test_results import read_junit
 from soak.runner.junit import Case
@@ -73,11 +74,12 @@ def _tests_of(path: Path, rule: TestsRule, evidence: Evidence, now: datetime) ->
 # Runs.
 
 
-def check_runs(rule: RunsRule, root: Path) -> tuple[RuleResult, list[Run]]:
+def check_runs(rule: RunsRule, root: Path, now: datetime) -> tuple[RuleResult, list[Run]]:
     """Run directories: requirements of each, and their number; also returns the runs checked."""
     found = find_runs(root, rule.where)
     looked_at = _chosen(rule, found)
-    checks = [RuleCheck(run.name, not problem, problem or _words(run)) for run, problem in _judged(rule, looked_at)]
+    judged = _judged(rule, looked_at, now)
+    checks = [RuleCheck(run.name, not problem, problem or _words(rule, run)) for run, problem in judged]
     good = {run.scenario for run, check in zip(looked_at, checks, strict=True) if check.ok}
     wanted = list(rule.scenarios) or sorted({run.scenario for run in looked_at if run.scenario})
     least = rule.at_least or (len(wanted) if rule.scenarios else 1)
@@ -105,14 +107,18 @@ def _chosen(rule: RunsRule, found: list[Run]) -> list[Run]:
     return [run for run in chosen if run in newest.values()]
 
 
-def _judged(rule: RunsRule, runs: list[Run]) -> Iterator[tuple[Run, str]]:
+def _judged(rule: RunsRule, runs: list[Run], now: datetime) -> Iterator[tuple[Run, str]]:
     for run in runs:
-        yield run, "; ".join(_problems(rule, run))
+        problems = list(_problems(rule, run))
+        if rule.reviewed:
+            problems += not_reviewed(rule.reviewed, run.directory, now)
+        yield run, "; ".join(problems)
 
 
-def _words(run: Run) -> str:
+def _words(rule: RunsRule, run: Run) -> str:
     assert run.verdict
-    return f"{run.scenario or run.name}: {run.verdict.headline}"
+    reviewed = f"; accepted by {accepted_by(run.directory)}" if rule.reviewed else ""
+    return f"{run.scenario or run.name}: {run.verdict.headline}{reviewed}"
 
 
 def _problems(rule: RunsRule, run: Run) -> Iterator[str]:

@@ -24,7 +24,7 @@ def decide_gate(gate: Gate, root: Path, commit: str | None = None) -> Decision:
         if isinstance(rule, TestsRule):
             rules.append(check_tests(rule, root, gate.evidence, now))
         else:
-            held, looked_at = check_runs(rule, root)
+            held, looked_at = check_runs(rule, root, now)
             rules.append(held)
             runs.update((run.name, run) for run in looked_at)
     evidence = [_believed(gate, list(runs.values()), now)] if runs else []

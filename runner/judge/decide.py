@@ -57,7 +57,8 @@ def decide(judge: Judge, identity: Identity, end: End, *, with_findings: bool = 
     with_findings: with what its faults cost, why it is broken, its tails and change points: nothing else depends on them.
     """
     not_judged = judge.not_judged or msgspec.UNSET
-    verdict = msgspec.structs.replace(_decided(judge, identity, end), not_judged=not_judged)
+    marks = judge.operators.marks or msgspec.UNSET
+    verdict = msgspec.structs.replace(_decided(judge, identity, end), not_judged=not_judged, marks=marks)
     if not with_findings:
         return verdict
     return msgspec.structs.replace(
@@ -262,7 +263,9 @@ def _doubts(
     faults: list[FaultResult],
 ) -> Iterator[Reason]:
     if end is End.INTERRUPTED:
-        yield _doubt(ReasonKind.INTERRUPTED, f"the run was interrupted at {show_duration(judge.until_s)}")
+        asked = judge.operators.asked_to_stop
+        who = f": {asked.by} asked to stop it" if asked else ""
+        yield _doubt(ReasonKind.INTERRUPTED, f"the run was interrupted at {show_duration(judge.until_s)}{who}")
     if end is End.CUT:
         yield _doubt(ReasonKind.CUT, f"the event stream is incomplete: it ends at {show_duration(judge.until_s)}")
     if not objectives:

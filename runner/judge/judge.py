@@ -25,6 +25,7 @@ from soak.runner.judge.faults import FaultCounts
 from soak.runner.judge.folds import UNRECORDED, Folds, Sketch
 from soak.runner.judge.labels import LabelNumbers
 from soak.runner.judge.lifecycle import Lifecycle
+from soak.runner.judge.operators import Operators
 from soak.runner.judge.own import OwnSeries
 from soak.runner.judge.room import room_of
 from soak.runner.judge.samples import Facts
@@ -99,6 +100,7 @@ class Judge:
         self.planned: int | None = None
         self.resumes: list[Resume] = []
         self._pause_s = 0.0
+        self.operators = Operators(vocabulary)
         self.repeats: list[int] = []
         """Number of differing events per repetition."""
         self.records = Records(scenario)
@@ -223,6 +225,7 @@ class Judge:
             # Nothing planned, and something offered: by a source that sends what it likes.
             self.planned = int(planned[-1]) if planned[-1] or not self.offered else None
         self._note_resumes(block)
+        self.operators.observe(block)
         self.repeats += block.value[block.kind == Kind.RUN_REPEATED].astype(np.int64).tolist()
         self.until_s = facts.until_s
         self.facts = facts

@@ -1,7 +1,7 @@
-"""A small web page on the loopback interface that shows a run: one HTML file, and its states as server-sent events."""
+"""Web pages on the loopback interface that show runs: one HTML file, and what is new of the runs as server-sent events."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
@@ -9,44 +9,24 @@ import msgspec
 
 from soak.runner.console import remark
 from soak.runner.loopback import HOST, LoopbackHandler, open_server
-from soak.runner.watch.state import State
+from soak.runner.watch.control import Control, Said
+from soak.runner.watch.feed import Feed
+from soak.runner.watch.follow import follow_run
+from soak.runner.watch.page import page
 from soak.schemas.errors import SoakError, UsageError
 
-PAGE = Path(__file__).with_name("dashboard.html")
 _PATIENCE_S = 15.0
+_RETRY_MS = 1000
 
 
-class Latest:
-    """The newest state, for any number of readers."""
+def make_server(feed: Feed, paths: list[Path], port: int, operated: Control | None = None) -> ThreadingHTTPServer:
+    """A server on the loopback interface; port 0 chooses a free one. Raises UsageError when the port is taken.
 
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._number = 0
-        self._text = b""
-        self.over = False
-
-    def put(self, state: State | None) -> None:
-        """Publish a state; None: it was the last."""
-        with self._changed:
-            if state is None:
-                self.over = True
-            else:
-                self._text = msgspec.json.encode(state)
-            self._number += 1
-            self._changed.notify_all()
-
-    def after(self, number: int) -> tuple[int, bytes]:
-        """Wait for the state after that number; an empty text if there is none for a while."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._number > number or self.over, _PATIENCE_S)
-            return (self._number, self._text) if self._number > number else (number, b"")
-
-
-def make_server(latest: Latest, port: int) -> ThreadingHTTPServer:
-    """A server on the loopback interface; port 0 chooses a free one. Raises UsageError when the port is taken."""
+    operated: what operators may ask; None: nothing.
+    """
 
     class Handler(_Handler):
-        newest = latest
+        shown, content, control = feed, page(paths), operated
 
     try:
         return open_server(port, Handler)
@@ -55,20 +35,33 @@ def make_server(latest: Latest, port: int) -> ThreadingHTTPServer:
 
 
 class _Handler(LoopbackHandler):
-    newest: Latest
+    shown: Feed
+    content: bytes
+    control: Control | None = None
+
+    def post(self) -> None:
+        """Pass on what an operator asks, where that is allowed."""
+        length = self.headers.get("Content-Length") or ""
+        said = Said(self.path, self.headers, length, self.rfile.read)
+        status, words = (405, "this dashboard is read-only (start it with --control)")
+        if self.control:
+            status, words = self.control.answer(said, self.shown)
+        self._answer(status, "text/plain; charset=utf-8", f"{words}\n".encode())
 
     def answer(self) -> None:
+        """Answer a GET request."""
         if self.path == "/":
-            self._answer(200, "text/html; charset=utf-8", PAGE.read_bytes())
+            self._answer(200, "text/html; charset=utf-8", self.content)
         elif self.path == "/state":
-            self._answer(200, "application/json", self.newest.after(-1)[1])
+            self._answer(200, "application/json", msgspec.json.encode(self.shown.head(0)))
         elif self.path == "/events":
             self._stream()
         else:
             self._answer(404, "text/plain", b"there is /, /state and /events\n")
 
     def _answer(self, code: int, kind: str, content: bytes) -> None:
-        self.reply(code, kind, content, Content_Security_Policy="default-src 'self' 'unsafe-inline'")
+        policy = "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+        self.reply(code, kind, content, Content_Security_Policy=policy, X_Content_Type_Options="nosniff")
 
     def _stream(self) -> None:
         self.send_response(200)
@@ -76,37 +69,36 @@ class _Handler(LoopbackHandler):
         self.send_header("Cache-Control", "no-store")
         self.send_header("Connection", "close")
         self.end_headers()
-        number, text = self.newest.after(-1)
+        self.close_connection = True
         try:
-            while True:
-                self.wfile.write(b"data: " + text + b"\n\n" if text else b": still here\n\n")
+            self.wfile.write(b"retry: %d\n\n" % _RETRY_MS)
+            for text in self.shown.messages(self.headers.get("Last-Event-ID") or "", _PATIENCE_S):
+                self.wfile.write(text or b": still here\n\n")
                 self.wfile.flush()
-                if self.newest.over and number == self.newest.after(number)[0]:
-                    self.wfile.write(b"event: over\ndata: {}\n\n")
-                    return
-                number, text = self.newest.after(number)
+            self.wfile.write(b"event: over\ndata: {}\n\n")
         except OSError:
             return
 
 
-def serve(states: Iterator[State], port: int) -> None:
-    """Serve the states until interrupted. Raises UsageError, and the errors of following the run."""
-    latest = Latest()
-    server = make_server(latest, port)
+def serve(paths: list[Path], replay: float | None, port: int, *, control: bool = False) -> None:
+    """Show runs until interrupted. Raises UsageError, and the errors of following a run that shows nothing yet.
+
+    control: the link that is printed lets whoever has it mark moments of the runs, and stop them.
+    """
+    feed = Feed(paths)
+    operated = Control(paths) if control else None
+    server = make_server(feed, paths, port, operated)
     failed: list[SoakError] = []
 
-    def follow() -> None:
-        try:
-            for state in states:
-                latest.put(state)
-        except SoakError as error:
-            failed.append(error)
-            server.shutdown()
-        finally:
-            latest.put(None)
+    def give_up(error: SoakError) -> None:
+        failed.append(error)
+        server.shutdown()
 
-    remark(f"dashboard: http://{HOST}:{server.server_address[1]}/ (Ctrl-C stops the dashboard, not the run)")
-    threading.Thread(target=follow, name="follow", daemon=True).start()
+    link = f"http://{HOST}:{server.server_address[1]}/{f'#{operated.token}' if operated else ''}"
+    remark(f"dashboard: {link} (Ctrl-C stops the dashboard, not the run)")
+    for number, path in enumerate(paths):
+        work = (feed, number, path, replay, give_up)
+        threading.Thread(target=keep_following, args=work, name=f"follow {number}", daemon=True).start()
     try:
         server.serve_forever(poll_interval=0.2)
     except KeyboardInterrupt:
@@ -115,3 +107,18 @@ def serve(states: Iterator[State], port: int) -> None:
         server.server_close()
     if failed:
         raise failed[0]
+
+
+def keep_following(
+    feed: Feed, number: int, path: Path, replay: float | None, give_up: Callable[[SoakError], None]
+) -> None:
+    """Publish a run until it is over. `give_up` is called for one of which nothing could be shown."""
+    try:
+        for watched, state in follow_run(path, replay, in_steps=True):
+            feed.put(number, watched, state)
+    except SoakError as error:
+        if feed.head(number) is None:
+            give_up(error)
+        feed.fail(number, str(error))
+    finally:
+        feed.end()

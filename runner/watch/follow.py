@@ -8,14 +8,16 @@ from soak.runner.evidence.directory import RunDirectory, stream_name
 from soak.runner.evidence.stream import StreamReader
 from soak.runner.evidence.verify import load_stored
 from soak.runner.judge.judge import Judge
+from soak.runner.watch.claimed import is_worked_on
 from soak.runner.watch.state import State, Watched
+from soak.runner.watch.steps import Steps
 from soak.schemas.errors import UsageError
 from soak.simulation.plan import Plan
 
 EVERY_S = 1.0
 """Interval between states, in real seconds."""
 
-_LOOK_EVERY_S = 0.2
+_LOOK_EVERY_S = 0.5
 
 
 def newest_run(runs: Path = Path("runs")) -> Path:
@@ -28,18 +30,45 @@ def newest_run(runs: Path = Path("runs")) -> Path:
 
 
 def follow(path: Path, replay: float | None = None) -> Iterator[State]:
-    """States of the run in `path`, about one a second, until it has ended; `replay`: speed-up factor.
+    """States of the run in `path`, about one a second, until it has ended; see `follow_run`."""
+    for _, state in follow_run(path, replay):
+        yield state
 
-    Without `replay`, existing events are read at once and a live run is followed. Raises UsageError or EvidenceError.
+
+def follow_run(path: Path, replay: float | None = None, *, in_steps: bool = False) -> Iterator[tuple[Watched, State]]:
+    """The run in `path` with its state, about once a second, until it has ended; `replay`: speed-up factor.
+
+    Without `replay`, existing events are read at once and a live run is followed. in_steps: with the series of its steps.
+    Raises UsageError or EvidenceError.
     """
     directory = RunDirectory.open(path)
     scenario = load_stored(directory).scenario
     plan = Plan(scenario)
-    reader = StreamReader(directory.file(stream_name(scenario.name)), plan.vocabulary, scenario.horizon_s)
-    watched = Watched(Judge.of(scenario, plan.vocabulary, reader.identity), reader.identity)
-    if replay is not None:
-        yield from _replayed(reader, watched, replay * reader.identity.speed)
-        return
+    stream = directory.file(stream_name(scenario.name))
+    while _begins(stream, directory):
+        time.sleep(_LOOK_EVERY_S)
+    reader = StreamReader(stream, plan.vocabulary, scenario.horizon_s)
+    judge = Judge.of(scenario, plan.vocabulary, reader.identity)
+    judge.with_findings = False
+    watched = Watched(judge, reader.identity, steps=Steps(judge, reader.identity) if in_steps else None)
+    states = _live(reader, watched) if replay is None else _replayed(reader, watched, replay * reader.identity.speed)
+    for state in states:
+        yield watched, state
+
+
+def _begins(stream: Path, directory: RunDirectory) -> bool:
+    """Whether a runner has not written the first line of the stream yet."""
+    try:
+        with stream.open("rb") as file:
+            return not file.readline().endswith(b"\n") and is_worked_on(directory) is True
+    except FileNotFoundError:
+        return is_worked_on(directory) is True
+    except OSError:
+        return False
+
+
+def _live(reader: StreamReader, watched: Watched) -> Iterator[State]:
+    """The state of a run as it goes on."""
     began, shown_at = time.monotonic(), 0.0
     for block in reader.follow():
         if block is None:
@@ -51,6 +80,7 @@ def follow(path: Path, replay: float | None = None) -> Iterator[State]:
         if watched.judge.until_s and time.monotonic() - shown_at >= EVERY_S:
             shown_at = time.monotonic()
             yield watched.state(_eta(watched, reader.identity.speed if shown_at - began > EVERY_S else 0.0))
+    watched.finish()
     yield watched.state()
 
 
@@ -71,4 +101,5 @@ def _replayed(reader: StreamReader, watched: Watched, speed: float) -> Iterator[
             time.sleep(max(0.0, began + shown_s / speed - time.monotonic()))
             yield watched.state(_eta(watched, speed))
         watched.observe(rest)
+    watched.finish()
     yield watched.state()

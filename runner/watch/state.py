@@ -1,8 +1,9 @@
 """The state of a run at a moment, as shown by watch and dashboard."""
 
-import math
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 import msgspec
 
@@ -10,7 +11,8 @@ from soak.runner.ends import end_after
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
 from soak.runner.margin_bar import used
-from soak.schemas.evidence.verdict import End, ObjectiveResult, Verdict
+from soak.runner.watch.steps import Steps
+from soak.schemas.evidence.verdict import End, Mark, ObjectiveResult, Outcome, Status, Verdict
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.registry import language_of
 from soak.schemas.language.room import Work
@@ -20,11 +22,10 @@ from soak.schemas.stream.identity import Identity
 from soak.schemas.units import show_duration
 
 _RATE_WINDOW_S = 600.0
-MOST_POINTS = 400
 
 
 class Objective(msgspec.Struct, frozen=True):
-    """An objective so far, with formatted values."""
+    """An objective so far, with formatted values. recent: its indicator in a rolling window, where that is followed."""
 
     objective: str
     status: str
@@ -33,10 +34,23 @@ class Objective(msgspec.Struct, frozen=True):
     margin: str
     used: float | None = None
     """The share of what is allowed that is used; see `margin_bar.used`."""
+    recent: str = ""
+
+
+class Fired(msgspec.Struct, frozen=True):
+    """An alert that fired: when, and when it was resolved (None: it fires)."""
+
+    name: str
+    severity: str
+    fired_s: float
+    resolved_s: float | None
 
 
 class State(msgspec.Struct, frozen=True):
-    """A run at a moment; times in seconds, `eta_s` of real time (None: not known, or not needed)."""
+    """A run at a moment; times in seconds, `eta_s` of real time (None: not known, or not needed).
+
+    verdict: "so far" during the run. provisional: what the verdict would be by the objectives and laws so far.
+    """
 
     scenario: str
     title: str
@@ -48,6 +62,7 @@ class State(msgspec.Struct, frozen=True):
     shown_duration: str
     ended: str
     verdict: str
+    provisional: str
     reasons: list[str]
     objectives: list[Objective]
     tasks: dict[str, int]
@@ -56,26 +71,38 @@ class State(msgspec.Struct, frozen=True):
     open_tasks: int
     levels: dict[str, float]
     throughput_per_min: float | None
+    phases: list[str]
     faults: list[str]
     alerts: list[str]
+    """Those that fire."""
+    marks: list[Mark]
+    """What operators marked, and that they asked to stop it."""
+    history: list[Fired]
+    """All alerts that fired, the latest first."""
+    errors: dict[str, int]
     eta_s: float | None
-    series: dict[str, list[float | None]]
     offered: int = 0
     answered: int = 0
     """Submissions that were offered to the system, and those that it answered."""
 
 
+_MOST_FIRED = 200
+"""Alerts in the history of a state: the latest."""
+
+
 @dataclass(slots=True)
 class Watched:
-    """A judge fed with the events so far, plus what the judge does not keep: latest samples and points to plot."""
+    """A judge fed with the events so far, plus what it does not keep: latest samples, and `steps` where they are drawn.
+
+    A run that is judged already is watched by `look`; `observe` has the judge see the events first.
+    """
 
     judge: Judge
     identity: Identity
     end: End = End.CUT
     levels: dict[str, float] = field(default_factory=dict)
+    steps: Steps | None = None
     _closed: deque[tuple[float, int]] = field(default_factory=deque)
-    _points: list[tuple[float, float | None, float | None, float]] = field(default_factory=list)
-    _every_s: float = 0.0
 
     @property
     def ended(self) -> str:
@@ -95,10 +122,11 @@ class Watched:
         return {name: count for name, count in counts.items() if count}
 
     def observe(self, block: Block) -> None:
-        """Process a block."""
-        for _ in self.judge.observe(block):
-            pass
-        self.look(block)
+        """Have the judge see a block, and watch it."""
+        for part in self.judge.observe(block):
+            if self.steps:
+                self.steps.append(part, self.judge.facts)
+            self.look(part)
 
     def look(self, block: Block) -> None:
         """Note what the judge, which has observed the block, does not keep."""
@@ -112,18 +140,11 @@ class Watched:
         self._closed.append((self.judge.until_s, closed))
         while len(self._closed) > 2 and self._closed[0][0] < self.judge.until_s - _RATE_WINDOW_S:
             self._closed.popleft()
-        self._note_point()
 
-    def _note_point(self) -> None:
-        """Downsampled, so that the whole run fits into MOST_POINTS."""
-        self._every_s = self._every_s or self.judge.scenario.horizon_s / MOST_POINTS
-        if self._points and self.judge.until_s < self._points[-1][0] + self._every_s:
-            return
-        slis = self.judge.scenario.slis
-        drawn = (slis.get(name) for name in ("success_rate", "latency_p95"))
-        values = (self.judge.sli_value(sli) if sli else math.nan for sli in drawn)
-        success, p95_s = (value if value == value else None for value in values)
-        self._points.append((self.judge.until_s, success, p95_s, self.levels.get("queue depth", 0.0)))
+    def finish(self) -> None:
+        """Nothing more will come: the last step is complete."""
+        if self.steps and self.ended:
+            self.steps.finish(self.judge.until_s)
 
     def state(self, eta_s: float | None = None) -> State:
         """The run so far."""
@@ -141,35 +162,74 @@ class Watched:
             shown_duration=show_duration(scenario.duration_s),
             ended=self.ended,
             verdict=verdict.verdict.value if self.ended else "so far",
+            provisional=verdict.headline if self.ended else provisional(verdict),
             reasons=[*(verdict.reasons if self.ended else []), *(f"warning: {each}" for each in verdict.warned)],
-            objectives=[_shown(each) for each in verdict.objectives],
+            objectives=list(self._objectives(verdict)),
             tasks=self._tasks(verdict),
             units=self._work.units if self._work else "tasks",
             open_tasks=verdict.unfinished,
             levels=dict(self.levels),
             throughput_per_min=self._throughput(),
+            phases=[each.name for each in scenario.phases if each.window.start_s <= now_s < each.window.end_s],
             faults=[
                 fault.name
                 for fault in scenario.faults
                 if any(window.start_s <= now_s < window.end_s for window in fault.windows)
             ],
             alerts=[alert.condition.name for alert, guard in judge.alerts if guard.timer.firing],
+            marks=list(judge.operators.marks),
+            history=fired(judge)[:_MOST_FIRED],
+            errors=dict(islice(verdict.errors.items(), _MOST_ERRORS)),
             eta_s=None if self.ended else eta_s,
-            series={name: [point[place] for point in self._points] for place, name in enumerate(_SERIES)},
             offered=verdict.load.offered,
             answered=verdict.load.answered,
         )
 
+    def _objectives(self, verdict: Verdict) -> Iterator[Objective]:
+        rolling = self.steps.rolling.column_of if self.steps else {}
+        columns = {each.comparison.text: (name, each.comparison.sli.unit) for each, name in rolling.items()}
+        for result in verdict.objectives:
+            name, unit = columns.get(result.objective, ("", Unit(result.unit)))
+            recent = self.steps.table.latest(name) if self.steps and name else None
+            yield _shown(result, "" if recent is None else _LEVEL.get(unit, unit).show(recent))
+
     def _throughput(self) -> float | None:
+        if not self._closed:
+            return None
         (from_s, before), (to_s, after) = self._closed[0], self._closed[-1]
         return (after - before) / (to_s - from_s) * 60 if to_s > from_s else None
 
 
-def _shown(result: ObjectiveResult) -> Objective:
+_MOST_ERRORS = 50
+_LEVEL = {Unit.DURATION_PER_HOUR: Unit.DURATION, Unit.SIZE_PER_HOUR: Unit.SIZE, Unit.COUNT_PER_HOUR: Unit.COUNT}
+"""What is shown of something that grows."""
+
+
+def _shown(result: ObjectiveResult, recent: str) -> Objective:
     unit = Unit(result.unit)
     value, target = ("–" if number is None else unit.show(number) for number in (result.value, result.target))
     margin = "–" if result.margin is None else unit.show_margin(result.margin, result.target)
-    return Objective(result.objective, result.status.value, value, f"{result.op} {target}", margin, used(result))
+    return Objective(
+        result.objective, result.status.value, value, f"{result.op} {target}", margin, used(result), recent
+    )
 
 
-_SERIES = ("t_s", "success_rate", "latency_p95_s", "queue_depth")
+def provisional(verdict: Verdict) -> str:
+    """What the verdict of a run would be that goes on as it is: in words, with what can still change."""
+    broken = sum(each.status is Status.FAIL for each in verdict.objectives)
+    if any(each.status is Status.FAIL for each in verdict.laws):
+        return Outcome.FAIL.value
+    if broken:
+        return f"{Outcome.FAIL.value} so far"
+    open_ = [each for each in verdict.applicable if each.status is not Status.PASS]
+    return f"{Outcome.PASS.value} so far" if verdict.applicable and not open_ else "undecided so far"
+
+
+def fired(judge: Judge) -> list[Fired]:
+    """The alerts that fired, the latest first."""
+    found = [
+        Fired(alert.condition.name, alert.severity.value, firing.fired_s, firing.resolved_s)
+        for alert, guard in judge.alerts
+        for firing in guard.timer.firings
+    ]
+    return sorted(found, key=lambda each: -each.fired_s)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from soak.schemas.evidence import changes, manifest, trace, verdict
+from soak.schemas.evidence import changes, manifest, reviews, trace, verdict
 from soak.schemas.stream.events import worker_name
 from soak.schemas.stream.identity import STREAM_VERSION
 
@@ -102,6 +102,7 @@ FORMATS: Mapping[type, Format] = {
     manifest.Manifest: Format(manifest.SCHEMA_VERSION, {1: _with_speed, 2: _with_export}),
     changes.Baseline: Format(changes.BASELINE_VERSION, {}),
     trace.TraceRecord: Format(trace.SCHEMA_VERSION, {}),
+    reviews.Reviews: Format(reviews.SCHEMA_VERSION, {}),
 }
 """Every file of the evidence that is read back."""
 
@@ -122,7 +123,17 @@ ADDED: Mapping[type, frozenset[str]] = {
         }
     ),
     verdict.Verdict: frozenset(
-        {"typed_reasons", "caveats", "attribution", "tails", "change_points", "decided", "explanation", "not_judged"}
+        {
+            "typed_reasons",
+            "caveats",
+            "attribution",
+            "tails",
+            "change_points",
+            "decided",
+            "explanation",
+            "not_judged",
+            "marks",
+        }
     ),
     verdict.ObjectiveResult: frozenset({"effective_samples", "thin", "family", "excluded"}),
     verdict.GrowthResult: frozenset({"effective_samples", "detail"}),

@@ -91,6 +91,15 @@ class Reason(msgspec.Struct, frozen=True):
     text: str
 
 
+class Mark(msgspec.Struct, frozen=True):
+    """What an operator said during the run: when, what and who. stop: that it should stop."""
+
+    at_s: float
+    text: str
+    by: str
+    stop: bool = False
+
+
 class ObjectiveResult(msgspec.Struct, frozen=True):
     """One objective. Values in base units; `margin` is positive on the good side; `interval` at `confidence`.
 
@@ -368,6 +377,9 @@ class Verdict(Shown, msgspec.Struct, frozen=True):
     """Why what is broken is broken."""
     warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
     """Objectives that hold, but not their warning levels; left out where no objective has one."""
+
+    marks: list[Mark] | msgspec.UnsetType = msgspec.UNSET
+    """What operators marked, and that they asked to stop; left out where nobody did."""
 
     @property
     def headline(self) -> str:

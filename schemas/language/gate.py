@@ -63,6 +63,15 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewsRule:
+    """Acceptances that each run needs: by how many people, in which roles, and how old they may be (None: any age)."""
+
+    at_least: int
+    roles: tuple[str, ...]
+    within_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class RunsRule:
     """Run directories with a verdict; see the schema for the fields. None: not required."""
 
@@ -82,6 +91,7 @@ class RunsRule:
     """Whether runs count in which an objective holds on thin evidence."""
     documents: tuple[str, ...] = ()
     alerts: tuple[str, ...] = ()
+    reviewed: ReviewsRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +167,13 @@ def _rule(rule: Any) -> TestsRule | RunsRule:
         thin=runs["thin"],
         documents=tuple(runs["documents"]),
         alerts=tuple(runs["alerts"]),
+        reviewed=_reviews(runs["reviewed"]) if "reviewed" in runs else None,
     )
+
+
+def _reviews(reviewed: Any) -> ReviewsRule:
+    within_s = duration(reviewed["within"]) if "within" in reviewed else None
+    return ReviewsRule(reviewed["by_at_least"], tuple(reviewed["roles"]), within_s)
 
 
 def _bound(text: str) -> Bound:

@@ -86,6 +86,10 @@ SPECS: dict[Kind, Spec] = {
     Kind.RUN_RESUMED: _runner(
         "run.resumed", "the run was resumed; for `gap` from here nothing was observed", "", "gap", Value.SECONDS
     ),
+    Kind.RUN_MARKED: _runner(
+        "run.marked", "an operator marked this moment: `name` is what it was, `by` who", "by", "name", Value.NAME
+    ),
+    Kind.RUN_STOP_REQUESTED: _runner("run.stop_requested", "an operator asked to stop the run: `by` is who", "by"),
     Kind.TASK_DEFERRED: Spec(
         "task.deferred",
         "the system could not accept a submission; it is offered again",

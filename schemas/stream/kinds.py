@@ -142,6 +142,8 @@ class Kind(IntEnum):
     SAMPLE_IN_SERVICE = auto()
     SAMPLE_BROKER_RSS = auto()
     SAMPLE_CLOCK = auto()
+    RUN_MARKED = auto()
+    RUN_STOP_REQUESTED = auto()
     # For the events of systems of other packages.
     OWN_1 = auto()
     OWN_2 = auto()
@@ -172,7 +174,8 @@ class Kind(IntEnum):
 class Spec:
     """How a kind is written: its type, the columns it fills, the name and meaning of its value, a fixed state.
 
-    The column `records` is how many records an event stands for; in memory it is the column `attempt`.
+    The column `by` says who: in memory it is the error of a cause. `records` is how many records an event stands
+    for: in memory it is the column `attempt`.
     """
 
     type: str

@@ -4,7 +4,7 @@ The public API is this module, `soak.contract`, `soak.body`, `soak.kit` and `soa
 without notice.
 """
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False  # type checkers take it for that of typing, which is not loaded for it
 
 if TYPE_CHECKING:
     from soak.reports.data import Metrics

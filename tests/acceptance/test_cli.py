@@ -32,6 +32,7 @@ COMMANDS = [
     "power",
     "gate",
     "incident",
+    "review",
     "schema",
     "init",
     "slis",
@@ -108,7 +109,7 @@ def test_overrides_are_stored_with_the_evidence(tmp_path: Path) -> None:
 def test_fail_exits_with_3(tmp_path: Path) -> None:
     done = soak("run", SCENARIO, "--set", "queue.workers=2", "--out", tmp_path / "run")
     assert done.returncode == 3
-    assert "FAIL         latency_p95 <= 120s" in done.stdout
+    assert "FAIL  latency_p95 <= 120s" in done.stdout
     assert "objective latency_p95 <= 120s is broken" in done.stdout
 
 

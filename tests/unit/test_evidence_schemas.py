@@ -331,6 +331,8 @@ def test_runs_of_every_fault_type_write_nearly_every_event_type(runs: Runs) -> N
     real_systems_only = {
         "run.paused",
         "run.resumed",
+        "run.marked",
+        "run.stop_requested",
         "sample.rss",
         "sample.open_files",
         "sample.db_size",
@@ -445,6 +447,7 @@ def test_schema_and_vocabulary_name_the_same_fields_of_an_event(kind: Kind) -> N
     sometimes = {"worker"} if spec.uses("worker") else set[str]()
     sometimes |= {"tenant", "kind"} if spec.uses("label") else set()
     sometimes |= {"fault", "error"} if spec.uses("cause") else set()
+    sometimes |= {"by"} if spec.uses("by") else set()
     assert set(EVENTS[spec.type]["properties"]) == always | sometimes
     # A fault by time hits no task.
     expected = always - {"task", "attempt"} if kind is Kind.FAULT_INJECTED else always

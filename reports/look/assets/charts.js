@@ -57,7 +57,7 @@ const soakCharts = (() => {
     if (chart.low !== undefined) low = chart.low;
     if (chart.high !== undefined) high = chart.high;
     if (chart.log) return high / low > 1.0001 ? [low / 1.25, high * 1.25] : [low / 2, high * 2];
-    if (!(high > low)) { const pad = Math.abs(high) * 0.1 || 1; return chart.low !== undefined ? [low, low + pad] : [low - pad, high + pad]; }
+    if (!(high > low)) { const pad = Math.abs(high) * 0.1 || 1; return chart.low !== undefined ? [low, low + pad] : [low - pad, chart.high !== undefined ? high : high + pad]; }
     const air = 0.06 * (high - low);
     return [chart.low !== undefined ? low : low - air, chart.high !== undefined ? high : high + air];
   }
@@ -238,7 +238,7 @@ const soakCharts = (() => {
   const sizes = new ResizeObserver(entries => { for (const { target } of entries) { const found = [...drawn.values()].find(each => each.figure === target); if (found && Math.abs(found.plot.width - target.clientWidth) > 1 && target.clientWidth > 40) found.plot.setSize({ width: target.clientWidth, height: found.plot.height }); } });
   const redraw = () => { for (const { plot, figure, chart } of drawn.values()) { plot.redraw(false, true); readout(figure, chart, plot); } };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  addEventListener("beforeprint", () => { for (const each of document.querySelectorAll("details:not([open])")) { each.open = true; each.dataset.shut = ""; } });
+  addEventListener("beforeprint", () => { for (const each of document.querySelectorAll("details:not([open]):not(.long)")) { each.open = true; each.dataset.shut = ""; } });
   addEventListener("afterprint", () => { for (const each of document.querySelectorAll("details[data-shut]")) { each.open = false; delete each.dataset.shut; } });
   function hint(first, group) {
     const p = document.createElement("p"), reset = document.createElement("button");
@@ -246,13 +246,19 @@ const soakCharts = (() => {
     reset.type = "button"; reset.textContent = "Show all"; reset.hidden = true; reset.addEventListener("click", () => zoom(group, null));
     p.append(reset); first.before(p);
   }
+  // A chart is drawn when it comes near the screen: until then its picture is there.
+  const waiting = new Map();
+  const near = new IntersectionObserver(entries => {
+    for (const { target, isIntersecting } of entries) if (isIntersecting) { near.unobserve(target); show_(target, waiting.get(target)); waiting.delete(target); }
+  }, { rootMargin: "600px" });
   function all(charts) {
     const seen = new Set();
     for (const chart of charts) {
       const figure = document.getElementById("chart-" + chart.name);
       if (!figure) continue;
       if (!seen.has(chart.group)) { seen.add(chart.group); hint(figure.closest(".charts") || figure, chart.group); }
-      show_(figure, chart);
+      waiting.set(figure, chart);
+      near.observe(figure);
     }
   }
   return { all, show: show_, update, zoom, format: show, duration };

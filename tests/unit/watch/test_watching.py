@@ -13,7 +13,8 @@ import pytest
 
 from soak.runner.cli import run_command
 from soak.runner.watch import follow as following
-from soak.runner.watch.dashboard import Latest, make_server
+from soak.runner.watch.dashboard import keep_following, make_server
+from soak.runner.watch.feed import Feed
 from soak.runner.watch.follow import follow, newest_run
 from soak.schemas.errors import UsageError
 
@@ -104,11 +105,9 @@ def test_the_newest_run(run: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def server(run: Path) -> Iterator[tuple[str, int]]:
-    latest = Latest()
-    for state in follow(run):
-        latest.put(state)
-    latest.put(None)
-    server = make_server(latest, 0)
+    feed = Feed([run])
+    keep_following(feed, 0, run, None, pytest.fail)
+    server = make_server(feed, [run], 0)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield server.server_address[0], server.server_address[1]
@@ -135,8 +134,8 @@ def test_the_dashboard_shows_the_run(server: tuple[str, int]) -> None:
     assert json.loads(get(server, "/state")[2])["verdict"] == "FAIL"
     code, kind, events = get(server, "/events")
     assert (code, kind) == (200, "text/event-stream")
-    first = events.split(b"\n\n")[0]
-    assert json.loads(first.removeprefix(b"data: "))["title"] == "Watched <b>run</b>"
+    whole = next(each for each in events.split(b"\n\n") if b"event: run" in each)
+    assert json.loads(whole.split(b"data: ")[1])["head"]["title"] == "Watched <b>run</b>"
     assert events.endswith(b"event: over\ndata: {}\n\n")
     assert get(server, "/etc/passwd")[0] == 404
 
@@ -147,7 +146,7 @@ def test_a_page_elsewhere_cannot_read_it(server: tuple[str, int]) -> None:
 
 def test_a_port_that_is_taken(server: tuple[str, int]) -> None:
     with pytest.raises(UsageError, match="choose another --port"):
-        make_server(Latest(), server[1])
+        make_server(Feed([]), [], server[1])
 
 
 @pytest.mark.parametrize("words", [["dashboard"], ["dashboard", "--live", "somewhere"], ["watch", "nowhere"]])
