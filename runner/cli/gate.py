@@ -64,10 +64,9 @@ def command(
     decision = decide_gate(gate, root, commit)
     directory = RunDirectory(out or Path(f"gate-{gate.name}"))
     markdown = render_gate(decision)
-    directory.write("gate.json", to_json(decision))
-    directory.write("gate.md", markdown)
-    directory.write(PAGE, gate_page(decision))
-    rules = [*decision.rules, *decision.evidence]
+    for name, content in (("gate.json", to_json(decision)), ("gate.md", markdown), (PAGE, gate_page(decision))):
+        directory.write(name, content)
+    rules = (*decision.rules, *decision.evidence)
     cases = [Case("gate", rule.rule, "passed" if rule.ok else "failed", summary(rule)) for rule in rules]
     directory.write(FILE, write_junit(gate.name, cases))
     append_summary(job_summary, markdown)
@@ -76,7 +75,7 @@ def command(
     else:
         lines = _lines(decision, directory.path)
         tell(lines[0] if output().quiet else "\n".join(lines))
-    open_if_asked(directory.file("gate.html" if directory.file("gate.html").exists() else "gate.md"))
+    open_if_asked(directory.file(PAGE))
     return PASSED if decision.passed else REFUSED
 
 
