@@ -1,6 +1,5 @@
-"""limits.md, limits.html, plots, and the lines for a terminal: where a scenario breaks."""
+"""limits.md, plots, and the lines for a terminal: where a scenario breaks."""
 
-import base64
 import shlex
 from collections.abc import Iterator
 
@@ -28,19 +27,17 @@ def render_limits(limits: Limits) -> dict[str, bytes]:
         }
         if limits.grid:
             files[PLANE] = plots.plot_plane(limits, limits.grid)
-    inline = {name: base64.b64encode(content).decode() for name, content in files.items()}
     context = {
         "limits": limits,
         "answers": list(answers(limits)),
-        "method": _method(limits),
+        "method": method(limits),
         "command": command(limits),
         "bases": BASES,
         "names": names,
         "plane": PLANE,
     }
     markdown = make_environment().get_template("limits.md.j2").render(context)
-    page = make_environment(escaped=True).get_template("limits.html.j2").render(context, inline=inline)
-    return {"limits.md": markdown.encode(), "limits.html": page.encode(), **files}
+    return {"limits.md": markdown.encode(), **files}
 
 
 def answers(limits: Limits) -> Iterator[str]:
@@ -89,7 +86,8 @@ def causes(point: Point) -> str:
     return ", ".join(named) or "too few passed"
 
 
-def _method(limits: Limits) -> str:
+def method(limits: Limits) -> str:
+    """How limits are searched for, in sentences."""
     low, high = map(show_ratio, (round(bound, 3) for bound in limits.zone))
     return (
         "Every value gets the same seeds (common random numbers), drawn from the scenario's. A value is decided by a sequential "

@@ -12,6 +12,7 @@ TEMPLATE = "parity.md.j2"
 PLOT = "parity.svg"
 _WORDS = {
     Agreement.AGREES: "the runs agree",
+    Agreement.EXPLAINED: "they differ by no more than this host's overhead explains",
     Agreement.DIFFERS: "the runs do not agree",
     Agreement.NOT_COMPARED: "there is nothing to compare",
 }
@@ -34,6 +35,12 @@ def _signed(figure: Figure) -> str:
     text = Unit(figure.unit).show(figure.difference)
     directed = figure.base is not None or figure.unit != Unit.RATIO
     return f"+{text}" if directed and figure.difference > 0 else text
+
+
+def summary_words(parity: Parity) -> str:
+    """The answer as a sentence without its end."""
+    words = _WORDS[parity.status]
+    return f"{words[0].upper()}{words[1:]}"
 
 
 def summary_lines(parity: Parity) -> str:

@@ -1,7 +1,6 @@
-"""prediction.md, prediction.html and plots: what many replications say together."""
+"""prediction.md and plots: what many replications say together."""
 
-import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import matplotlib as mpl
 
@@ -9,7 +8,6 @@ from soak.reports.plots import prediction as plot
 from soak.reports.plots.canvas import STYLE
 from soak.reports.summary import make_environment
 from soak.schemas.evidence.prediction import (
-    QUANTILES,
     Decision,
     Distribution,
     First,
@@ -41,31 +39,14 @@ def render_prediction(prediction: Prediction, observed: Observed) -> dict[str, b
         "first": first(prediction.first_to_break, prediction.objectives),
         "command": command(prediction),
     }
-    markdown = _render(
-        "prediction.md.j2",
-        context,
-        escaped=False,
-        plots={"objectives": OBJECTIVES, "aborts": plots.get(ABORTS) and ABORTS},
-    )
-    inline = {
-        name: base64.b64encode(plots[path]).decode() if path in plots else ""
-        for name, path in (("objectives", OBJECTIVES), ("aborts", ABORTS))
-    }
-    page = _render(
-        "prediction.html.j2",
-        context,
-        escaped=True,
-        quantiles=QUANTILES,
-        distributions=list(_distributions(prediction)),
-        **inline,
-    )
-    return {"prediction.md": markdown.encode(), "prediction.html": page.encode(), **plots}
+    shown = {"objectives": OBJECTIVES, "aborts": plots.get(ABORTS) and ABORTS}
+    return {"prediction.md": _render("prediction.md.j2", context, shown).encode(), **plots}
 
 
-def _render(name: str, context: dict[str, object], *, escaped: bool, **more: object) -> str:
-    environment = make_environment(escaped=escaped)
-    environment.filters.update(chance=chance, between=between, at=_at, deviations=_deviations)
-    return environment.get_template(name).render(**context, **more)
+def _render(name: str, context: dict[str, object], plots: Mapping[str, object]) -> str:
+    environment = make_environment()
+    environment.filters.update(chance=chance, between=between, at=at, deviations=deviations)
+    return environment.get_template(name).render(**context, plots=plots)
 
 
 def chance(share: Share) -> str:
@@ -175,14 +156,15 @@ def _exact(value: float) -> str:
     return f"{text}%" if float(text) / 100 == value else f"{value:.12f}"
 
 
-def _at(distribution: Distribution | None, q: float, unit: str) -> str:
+def at(distribution: Distribution | None, q: float, unit: str) -> str:
     """A quantile of a distribution, for people."""
     if distribution is None:
         return "–"
     return next(Unit(unit).show(each.value) for each in distribution.quantiles if each.q == q)
 
 
-def _deviations(objective: ObjectivePrediction) -> str:
+def deviations(objective: ObjectivePrediction) -> str:
+    """The mean margin in standard deviations of the margin."""
     return "constant" if objective.deviations is None else f"{objective.deviations:.3g}"
 
 
@@ -193,7 +175,7 @@ def summary_lines(p: Prediction) -> str:
         width = max(len(each.objective) for each in p.objectives)
         lines += ["", f"  {'holds':>8}  {'objective':{width}}  margin, 5 to 95 %"]
         for o in p.objectives:
-            margin = f"{_at(o.margin, 0.05, o.unit)} … {_at(o.margin, 0.95, o.unit)}" if o.margin_varies else _fixed(o)
+            margin = f"{at(o.margin, 0.05, o.unit)} … {at(o.margin, 0.95, o.unit)}" if o.margin_varies else _fixed(o)
             lines.append(f"  {chance(o.holds):>8}  {o.objective:{width}}  {margin}")
     lines += ["", *(f"  {line}" for line in _other_reasons(p))]
     if p.made and (p.objectives or p.first_to_break.abort):
@@ -203,23 +185,13 @@ def summary_lines(p: Prediction) -> str:
 
 def _fixed(objective: ObjectivePrediction) -> str:
     """The margin of an objective whose margin is constant."""
-    return f"always {_at(objective.margin, 0.5, objective.unit)}" if objective.margin else "nothing observed"
+    return f"always {at(objective.margin, 0.5, objective.unit)}" if objective.margin else "nothing observed"
 
 
 def _other_reasons(p: Prediction) -> Iterator[str]:
     for abort in p.aborts:
         if abort.share.count:
-            median = f"median time {_at(abort.time, 0.5, 'duration')}"
+            median = f"median time {at(abort.time, 0.5, 'duration')}"
             yield f"aborted by {abort.name}: {chance(abort.share)} ({between(abort.share)}), {median}"
     for each in p.doubts:
         yield f"no PASS because of {each.what}: {each.count:,} of {p.made:,}"
-
-
-def _distributions(p: Prediction) -> Iterator[tuple[str, Distribution, str]]:
-    for each in p.objectives:
-        for what, found in (("value", each.value), ("margin", each.margin)):
-            if found:
-                yield f"{each.objective}, {what}", found, each.unit
-    for abort in p.aborts:
-        if abort.time:
-            yield f"{abort.name}, time", abort.time, "duration"

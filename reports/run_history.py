@@ -1,15 +1,13 @@
 """index.html: the runs of a folder in one self-contained page, with trends, changes, and the comparison of any two."""
 
-import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from urllib.parse import quote
+from dataclasses import dataclass
 
-import msgspec
 from markupsafe import Markup
 
 from soak.reports.look.page import Head, document
 from soak.reports.look.table import AnyCell, Cell, Column, Table, Tone
+from soak.reports.run_data import View, data_for_script, when
 from soak.reports.run_list import (
     commit_words,
     counts_in_words,
@@ -18,20 +16,18 @@ from soak.reports.run_list import (
     scenario_words,
     smallest_margin,
 )
-from soak.reports.run_trends import LEFT, RIGHT, WIDTH, draw_trend
+from soak.reports.run_trends import draw_trend
 from soak.reports.summary import make_environment
 from soak.schemas.evidence.changepoints import ChangeKind
 from soak.schemas.evidence.runs import (
     FAMILY_ERROR,
     LEAST_RUNS,
     History,
-    Key,
     RunChange,
     RunRow,
     RunSeries,
     RunState,
     Trend,
-    keyed,
 )
 from soak.schemas.language.expression import Unit
 from soak.schemas.units import show_ratio
@@ -40,9 +36,6 @@ TEMPLATE = "history.html.j2"
 NOTHING_ELSE = "nothing else that the evidence names differs"
 MADE_BY = "soak history"
 """What the page says it was made by: nothing else is overwritten."""
-
-SPARK = 12
-"""Runs that a small picture of margins shows."""
 
 _TONES = {
     RunState.RUNNING: Tone.NOW,
@@ -64,7 +57,7 @@ class Found:
 
 def render_history(history: History, to_folder: str) -> str:
     """The page. to_folder: the relative path from the page to the folder of the runs, empty where it lies in it."""
-    view = _View(history, to_folder)
+    view = View(history, to_folder)
     found = list(changes_of(history))
     return document(
         make_environment(escaped=True),
@@ -80,7 +73,7 @@ def render_history(history: History, to_folder: str) -> str:
         change_note=change_note(),
         run_table=_run_table(view),
         series=[(number, each, _panels(view, each)) for number, each in _changed_first(history.series)],
-        data=_script_safe(_data(view)),
+        data=data_for_script(view),
         made_by=MADE_BY,
     )
 
@@ -126,63 +119,11 @@ def change_note() -> str:
     return f"E-divisive with a permutation test: where runs differ by chance only, {error}. {limits}"
 
 
-@dataclass(slots=True)
-class _View:
-    """A history, with what its parts are called in the page."""
-
-    history: History
-    to_folder: str
-    runs: dict[str, RunRow] = field(init=False)
-    places: dict[str, int] = field(init=False)
-    series_of: dict[str, int] = field(init=False)
-    sparks: dict[str, Markup] = field(init=False)
-    ids: dict[Key, int] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.runs = {row.path: row for row in self.history.runs}
-        self.places = {row.path: number for number, row in enumerate(self.history.runs)}
-        self.series_of = {path: number for number, each in enumerate(self.history.series) for path in each.runs}
-        self.sparks = dict(_sparks(self))
-        self.ids = {}
-
-    def id_of(self, key: Key) -> int:
-        """A number for what an objective observes."""
-        return self.ids.setdefault(key, len(self.ids))
-
-    def href(self, row: RunRow) -> str:
-        """The report of a run; empty where it has none."""
-        return quote("/".join(filter(None, [self.to_folder, row.path, row.report]))) if row.report else ""
-
-    def folder(self, row: RunRow) -> str:
-        """Its directory, as on a command line."""
-        folder = self.history.folder
-        return shlex.quote(folder if row.path == "." else f"{folder}/{row.path}")
-
-
-def _sparks(view: _View) -> Iterator[tuple[str, Markup]]:
-    for series in view.history.series:
-        margins = [smallest_margin(view.runs[path]) for path in series.runs]
-        known = [each for each in margins if each is not None]
-        low, high = min(known, default=0.0), max(known, default=0.0)
-        heights = [None if each is None else _height(each, low, high) for each in margins]
-        for place, path in enumerate(series.runs):
-            yield path, _bars(heights[max(0, place + 1 - SPARK) : place + 1])
-
-
-def _height(margin: float, low: float, high: float) -> float:
-    return 2 + 12 * (margin - low) / (high - low) if high > low else 8.0
-
-
-def _bars(heights: Sequence[float | None]) -> Markup:
-    words = "".join(f"M{5 * place + 2} 16v-{each:.3g}" for place, each in enumerate(heights) if each is not None)
-    return Markup(f'<svg class="spark" viewBox="0 0 {5 * SPARK} 16" aria-hidden="true"><path d="{words}"/></svg>')
-
-
 def _verdict(state: RunState, *, href: str = "") -> Cell:
     return Cell(state.value, tone=_TONES.get(state, Tone.NONE), href=href)
 
 
-def _series_table(view: _View) -> Table:
+def _series_table(view: View) -> Table:
     columns = [
         Column("scenario and target"),
         Column("runs", number=True),
@@ -200,7 +141,7 @@ def _series_table(view: _View) -> Table:
                 Cell(series.name, href=f"#series-{number}"),
                 f"{len(series.runs):,}",
                 _verdict(newest.state),
-                _when(newest),
+                when(newest),
                 _margin(newest),
                 view.sparks[newest.path],
                 f"{changes}"
@@ -214,16 +155,12 @@ def _series_table(view: _View) -> Table:
 _MARGIN = "What is left of what the tightest objective allows: of a limit, or of the error budget of a share"
 
 
-def _when(row: RunRow) -> str:
-    return f"{row.started_at[:16].replace('T', ' ')} UTC" if row.started_at else ""
-
-
 def _margin(row: RunRow) -> Cell:
     tightest = row.tightest if row.state.judged else None
     return Cell(margin_words(smallest_margin(row)) or "–", small=[tightest.objective]) if tightest else Cell("")
 
 
-def _change_table(view: _View, found: Sequence[Found]) -> Table:
+def _change_table(view: View, found: Sequence[Found]) -> Table:
     columns = [
         Column("objective"),
         Column("was", number=True),
@@ -241,17 +178,17 @@ def _change_table(view: _View, found: Sequence[Found]) -> Table:
     return Table(columns, rows, caption="Changes between runs", empty=empty)
 
 
-def _change_row(view: _View, found: Found) -> Iterator[AnyCell]:
+def _change_row(view: View, found: Found) -> Iterator[AnyCell]:
     change, unit = found.change, Unit(found.trend.unit)
     yield Cell(found.trend.objective, small=[found.series.name], href=f"#series-{view.series_of[change.after]}")
     yield unit.show(change.old)
     yield Cell(unit.show(change.new), tone=_CHANGE_TONES[change.better], small=_judgement(change))
     first, last = (view.runs[each] for each in change.interval)
     drift = change.kind is ChangeKind.DRIFT
-    around = f"between {_when(first)} and {_when(last)}" if first is not last else ""
+    around = f"between {when(first)} and {when(last)}" if first is not last else ""
     after = view.runs[change.after]
     yield Cell(
-        after.path, small=list(filter(None, [_when(after), "a drift" if drift else "", around])), href=view.href(after)
+        after.path, small=list(filter(None, [when(after), "a drift" if drift else "", around])), href=view.href(after)
     )
     yield Cell("; ".join(change.differences) or NOTHING_ELSE)
     yield f"{change.p:.2g}"
@@ -261,7 +198,7 @@ def _judgement(change: RunChange) -> list[str]:
     return [] if change.better is None else ["better" if change.better else "worse"]
 
 
-def _run_table(view: _View) -> Table:
+def _run_table(view: View) -> Table:
     columns = [
         Column("verdict", status=True),
         Column("run"),
@@ -277,10 +214,10 @@ def _run_table(view: _View) -> Table:
     )
 
 
-def _run_row(view: _View, row: RunRow) -> list[AnyCell]:
+def _run_row(view: View, row: RunRow) -> list[AnyCell]:
     return [
         _verdict(row.state),
-        Cell(row.path, small=list(filter(None, [_when(row), row.problem])), href=view.href(row)),
+        Cell(row.path, small=list(filter(None, [when(row), row.problem])), href=view.href(row)),
         Cell(scenario_words(row), small=[f"on {row.target}"] if row.target else []),
         length_words(row),
         "" if row.seed is None else str(row.seed),
@@ -304,7 +241,7 @@ def _changed_first(series: Sequence[RunSeries]) -> list[tuple[int, RunSeries]]:
     return sorted(enumerate(series), key=lambda each: not any(trend.changes for trend in each[1].trends))
 
 
-def _panels(view: _View, series: RunSeries) -> list[Panel]:
+def _panels(view: View, series: RunSeries) -> list[Panel]:
     return [
         Panel(view.id_of(trend.key), trend.objective, draw_trend(trend, view.runs), "; ".join(_notes(series, trend)))
         for trend in series.trends
@@ -318,88 +255,6 @@ def _notes(series: RunSeries, trend: Trend) -> Iterator[str]:
         yield "no change found"
     for each in trend.changes:
         yield f"{change_words(Found(series, trend, each))} (p = {each.p:.2g})"
-
-
-# What the script knows.
-
-
-class _Objective(msgspec.Struct, array_like=True):
-    """What it observes, its text, its result, value, margin and interval, as they are shown."""
-
-    id: int
-    text: int
-    status: str
-    value: str
-    margin: str
-    interval: str
-
-
-class _Run(msgspec.Struct, omit_defaults=True):
-    """A run of the table, in its order. series, environment: places in lists; -1 for none."""
-
-    name: str
-    folder: str
-    state: str
-    facts: dict[str, str]
-    series: int = -1
-    environment: int = -1
-    real: bool = False
-    href: str = ""
-    objectives: list[_Objective] = []
-
-
-class _Data(msgspec.Struct):
-    texts: list[str]
-    environments: list[dict[str, str]]
-    series: list[str]
-    runs: list[_Run]
-    left: float
-    right: float
-
-
-def _data(view: _View) -> _Data:
-    texts: dict[str, int] = {}
-    environments: dict[tuple[tuple[str, str], ...], int] = {}
-    runs = [_run(view, row, texts, environments) for row in view.history.runs]
-    names = [each.name for each in view.history.series]
-    return _Data(list(texts), [dict(each) for each in environments], names, runs, LEFT / WIDTH, RIGHT / WIDTH)
-
-
-def _run(view: _View, row: RunRow, texts: dict[str, int], environments: dict[tuple[tuple[str, str], ...], int]) -> _Run:
-    facts = {
-        "scenario": scenario_words(row),
-        "target": row.target,
-        "seed": "" if row.seed is None else str(row.seed),
-        "started": _when(row),
-        "length": length_words(row),
-        "commit": f"{row.commit}{' with uncommitted changes' if row.dirty else ''}",
-    }
-    objectives = []
-    for key, each in keyed(row.objectives):
-        unit = Unit(each.unit)
-        ends = "" if not each.interval else " to ".join("–" if end is None else unit.show(end) for end in each.interval)
-        value = "" if each.value is None else unit.show_beside(each.value, each.target)
-        place = texts.setdefault(each.objective, len(texts))
-        objectives.append(
-            _Objective(view.id_of(key), place, each.status.value, value, margin_words(each.relative_margin), ends)
-        )
-    found = tuple(row.environment.items())
-    return _Run(
-        name=row.path,
-        folder=view.folder(row),
-        state=row.state.value,
-        facts=facts,
-        series=view.series_of.get(row.path, -1),
-        environment=environments.setdefault(found, len(environments)) if found else -1,
-        real=row.clock == "real",
-        href=view.href(row),
-        objectives=objectives,
-    )
-
-
-def _script_safe(data: _Data) -> Markup:
-    """JSON inside a script element: only a closing tag, or an opening comment, could end it."""
-    return Markup(msgspec.json.encode(data).decode().replace("<", "\\u003c"))
 
 
 def summary_lines(history: History) -> str:

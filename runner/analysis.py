@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from soak.runner.console import tell
 from soak.runner.evidence.directory import RunDirectory, refuse_in_run
 from soak.runner.evidence.record import to_json
+from soak.runner.output import open_if_asked, output
 from soak.schemas.language.load import Loaded, Sources
 
 R = TypeVar("R")
@@ -46,9 +47,13 @@ class Analysis(Generic[R]):
     interrupted: bool = False
 
     def tell(self, summary: str, *, as_json: bool) -> None:
-        """Print the result: as JSON, or `summary` and where the report is."""
-        text = to_json(self.result).decode() if as_json else f"{summary}\n  report: {self.directory / self.report}"
-        tell(text, nl=not as_json)
+        """Print the result: as JSON, or `summary` and where the report is; of a quiet command, the first line of it."""
+        page = self.directory / self.report
+        if as_json:
+            tell(to_json(self.result).decode(), nl=False)
+        else:
+            tell(summary.splitlines()[0] if output().quiet else f"{summary}\n  report: {page}")
+        open_if_asked(page)
 
 
 @contextmanager

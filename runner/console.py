@@ -79,6 +79,11 @@ def helper(work: Callable[[], None], name: str) -> threading.Thread:
     return threading.Thread(target=copy_context().run, args=(work,), name=name, daemon=True)
 
 
+def is_heard() -> bool:
+    """Whether a remark is for standard error, and not for a listener."""
+    return _listener.get() is None
+
+
 def is_drawn_on() -> bool:
     """Whether standard error is a terminal that a person looks at."""
     return _listener.get() is None and sys.stderr.isatty()

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 from soak.runner.console import remark
+from soak.runner.evidence.directory import METRICS
+from soak.runner.job_chart import chart_of
 from soak.runner.worked_on import worked_on
 from soak.schemas.errors import reason
 from soak.schemas.evidence.verdict import Status, Verdict
@@ -13,8 +15,8 @@ from soak.schemas.language.registry import language_of
 from soak.schemas.units import show_duration
 
 
-def job_summary_of(verdict: Verdict, scenario: Scenario) -> str:
-    """A run in short: its verdict, why, and every objective."""
+def job_summary_of(verdict: Verdict, scenario: Scenario, directory: Path | None = None) -> str:
+    """A run in short: its verdict, why, every objective, and a chart from the series in its `directory`."""
     run = f"{verdict.target}, seed {verdict.seed}, {show_duration(verdict.ended_s)} of scenario time"
     called = language_of(scenario.system).tasks
     if called and verdict.clock == "simulated":
@@ -36,6 +38,13 @@ def job_summary_of(verdict: Verdict, scenario: Scenario) -> str:
             continue
         margin = "" if each.margin is None else unit.show_margin(each.margin, each.target)
         lines.append(f"| {each.status.value} | `{_code(each.objective)}` | {value} | {margin} |")
+    if directory and (chart := chart_of(verdict, directory / METRICS)):
+        lines += ["", chart]
+    if directory:
+        lines += [
+            "",
+            f"Report: `{_code(str(directory / 'report.html'))}`, again: `soak verify {_code(str(directory))}`",
+        ]
     return "\n".join(lines)
 
 

@@ -27,12 +27,12 @@ _output: ContextVar[Output] = ContextVar("output")
 
 
 @contextmanager
-def output_of_command() -> Iterator[Output]:
-    """What one command is asked for, from here on."""
-    token = _output.set(Output())
+def output_of_command(asked: Output) -> Iterator[None]:
+    """What one command is asked for, from here on; its options fill it in."""
+    token = _output.set(asked)
     try:
         with remarks_kept():
-            yield _output.get()
+            yield
     finally:
         _output.reset(token)
 

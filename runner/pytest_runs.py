@@ -19,7 +19,7 @@ from soak.runner.opened import Run
 from soak.runner.targets.make import SIMULATION
 from soak.runner.targets.simulation import Simulation
 from soak.schemas.errors import SoakError
-from soak.schemas.evidence.verdict import End, Verdict
+from soak.schemas.evidence.verdict import End, Outcome, Status, Verdict
 from soak.schemas.files import file_name
 from soak.simulation.plan import Plan
 
@@ -85,7 +85,9 @@ def reason_of(verdict: Verdict, check: Check) -> str:
     subject = check.name.partition(": ")[0] if check.group == "aborts" else check.name
     kind = _GROUPS[check.group]
     told = [each.text for each in verdict.typed_reasons if each.kind.value == kind and each.subject == subject]
-    return "; ".join(told) or f"{check.status.value}: {check.detail or 'see the report'}"
+    if told and check.status is Status.INCONCLUSIVE and verdict.verdict is not Outcome.INCONCLUSIVE:
+        return "; ".join(told)  # beside failures, doubts are called so
+    return f"{check.status.value}: {'; '.join(told) or check.detail or 'see the report'}"
 
 
 def run_once(wanted: Wanted, shared: Path, out: Path, on_remark: Callable[[str], None]) -> Run:

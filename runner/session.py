@@ -9,6 +9,7 @@ from pathlib import Path
 
 from soak.runner.cautions import warn
 from soak.runner.checks.begin import checks_of, refuse_unknown
+from soak.runner.ci_annotations import annotations_of
 from soak.runner.console import remark, tell
 from soak.runner.engine import BrokenOffError, Resumed, execute, identify
 from soak.runner.evidence.directory import TARGET, RunDirectory
@@ -70,7 +71,9 @@ def run_scenario(
     have_load_made(target, options_of(processes, locust_master, expect_workers))
     loaded = load(path, tier=tier, overlays=overlays, settings=settings, conventions=conventions(target))
     verdict, directory = run_loaded(loaded, target, out=out, abort=abort, notify=notify, stop=stop)
-    append_summary(job_summary, job_summary_of(verdict, loaded.scenario) if job_summary else "")
+    append_summary(job_summary, job_summary_of(verdict, loaded.scenario, directory.path) if job_summary else "")
+    for annotation in annotations_of(verdict, loaded):
+        remark(annotation, always=True)
     return tell_verdict(loaded, verdict, directory.path, as_json=as_json)
 
 

@@ -74,7 +74,7 @@ def base(head: Head, charts: Sequence[Chart] = (), data: Data | None = None) -> 
 @cache
 def style() -> Markup:
     """The style sheet, with the palette as variables."""
-    sheets = [variables(), _asset("uplot.min.css"), _asset("style.css")]
+    sheets = [variables(), _asset("uplot.min.css"), _asset("style.css"), _asset("figures.css")]
     return Markup("\n".join(sheets))
 
 

@@ -53,11 +53,11 @@ def _draw_fit(axes: Axes, values: Floats, name: str, chosen: Distribution) -> No
     if isinstance(chosen, Empirical):
         return
     at_s = np.geomspace(values[0] / 1.2, values[-1] * 1.2, _POINTS)
-    axes.plot(at_s, [100 * _below(chosen, float(t_s)) for t_s in at_s], color=ORANGE, lw=1.6, ls="--", label=name)
+    axes.plot(at_s, [100 * share_below(chosen, float(t_s)) for t_s in at_s], color=ORANGE, lw=1.6, ls="--", label=name)
 
 
-def _below(chosen: Distribution, t_s: float) -> float:
-    """The share of a distribution below a time."""
+def share_below(chosen: Distribution, t_s: float) -> float:
+    """The share of a distribution below a time, in seconds."""
     match chosen:
         case LogNormal(median_s, _):
             return math.erfc(-math.log(t_s / median_s) / chosen.sigma / math.sqrt(2)) / 2

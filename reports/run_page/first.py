@@ -1,9 +1,9 @@
 """What report.html says first: the answer, a few figures, and what to do next."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from soak.reports.data import RunData
+from soak.reports.look.blocks import Step, Tile
 from soak.reports.look.page import Head
 from soak.reports.look.table import Tone, tone_of
 from soak.reports.run_page.causes import Account
@@ -12,25 +12,6 @@ from soak.schemas.language.expression import Unit
 from soak.schemas.units import show_duration
 
 _MOST_OBJECTIVES = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """A figure under the verdict: what it is of, the figure, a line below it."""
-
-    what: str
-    figure: str
-    small: str = ""
-    tone: Tone = Tone.NONE
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Something to do next, with the command that does it (empty: none) or a file beside the report."""
-
-    words: str
-    command: str = ""
-    href: str = ""
 
 
 def head_of(run: RunData) -> Head:

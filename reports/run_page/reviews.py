@@ -24,7 +24,7 @@ def _row(each: Reviewed) -> list[AnyCell]:
         Cell(review.decision.value, tone=_TONES.get(review.decision, Tone.NONE) if each.counts else Tone.NONE),
         brief(review.who),
         Cell(review.at, [of]),
-        Cell("", notes),
+        Cell(notes[0] if notes else "", notes[1:]),
     ]
 
 

@@ -30,7 +30,7 @@ from soak.schemas.language.windows import Window
 from soak.schemas.units import show_duration
 from soak.simulation.rate import rate_of
 
-FILE, REPORT = "calibration.json", "calibration.md"
+FILE, REPORT = "calibration.json", "calibration.html"
 FOLDER = "calibrations"
 LEAST_SERVICE_TIMES = 100
 """With fewer samples, the tail beyond the 95th percentile holds fewer than five."""
@@ -235,6 +235,8 @@ def _service_parameters(source: Source, as_run: Estimates, aimed: Estimates) -> 
 
 def _write_report(directory: RunDirectory, calibration: Calibration, estimates: Estimates) -> None:
     from soak.reports.calibration import render_calibration
+    from soak.reports.pages.calibration import calibration_page
 
-    rendered = render_calibration(calibration, estimates.service.held_s, estimates.fitted.distribution)
+    drawn = (calibration, estimates.service.held_s, estimates.fitted.distribution)
+    rendered = {**render_calibration(*drawn), REPORT: calibration_page(*drawn)}
     write_analysis(directory, FILE, calibration, rendered)

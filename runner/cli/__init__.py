@@ -1,5 +1,6 @@
 """The command line: a file per command, loaded when it is called; the one place that prints errors and ends the process."""
 
+import builtins
 import contextlib
 import importlib
 import keyword
@@ -10,8 +11,9 @@ from dataclasses import dataclass
 import click
 
 from soak.runner.console import flush, prepare_streams, remark
-from soak.runner.output import output_of_command
+from soak.runner.output import Output, output_of_command
 from soak.schemas.errors import SoakError, failure_words
+from soak.schemas.versions_seen import versions_seen
 
 _GROUPS = {
     "Run": {
@@ -70,7 +72,9 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name.replace("-", "_")
+        # A module of a package is a name in it: `list` would take the place of the built-in.
+        taken = keyword.iskeyword(cmd_name) or hasattr(builtins, cmd_name)
+        module = f"{cmd_name}_" if taken else cmd_name.replace("-", "_")
         command: click.Command = importlib.import_module(f"soak.runner.cli.{module}").command
         for each in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
             _add_debug(each)
@@ -140,9 +144,20 @@ class _Session:
 
 def run_command(arguments: list[str]) -> int:
     """Run one command; returns the exit code. Errors are printed here and nowhere else."""
+    asked = Output()
+    with versions_seen() as seen:
+        exit_code = _exit_code(arguments, asked)
+    if seen and not asked.quiet:
+        from soak.runner.hints import show_hints
+
+        show_hints(seen)
+    return exit_code
+
+
+def _exit_code(arguments: list[str], asked: Output) -> int:
     session = _Session()
     try:
-        with output_of_command():
+        with output_of_command(asked):
             result = cli.main(arguments, prog_name="soak", standalone_mode=False, obj=session)
         return result if isinstance(result, int) else 0
     except click.Abort:

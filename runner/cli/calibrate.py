@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from soak.runner.cli.options import Positive, json_option
+from soak.runner.cli.options import Positive, json_option, result_options
 
 
 def _share(context: click.Context, option: click.Parameter, value: str) -> float:
@@ -41,6 +41,7 @@ def _share(context: click.Context, option: click.Parameter, value: str) -> float
 )
 @click.option("--skip-bad-rows", is_flag=True, help="With --arrivals FILE: leave out rows that cannot be read.")
 @click.option(
+    "-o",
     "--out",
     type=click.Path(path_type=Path),
     metavar="FILE_OR_DIR",
@@ -87,6 +88,7 @@ def _share(context: click.Context, option: click.Parameter, value: str) -> float
 @click.option(
     "--seed", type=click.IntRange(0, 2**53 - 1), default=1, show_default=True, help="Seed of the replications."
 )
+@result_options
 @json_option
 def command(
     run_directory: Path | None,

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from soak.runner.cli.options import json_option, override_options, scenario_file
+from soak.runner import completing
+from soak.runner.cli.options import json_option, override_options, result_options, scenario_file
 
 AGREES, DIFFERS, UNDECIDED = 0, 3, 5
 ALPHA, LEAST = 0.01, 0.02
@@ -21,8 +22,8 @@ task's outcome, attempts and latency and every SLI must agree within a tolerance
 With --with, BASE is a scenario file and RUN is left out: the scenario and the variant that --with describes are each simulated
 -n times with the same seeds, on all cores. --tier, --set, --duration and --seed apply to both.
 
-Exit codes: 0 no regression (parity: they agree), 3 regression (parity: they differ), 2 not comparable, 5 evidence
-missing or damaged, or nothing could be compared, 130 interrupted.
+Exit codes: 0 no regression (parity: they agree, or the overhead of this host explains what differs), 3 regression (parity:
+they differ), 2 not comparable, 5 evidence missing or damaged, or nothing could be compared, 130 interrupted.
 
 \b
 Examples:
@@ -33,8 +34,10 @@ Examples:
 
 
 @click.command("compare", help=_HELP)
-@click.argument("base", type=click.Path(path_type=Path), metavar="BASE")
-@click.argument("run", type=click.Path(path_type=Path), metavar="[RUN]", required=False)
+@click.argument("base", type=click.Path(path_type=Path), metavar="BASE", shell_complete=completing.run_directories)
+@click.argument(
+    "run", type=click.Path(path_type=Path), metavar="[RUN]", required=False, shell_complete=completing.run_directories
+)
 @click.option("--parity", is_flag=True, help="Check that a simulated and a real run of one scenario and seed agree.")
 @click.option(
     "--with",
@@ -68,11 +71,13 @@ Examples:
     help=f"Smallest relative change that matters.  [default: {LEAST}, with --with {WHAT_IF_LEAST:g}]",
 )
 @click.option(
+    "-o",
     "--out",
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="Directory to write the comparison to; new or empty. [default: compare-NAME, or parity-NAME]",
 )
+@result_options
 @json_option
 def command(base: Path, run: Path | None, parity: bool, variant: tuple[str, ...], **options: Any) -> int:
     """Compare two runs, or two variants of a scenario."""
@@ -108,7 +113,7 @@ def _parity(base: Path, run: Path, options: dict[str, Any]) -> int:
     from soak.reports.parity import summary_lines
 
     analysis.tell(summary_lines(analysis.result), as_json=options["as_json"])
-    return AGREES if analysis.result.status is Agreement.AGREES else DIFFERS
+    return AGREES if analysis.result.status in {Agreement.AGREES, Agreement.EXPLAINED} else DIFFERS
 
 
 def _runs(base: Path, run: Path, options: dict[str, Any]) -> int:

@@ -32,6 +32,7 @@ _TENTHS = 10
     help="Every event, the per-minute series and the objectives as Parquet files, in the folder --out.",
 )
 @click.option(
+    "-o",
     "--out",
     type=click.Path(path_type=Path),
     metavar="PATH",

@@ -5,17 +5,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from soak.runner.cli.options import job_summary_option, json_option
+from soak.runner import completing
+from soak.runner.cli.options import job_summary_option, json_option, result_options
 from soak.runner.console import tell
+from soak.runner.output import open_if_asked, output
 
 if TYPE_CHECKING:
     from soak.schemas.evidence.decision import Decision
 
 PASSED, REFUSED = 0, 3
+PAGE = "gate.html"
 
 
 @click.command("gate")
-@click.argument("gate_file", type=click.Path(path_type=Path), metavar="GATE")
+@click.argument("gate_file", type=click.Path(path_type=Path), metavar="GATE", shell_complete=completing.gates)
 @click.option(
     "--root",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
@@ -25,12 +28,14 @@ PASSED, REFUSED = 0, 3
 )
 @click.option("--commit", metavar="SHA", help="Commit that every run must have been made from.")
 @click.option(
+    "-o",
     "--out",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Directory for gate.json, gate.md and junit.xml; earlier ones are replaced. [default: gate-NAME]",
+    help="Directory for gate.json, gate.html, gate.md and junit.xml; earlier ones are replaced. [default: gate-NAME]",
 )
 @job_summary_option
+@result_options
 @json_option
 def command(
     gate_file: Path, root: Path, commit: str | None, out: Path | None, job_summary: Path | None, as_json: bool
@@ -45,6 +50,7 @@ def command(
       soak gate gates/rc.yaml --root artifacts --commit $GIT_SHA
     """
     from soak.reports.gate import render_gate, summary
+    from soak.reports.pages.gate import gate_page
     from soak.runner.evidence.directory import RunDirectory, refuse_in_run
     from soak.runner.evidence.record import to_json
     from soak.runner.gate.session import decide_gate
@@ -60,6 +66,7 @@ def command(
     markdown = render_gate(decision)
     directory.write("gate.json", to_json(decision))
     directory.write("gate.md", markdown)
+    directory.write(PAGE, gate_page(decision))
     rules = [*decision.rules, *decision.evidence]
     cases = [Case("gate", rule.rule, "passed" if rule.ok else "failed", summary(rule)) for rule in rules]
     directory.write(FILE, write_junit(gate.name, cases))
@@ -67,7 +74,9 @@ def command(
     if as_json:
         tell(to_json(decision).decode(), nl=False)
     else:
-        tell("\n".join(_lines(decision, directory.path)))
+        lines = _lines(decision, directory.path)
+        tell(lines[0] if output().quiet else "\n".join(lines))
+    open_if_asked(directory.file("gate.html" if directory.file("gate.html").exists() else "gate.md"))
     return PASSED if decision.passed else REFUSED
 
 
@@ -76,4 +85,4 @@ def _lines(decision: "Decision", directory: Path) -> list[str]:
     for rule in (*decision.rules, *decision.evidence):
         lines.append(f"  {'holds' if rule.ok else 'broken':8}{rule.rule}{': ' + rule.detail if rule.detail else ''}")
         lines += [f"          {check.file}: {check.detail}" for check in rule.checks if not check.ok and not rule.ok]
-    return [*lines, "", f"  decision: {directory / 'gate.md'}"]
+    return [*lines, "", f"  decision: {directory / PAGE}"]

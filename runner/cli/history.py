@@ -23,7 +23,11 @@ Examples:
 @click.command("history", help=_HELP)
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="[FOLDER]", default="runs")
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE", help="The page to write. [default: FOLDER/index.html]"
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The page to write. [default: FOLDER/index.html]",
 )
 @json_option
 def command(folder: Path, out: Path | None, as_json: bool) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from soak.runner import completing
 from soak.runner.cli.options import json_option
 from soak.runner.console import remark, tell
 
@@ -18,7 +19,11 @@ _TRY = re.compile(rb"^(# Try: soak run )scenario\.yaml\b", re.MULTILINE)
 @click.argument("path", type=click.Path(path_type=Path), required=False)
 @click.option("--template", metavar="NAME", help="What to start from, such as calls or attached; see --list.")
 @click.option(
-    "--from", "shipped", metavar="NAME", help="A template, or a shipped scenario or gate, such as 72h or gates/pr."
+    "--from",
+    "shipped",
+    metavar="NAME",
+    shell_complete=completing.shipped,
+    help="A template, or a shipped scenario or gate, such as 72h or gates/pr.",
 )
 @click.option(
     "--url", metavar="URL", help="The service to ask, for --from http; with a path, that is what is requested."

@@ -12,7 +12,9 @@ from soak.runner.console import tell
 @scenario_argument
 @override_options
 @click.option("--speed", type=Positive(100_000), default=1.0, help="Speed of the runs to monitor. [default: 1]")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", default=Path("monitoring"), show_default=True)
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), metavar="DIR", default=Path("monitoring"), show_default=True
+)
 @json_option
 def command(
     scenario: Path,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from soak.runner import completing
 from soak.runner.output import be_quiet, output
 from soak.schemas.units import duration
 
@@ -19,7 +20,16 @@ _NUMBER = re.compile(r"[0-9]*\.?[0-9]+")
 F = TypeVar("F", bound=Callable[..., Any])
 
 scenario_argument = click.argument("scenario", type=click.Path(path_type=Path), metavar="SCENARIO")
-run_directory_argument = click.argument("run_directory", type=click.Path(path_type=Path), metavar="RUN_DIR")
+run_directory_argument = click.argument(
+    "run_directory", type=click.Path(path_type=Path), metavar="RUN_DIR", shell_complete=completing.run_directories
+)
+optional_run_directory_argument = click.argument(
+    "run_directory",
+    type=click.Path(path_type=Path),
+    metavar="[RUN_DIR]",
+    required=False,
+    shell_complete=completing.run_directories,
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 
 
@@ -89,17 +99,6 @@ jobs_option = click.option(
 )
 
 
-def out_option(folder: str) -> Callable[[F], F]:
-    """`--out`, for a command that writes to `<folder>/NAME-TIME` by default."""
-    return click.option(
-        "-o",
-        "--out",
-        type=click.Path(path_type=Path),
-        metavar="DIR",
-        help=f"Directory to write to; new or empty. [default: {folder}/NAME-TIME]",
-    )
-
-
 def _quiet(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if value:
         be_quiet()
@@ -121,6 +120,23 @@ quiet_option = click.option(
 open_option = click.option(
     "--open", is_flag=True, expose_value=False, callback=_opens, help="Open the report in a browser when it is written."
 )
+
+
+def result_options(command: F) -> F:
+    """`--quiet` and `--open`."""
+    return quiet_option(open_option(command))
+
+
+def out_option(folder: str) -> Callable[[F], F]:
+    """`--out`, for a command that writes to `<folder>/NAME-TIME` by default, and how it shows its result."""
+    option: Callable[[F], F] = click.option(
+        "-o",
+        "--out",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help=f"Directory to write to; new or empty. [default: {folder}/NAME-TIME]",
+    )
+    return lambda command: option(result_options(command))
 
 
 job_summary_option = click.option(
@@ -159,7 +175,12 @@ def override_options(command: F) -> F:
             help="Replace one value, such as queue.workers=2. May be repeated.",
         ),
         overlay_option,
-        click.option("--tier", metavar="NAME", help="Apply a named tier of the scenario, such as pr."),
+        click.option(
+            "--tier",
+            metavar="NAME",
+            shell_complete=completing.tiers,
+            help="Apply a named tier of the scenario, such as pr.",
+        ),
     ):
         command = option(command)
     return command

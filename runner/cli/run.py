@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from soak.runner import completing
 from soak.runner.cli.options import (
     Positive,
     all_settings,
@@ -27,6 +28,7 @@ from soak.runner.cli.options import (
     default="simulation",
     show_default=True,
     metavar="NAME",
+    shell_complete=completing.targets,
     help="What to run against: simulation, orchestrator, calls, pipeline, gateway, http (the service at http.url), a target file "
     "(FILE.yaml), an adapter (see `soak target list`), or your own class as module:Class.",
 )

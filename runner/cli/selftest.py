@@ -9,11 +9,13 @@ from soak.runner.cli.options import Positive, json_option
 from soak.runner.console import remark, tell
 
 if TYPE_CHECKING:
+    from soak.reports.pages.selftest import Tried
     from soak.runner.selftest.findings import Finding
     from soak.runner.selftest.matrix import TrialResult
     from soak.runner.selftest.truths import CaseResult
 
 AS_MEANT, NOT_AS_MEANT = 0, 3
+PAGE = "selftest.html"
 _NONE = "none"
 
 
@@ -42,7 +44,9 @@ _NONE = "none"
     is_flag=True,
     help="Soak task systems of others, of which it is known what goes wrong with which settings; --defect names truths.",
 )
-@click.option("--out", type=click.Path(path_type=Path), default=Path("selftest"), show_default=True, help="Evidence.")
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), default=Path("selftest"), show_default=True, help="Evidence."
+)
 @json_option
 def command(
     target: str,
@@ -78,6 +82,7 @@ def _planted(
     import json
 
     from soak.runner.selftest.matrix import Bench, run_trials
+    from soak.runner.selftest.told import tried_trial
     from soak.runner.shipped import SELFTEST
     from soak.runner.targets.room import trials_of
     from soak.schemas.errors import UsageError
@@ -99,7 +104,10 @@ def _planted(
         remark(f"  {row.trial.name}: {row.outcome.value}, {found}")
 
     rows = run_trials(trials, Bench(target, of_target.variable, scenarios, speed), out, line)
-    tell(json.dumps([_data(row) for row in rows], indent=2) if as_json else "\n".join(_table(rows)))
+    page = _write_page(
+        out, [tried_trial(row) for row in rows], target, _command("--defect", defects, "--target", target)
+    )
+    tell(json.dumps([_data(row) for row in rows], indent=2) if as_json else "\n".join([*_table(rows), page]))
     return AS_MEANT if all(row.as_meant for row in rows) else NOT_AS_MEANT
 
 
@@ -107,6 +115,7 @@ def _foreign(names: tuple[str, ...], folder: Path | None, out: Path, *, as_json:
     """Run truths and their controls."""
     import json
 
+    from soak.runner.selftest.told import tried_case
     from soak.runner.selftest.truths import CaseResult, run_cases, truths
     from soak.runner.shipped import TRUTHS
 
@@ -114,8 +123,26 @@ def _foreign(names: tuple[str, ...], folder: Path | None, out: Path, *, as_json:
         remark(f"  {result.case.name} {result.case.side}: {_result(result)}")
 
     results = run_cases(truths(folder or TRUTHS, names), out, line)
-    tell(json.dumps([_case_data(each) for each in results], indent=2) if as_json else "\n".join(_case_table(results)))
+    tried = [tried_case(each) for each in results]
+    page = _write_page(out, tried, "task systems of others", _command("--defect", names, "--foreign"))
+    lines = [*_case_table(results), page]
+    tell(json.dumps([_case_data(each) for each in results], indent=2) if as_json else "\n".join(lines))
     return AS_MEANT if all(each.as_meant for each in results) else NOT_AS_MEANT
+
+
+def _command(option: str, names: tuple[str, ...], *words: str) -> str:
+    import shlex
+
+    return shlex.join(["soak", "selftest", *words, *(word for name in names for word in (option, name))])
+
+
+def _write_page(out: Path, tried: "list[Tried]", target: str, command: str) -> str:
+    """Write the page beside the evidence; returns where, in words."""
+    from soak.reports.pages.selftest import selftest_page
+    from soak.runner.evidence.directory import RunDirectory
+
+    RunDirectory(out).write(PAGE, selftest_page(tried, target, command))
+    return f"  report: {out / PAGE}"
 
 
 def _result(result: "CaseResult") -> str:

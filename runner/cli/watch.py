@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from soak.runner.cli.options import Positive, json_option
+from soak.runner.cli.options import Positive, json_option, optional_run_directory_argument
 from soak.runner.console import hand_over, live_console
 
 
 @click.command("watch")
-@click.argument("run_directory", type=click.Path(path_type=Path), metavar="[RUN_DIR]", required=False)
+@optional_run_directory_argument
 @click.option("--replay", type=Positive(), metavar="SPEED", help="Replay a run from its start at this speed-up factor.")
 @json_option
 def command(run_directory: Path | None, replay: float | None, as_json: bool) -> int:

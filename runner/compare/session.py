@@ -8,7 +8,7 @@ from soak.runner.compare.request import Request
 from soak.runner.console import remark
 from soak.schemas.evidence.changes import Changes
 
-FILE, REPORT = "changes.json", "changes.md"
+FILE, REPORT = "changes.json", "changes.html"
 
 
 def perform(request: Request) -> Analysis[Changes]:
@@ -30,6 +30,9 @@ def perform(request: Request) -> Analysis[Changes]:
         remark(f"not like for like: {', '.join(different)}")
     with numbered_directory(request.out, f"compare-{run.scenario}") as directory:
         from soak.reports.changes import render_changes
+        from soak.reports.pages.compare import changes_page
 
-        write_analysis(directory, FILE, changes, render_changes(changes, pairing.differences), sealed=False)
+        paired = pairing.differences
+        rendered = {**render_changes(changes, paired), REPORT: changes_page(changes, paired)}
+        write_analysis(directory, FILE, changes, rendered, sealed=False)
     return Analysis(changes, directory.path, REPORT)

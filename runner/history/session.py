@@ -37,6 +37,6 @@ def write_page(history: History, out: Path | None) -> Path:
 def _refuse_other(path: Path, mark: str) -> None:
     try:
         if path.is_dir() or (path.exists() and mark.encode() not in path.read_bytes()):
-            raise UsageError(f"{path}: exists, and is no page of this command (choose another --out)")
+            raise UsageError(f"{path}: exists, and soak history did not write it (choose another --out)")
     except OSError as error:
         raise UsageError(f"{path}: {reason(error)} (choose another --out)") from None

@@ -35,10 +35,11 @@ def perform(request: Request) -> Analysis[Limits]:
         remark(f"{loaded.scenario.name}: {words}, results in {directory.path}")
         limits, points = _search(variants, request, interrupted)
         from soak.reports.limits import render_limits
+        from soak.reports.pages.limits import limits_page
 
         store_scenario(directory, loaded)
         directory.write(POINTS, points)
-        write_analysis(directory, FILE, limits, render_limits(limits))
+        write_analysis(directory, FILE, limits, {**render_limits(limits), REPORT: limits_page(limits)})
     return Analysis(limits, directory.path, REPORT, not limits.complete)
 
 

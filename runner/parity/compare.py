@@ -6,6 +6,7 @@ import numpy as np
 
 from soak.runner.parity.figures import Measure, Pairs, latency_figures, series_figures, sli_figures, task_figures
 from soak.runner.parity.outcomes import Outcomes, task_name
+from soak.runner.parity.overhead import HostOverhead, explained
 from soak.runner.parity.source import Source
 from soak.schemas.evidence.parity import (
     SCHEMA_VERSION,
@@ -44,13 +45,16 @@ def compare(base: Source, run: Source) -> tuple[Parity, Latencies]:
         *series_figures(list(base_own.series()), list(run_own.series()), measure),
         *sli_figures(base.loaded.scenario.slis, base.verdict.slis, run.verdict.slis, measure, probed),
     ]
+    overhead = HostOverhead.of(pairs)
+    if run.identity.clock == "real" and base.identity.clock == "simulated":
+        figures = list(explained(figures, overhead, measure.overhead_s))
     reasons = list(_reasons(base, run, pairs, figures))
     other_state, other_attempts = _first(pairs.other_state), _first(pairs.other_attempts & ~pairs.other_state)
     listed = list(_task_differences(base, run, pairs, np.concatenate([other_state, other_attempts])))
     parity = Parity(
         schema_version=SCHEMA_VERSION,
         status=_status(pairs, figures, reasons),
-        reasons=reasons,
+        reasons=[*reasons, *_host(figures, overhead)],
         scenario=base.identity.scenario,
         scenario_sha256=base.identity.scenario_sha256,
         seed=base.identity.seed,
@@ -82,7 +86,20 @@ def _side(source: Source, outcomes: Outcomes) -> ParityRun:
 def _status(pairs: Pairs, figures: list[Figure], reasons: list[str]) -> Agreement:
     if not _comparable(pairs, figures):
         return Agreement.NOT_COMPARED
-    return Agreement.DIFFERS if reasons else Agreement.AGREES
+    if reasons:
+        return Agreement.DIFFERS
+    return Agreement.EXPLAINED if _explained_of(figures) else Agreement.AGREES
+
+
+def _explained_of(figures: list[Figure]) -> list[Figure]:
+    return [each for each in figures if each.status is Agreement.EXPLAINED]
+
+
+def _host(figures: list[Figure], overhead: HostOverhead) -> Iterator[str]:
+    """What this host's overhead explains, and what was measured of it."""
+    if found := _explained_of(figures):
+        names = ", ".join(each.name for each in found)
+        yield f"explained by this host's overhead ({overhead.words()}): {names}"
 
 
 def _reasons(base: Source, run: Source, pairs: Pairs, figures: list[Figure]) -> Iterator[str]:

@@ -20,6 +20,15 @@ _RESULTS = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED)
 _CHANGES = NEW_STATES > TaskState.NONE
 _WAITING = np.isin(NEW_STATES, (TaskState.DEFERRED, TaskState.PENDING))
 
+_HANDED = kind_flags(
+    Kind.TASK_DISPATCHED,
+    Kind.EXECUTION_STARTED,
+    Kind.EXECUTION_ENDED,
+    Kind.TASK_DONE,
+    Kind.TASK_FAILED,
+    Kind.TASK_RETRY,
+)
+
 
 def most_tasks(plan: Plan) -> int:
     """A number above every task number that the plan can have: arrivals are Poisson at most, and this is ten sigma."""
@@ -63,6 +72,16 @@ class Outcomes:
         self._result_s: Floats = np.full(size, np.nan)
         self._waited_s: Floats = np.zeros(size)
         self._ready_s: Floats = np.full(size, np.nan)
+        self.lag_s: Floats = np.full(size, np.nan)
+        """By task: how late it was submitted."""
+        self.starting_s: Floats = np.zeros(size)
+        """By task: the time from dispatch to the start of the body, summed over its attempts."""
+        self.ran_s: Floats = np.zeros(size)
+        """By task: the time from the start of the body to its end, summed over its attempts."""
+        self.closing_s: Floats = np.zeros(size)
+        """By task: the time from the end of the body to the result, summed over its attempts."""
+        self._moved_s: Floats = np.full(size, np.nan)
+        self._moved: npt.NDArray[np.int64] = np.full(size, -1, dtype=np.int64)
         self.events = 0
 
     def __len__(self) -> int:
@@ -73,7 +92,10 @@ class Outcomes:
         more = max(0, size - len(self))
         for name in ("states", "attempts"):
             setattr(self, name, np.pad(getattr(self, name), (0, more)))
-        for name in ("due_s", "_result_s", "_waited_s", "_ready_s"):
+        self._moved = np.pad(self._moved, (0, more), constant_values=-1)
+        for name in ("starting_s", "ran_s", "closing_s"):
+            setattr(self, name, np.pad(getattr(self, name), (0, more)))
+        for name in ("due_s", "_result_s", "_waited_s", "_ready_s", "lag_s", "_moved_s"):
             setattr(self, name, np.pad(getattr(self, name), (0, more), constant_values=np.nan))
 
     def observe(self, block: Block) -> None:
@@ -83,8 +105,30 @@ class Outcomes:
         self._put(self.states, block, _CHANGES[block.kind], NEW_STATES[block.kind])
         self._put(self.due_s, block, block.kind == Kind.TASK_ENQUEUED, block.value)
         self._put(self._result_s, block, _RESULTS[block.kind], block.t)
+        # Work that is deferred has been submitted; of several events the earliest stays, which is assigned last.
+        submitted = np.flatnonzero((block.kind == Kind.TASK_ENQUEUED) | (block.kind == Kind.TASK_DEFERRED))[::-1]
+        first = submitted[np.isnan(self.lag_s[block.task[submitted]])]
+        self.lag_s[block.task[first]] = block.t[first] - block.value[first]
         np.add.at(self.attempts, block.task[block.kind == Kind.TASK_DISPATCHED], 1)
         self._wait(block)
+        self._hand_over(block)
+
+    def _hand_over(self, block: Block) -> None:
+        """Add up the times from dispatch to body, of the body, and from body to result."""
+        rows = np.flatnonzero(_HANDED[block.kind])
+        rows = rows[np.argsort(block.task[rows], kind="stable")]
+        task, kind, t_s = block.task[rows], block.kind[rows].astype(np.int64), block.t[rows]
+        first = np.diff(task, prepend=-1) != 0
+        before_s = np.where(first, self._moved_s[task], np.roll(t_s, 1))
+        before = np.where(first, self._moved[task], np.roll(kind, 1))
+        for total, kinds, start in (
+            (self.starting_s, (Kind.EXECUTION_STARTED,), Kind.TASK_DISPATCHED),
+            (self.ran_s, (Kind.EXECUTION_ENDED,), Kind.EXECUTION_STARTED),
+            (self.closing_s, (Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_RETRY), Kind.EXECUTION_ENDED),
+        ):
+            chosen = np.isin(kind, kinds) & (before == start)
+            np.add.at(total, task[chosen], np.maximum(t_s - before_s, 0.0)[chosen])
+        self._moved_s[task], self._moved[task] = t_s, kind
 
     def _wait(self, block: Block) -> None:
         """Add up the times from due to dispatched, as `runner.judge.lifecycle` does."""

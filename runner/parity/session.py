@@ -6,7 +6,7 @@ from soak.runner.parity.request import Request
 from soak.runner.parity.source import open_run, refuse_incomparable
 from soak.schemas.evidence.parity import Parity
 
-FILE, REPORT = "parity.json", "parity.md"
+FILE, REPORT = "parity.json", "parity.html"
 
 
 def perform(request: Request) -> Analysis[Parity]:
@@ -15,7 +15,9 @@ def perform(request: Request) -> Analysis[Parity]:
     refuse_incomparable(base, run)
     with numbered_directory(request.out, f"parity-{base.identity.scenario}") as directory:
         parity, latencies = compare(base, run)
+        from soak.reports.pages.parity import parity_page
         from soak.reports.parity import render_parity
 
-        write_analysis(directory, FILE, parity, render_parity(parity, latencies), sealed=False)
+        rendered = {**render_parity(parity, latencies), REPORT: parity_page(parity, latencies)}
+        write_analysis(directory, FILE, parity, rendered, sealed=False)
     return Analysis(parity, directory.path, REPORT)

@@ -22,7 +22,7 @@ from soak.schemas.language.model import Scenario
 from soak.schemas.units import show_duration
 from soak.simulation.alarm_remedies import false_alarms
 
-FILE, REPORT = "power.json", "power.md"
+FILE, REPORT = "power.json", "power.html"
 _HOUR_S = 3600.0
 
 
@@ -38,10 +38,11 @@ def perform(request: Request) -> Analysis[PowerReport]:
     with dated_directory(request.out, "power", scenario.name) as directory, listening() as interrupted:
         made = _pilot(scenario, request, interrupted)
         report = _report(loaded, made, violations, request.power)
+        from soak.reports.pages.power import power_page
         from soak.reports.power import render_power
 
         store_scenario(directory, loaded)
-        write_analysis(directory, FILE, report, render_power(report))
+        write_analysis(directory, FILE, report, {**render_power(report), REPORT: power_page(report)})
     return Analysis(report, directory.path, REPORT)
 
 

@@ -118,9 +118,11 @@ def _keep_broken(so_far: _Progress, loaded: Loaded, request: Request, directory:
 
 
 def _write(so_far: _Progress, loaded: Loaded, request: Request, directory: RunDirectory) -> Prediction:
+    from soak.reports.pages.prediction import prediction_page
     from soak.reports.prediction import render_prediction
 
     prediction = predict(loaded, request, so_far.made, so_far.stopped)
-    rendered = render_prediction(prediction, observed(loaded.scenario, so_far.made))
+    seen = observed(loaded.scenario, so_far.made)
+    rendered = {**render_prediction(prediction, seen), REPORT: prediction_page(prediction, seen)}
     write_analysis(directory, FILE, prediction, rendered)
     return prediction

@@ -22,7 +22,7 @@ from soak.schemas.evidence.whatif import SCHEMA_VERSION, Effect, Variant, Verdic
 from soak.schemas.language.load import Loaded
 from soak.schemas.language.slis import Sli
 
-FILE, REPORT = "what_if.json", "what_if.md"
+FILE, REPORT = "what_if.json", "what_if.html"
 Pair = tuple[Replication, Replication]
 
 
@@ -47,9 +47,11 @@ def perform(request: Request) -> Analysis[WhatIf]:
         if interrupted.asked and len(pairs) < LEAST_PAIRS:
             raise KeyboardInterrupt
         result = conclude(request, sides, pairs)
+        from soak.reports.pages.whatif import what_if_page
         from soak.reports.whatif import render_what_if
 
-        write_analysis(directory, FILE, result, render_what_if(result), sealed=False)
+        rendered = {**render_what_if(result), REPORT: what_if_page(result)}
+        write_analysis(directory, FILE, result, rendered, sealed=False)
     return Analysis(result, directory.path, REPORT, interrupted.asked)
 
 

@@ -12,9 +12,13 @@ SCHEMA_VERSION = 1
 
 
 class Agreement(StrEnum):
-    """Result of one figure, or of the whole comparison."""
+    """Result of one figure, or of the whole comparison.
+
+    EXPLAINED: it differs by more than is allowed, but by no more than what the measured overhead of the real run's machine adds.
+    """
 
     AGREES = "AGREES"
+    EXPLAINED = "EXPLAINED"
     DIFFERS = "DIFFERS"
     NOT_COMPARED = "NOT_COMPARED"
 

@@ -1,11 +1,13 @@
 """Reading a JSON file of the evidence: damaged, of an earlier version, or of one that cannot be read?"""
 
+from pathlib import PurePath
 from typing import Any, TypeVar
 
 import msgspec
 
 from soak.schemas.errors import EvidenceError, VersionError, printable
 from soak.schemas.evidence.upgrades import FORMATS, Document, Format, TooOldError
+from soak.schemas.versions_seen import Age, note_version
 
 T = TypeVar("T")
 
@@ -40,6 +42,10 @@ def decode_evidence(content: bytes, kind: type[T], path: object) -> T:
         raise EvidenceError(f"{path}: {what}") from None
 
 
+def _name(path: object) -> str:
+    return PurePath(str(path)).name
+
+
 def version_of(content: bytes) -> int:
     """The version that a JSON file, or a line of one, says it is of. Raises one of UNDECODABLE."""
     return msgspec.json.decode(content, type=_Versioned).schema_version
@@ -50,12 +56,17 @@ def brought_up(document: Any, form: Format, path: object) -> Document:
     try:
         found = document["schema_version"]
         if 1 <= found <= form.version:
-            return form.upgraded(document)
+            upgraded = form.upgraded(document)
+            if found < form.version:
+                note_version(Age.UPGRADED, _name(path), found, form.version)
+            return upgraded
     except TooOldError as error:
         what = f"is of version {found}, made by an older release, and cannot be brought up: {error} (use that release)"
         raise VersionError(f"{path}: {what}") from None
     except _MISMADE as error:
         raise msgspec.ValidationError(f"is not of the version it says: {type(error).__name__} {error}") from None
+    if isinstance(found, int) and found > form.version:
+        note_version(Age.NEWER, _name(path), found, form.version)
     age = "a newer" if found > form.version else "an older"
     reads = f"versions {min(form.steps)} to {form.version}" if form.steps else f"version {form.version}"
     what = f"is of version {found}, made by {age} release (this one reads {reads}: use that release)"

@@ -18,6 +18,10 @@ from soak.schemas.language.registry import MEND, blame
 from soak.schemas.language.semantics import semantic_problems
 from soak.schemas.language.shape import shape_problems
 from soak.schemas.language.systems import completed, problems_of_system
+from soak.schemas.versions_seen import Age, note_version
+
+LANGUAGE_VERSION = 1
+"""`version` of the scenarios that this release reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,7 @@ class Sources:
         found = too_late(chosen) + scenario_problems(chosen, self.folders)
         problems = with_hints(self.document, found) or list(self._problems_of_tiers(tier))
         if problems:
+            _note_newer(chosen)
             raise ScenarioError(problems)
         scenario = build_scenario(completed(chosen.data), self.folders)
         overrides = (*settings, *variant)
@@ -157,6 +162,13 @@ def load(
     Raises ScenarioError with every problem of the file, and UsageError when the file cannot be read.
     """
     return Sources.read(path, overlays, conventions=conventions).load(tier=tier, settings=settings, variant=variant)
+
+
+def _note_newer(document: Document) -> None:
+    """Note a scenario that is written for a later release of the language."""
+    found = document.data.get("version") if isinstance(document.data, dict) else None
+    if isinstance(found, int) and not isinstance(found, bool) and found > LANGUAGE_VERSION:
+        note_version(Age.NEWER, "scenario", found, LANGUAGE_VERSION)
 
 
 def scenario_problems(document: Document, folders: Folders, only: Iterable[str] | None = None) -> list[Problem]:

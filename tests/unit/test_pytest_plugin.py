@@ -2,6 +2,8 @@
 
 import importlib
 import json
+import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -110,14 +112,14 @@ def test_what_is_broken_fails_and_what_is_inconclusive_does_not_pass(pytester: p
         [
             "inconclusive: objective success_rate >= 90%: *unfinished tasks could still break it",
             "evidence: *short-slow",
-            "objective latency_p95 <= 1m is broken: *observed",
+            "FAIL: objective latency_p95 <= 1m is broken: *observed",
             "FAIL: objective latency_p95 <= 1m is broken*",
         ]
     )
     doubtful = pytester.runpytest_inprocess(*LOADED, "scenarios/short.yaml", "--soak-tier", "brief")
     outcomes = doubtful.parseoutcomes()
     assert outcomes["failed"] >= 3
-    doubtful.stdout.fnmatch_lines(["inconclusive: objective success_rate*"])
+    doubtful.stdout.fnmatch_lines(["INCONCLUSIVE: objective success_rate*"])
     assert "skipped" not in outcomes
 
 
@@ -193,6 +195,14 @@ def test_a_marked_test_gets_the_run_and_shares_it(pytester: pytest.Pytester, mad
     )
     pytester.runpytest_inprocess(*LOADED, "--strict-markers").assert_outcomes(passed=5)
     assert [path.name for path in made] == ["short", "short-slow", "short-brief"]
+
+
+def test_the_example_of_the_page_passes(pytester: pytest.Pytester, folder: Path) -> None:
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(import pytest.*?)```", page, re.DOTALL)
+    (folder / "test_page.py").write_text(f"import soak\n{block}")
+    shutil.copy(ROOT / "scenarios" / "72h.yaml", folder / "scenarios")
+    pytester.runpytest_inprocess(*LOADED).assert_outcomes(passed=1)
 
 
 def test_missing_evidence_never_passes_a_marked_test(pytester: pytest.Pytester) -> None:

@@ -1,13 +1,17 @@
 """The public module `soak`: what its page says is run, and it keeps to what it promises."""
 
+import json
 import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 import soak
@@ -17,7 +21,7 @@ from soak.runner.targets.simulation import Simulation
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+BLOCKS = [block for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "import pytest" not in block]
 SCENARIO = ROOT / "scenarios" / "72h.yaml"
 SHORT = {"duration": "10m"}
 
@@ -28,13 +32,114 @@ def test_the_page_is_a_program_that_runs(
     (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 6
     for block in BLOCKS:
         exec(compile(block, "docs/python.md", "exec"), names)
     said = capsys.readouterr()
     assert "success_rate >= 97% PASS 1.0" in said.out
     assert "queue.workers: " in said.out and "duration: " in said.out
     assert said.err == ""
+    assert "<soak.Verdict PASS: 72h, simulation, seed 7>" in said.out
+
+
+def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
+    monkeypatch.chdir(tmp_path)
+    cells = json.loads((ROOT / "docs" / "examples" / "notebook.ipynb").read_text(encoding="utf-8"))["cells"]
+    names: dict[str, Any] = {}
+    for number, cell in enumerate(cells):
+        if cell["cell_type"] == "code":
+            exec(compile("".join(cell["source"]), f"cell {number}", "exec"), names)
+    assert names["margins"].shape == (4, 3)
+    assert names["run"].verdict == names["verdicts"][0]
+    assert set(names["retries"]["type"]) == {"task.retry"}
+
+
+def test_a_scenario_is_simulated_and_run_with_other_settings(tmp_path: Path) -> None:
+    scenario = soak.load(SCENARIO, settings={"duration": "20m", "seed": 5})
+    assert isinstance(scenario, soak.Loaded)
+    assert scenario.simulate() == soak.simulate(SCENARIO, settings={"duration": "20m"}, seed=5)
+    assert scenario.simulate(seed=3, settings=SHORT) == soak.simulate(SCENARIO, settings=SHORT, seed=3)
+    run = scenario.run(seed=3, settings=SHORT, out=tmp_path / "run")
+    assert run.manifest.settings == ["duration=10m", "seed=3"]
+    assert run.verdict == scenario.changed(seed=3, settings=SHORT).simulate()
+    assert (scenario.scenario.seed, scenario.settings) == (5, ("duration=20m", "seed=5"))
+    assert repr(scenario) == "<soak.Scenario 72h: system queue, 20m, seed 5>"
+    with pytest.raises(soak.ScenarioError, match=r"queue\.workers"):
+        scenario.simulate(settings={"queue.workers": 0})
+
+
+def test_a_scenario_is_read_once(tmp_path: Path) -> None:
+    path = tmp_path / "72h.yaml"
+    path.write_bytes(SCENARIO.read_bytes())
+    scenario = soak.load(path, settings=SHORT)
+    path.unlink()
+    assert scenario.simulate(seed=2).seed == 2
+
+
+# What notebooks show.
+
+
+class _Tags(HTMLParser):
+    """Tags and attributes of a piece of HTML, and whether each tag that is opened is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.names: set[str] = set()
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.open.append(tag)
+        self.names |= {name for name, _ in attrs}
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def _shown(value: Any) -> _Tags:
+    found = _Tags(value._repr_html_())
+    assert found.open == []
+    assert set(found.tags) <= {"div", "span", "b", "code", "table", "thead", "tbody", "tr", "th", "td", "ul", "li"}
+    assert found.names <= {"style", "scope"}
+    return found
+
+
+def test_notebooks_show_verdicts_runs_and_scenarios(tmp_path: Path) -> None:
+    scenario = soak.load(SCENARIO, settings=SHORT)
+    run = scenario.run(out=tmp_path / "run")
+    assert "success_rate >= 97%" in _shown(scenario).text
+    shown = _shown(run.verdict)
+    assert shown.text.startswith("INCONCLUSIVE 72h: simulation, 10m, seed 14")
+    assert all(reason in shown.text for reason in run.verdict.reasons)
+    assert str(run.path) in _shown(run).text
+    assert repr(run).endswith("/run': INCONCLUSIVE, 72h, simulation, seed 14>")
+    (run.path / "verdict.json").unlink()
+    again = soak.open(run.path)
+    assert again._repr_html_() is None
+    assert repr(again).endswith("without a verdict that can be read>")
+
+
+def test_what_a_notebook_shows_is_escaped_and_short() -> None:
+    verdict = soak.simulate(SCENARIO, settings=SHORT)
+    hostile = "<script>alert('1')</script>\x1b" + "x" * 1_000_000
+    changed = msgspec.structs.replace(
+        verdict,
+        scenario=hostile,
+        reasons=[hostile] * 1000,
+        objectives=[msgspec.structs.replace(verdict.objectives[0], objective=hostile)] * 1000,
+    )
+    shown = _shown(changed)
+    assert "<script>alert('1')</script>�xxx" in shown.text
+    assert "and 980 more" in shown.text
+    assert len(changed._repr_html_() or "") < 50_000
 
 
 def test_public_names_are_there_and_no_others() -> None:

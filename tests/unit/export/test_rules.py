@@ -163,8 +163,8 @@ system: queue
 duration: 1h
 workload: {arrivals: {rate: 10/min}, task: {duration: {distribution: constant, value: 4s}}}
 slos:
-  - {objective: success_rate >= 90%, warn: 95%}
-  - {objective: latency_p95 <= 1m, warn: 30s}
+  - {objective: success_rate >= 90%, warn: '>= 95%'}
+  - {objective: latency_p95 <= 1m, warn: '<= 30s'}
 """
 
 

@@ -1,8 +1,11 @@
 """`soak history`: what is in the page, that nothing breaks out of it, and that nothing else is written."""
 
 import hashlib
+import html
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -164,6 +167,52 @@ def test_a_folder_without_runs_has_a_page(tmp_path: Path) -> None:
     assert "not a run directory" in page
 
 
+# In a browser.
+
+
+def browse(page: str, folder: Path, script: str, width: int = 1280) -> str:
+    """The document after a script of a reader's actions, as Chromium has it."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no Chromium here")
+    file = folder / "page.html"
+    file.write_text(page.replace("</body>", f"<script>{script}</script></body>"))
+    words = ["--headless", "--no-sandbox", "--disable-gpu", f"--window-size={width},900", "--dump-dom", file.as_uri()]
+    words += [f"--user-data-dir={folder / 'profile'}"]
+    return subprocess.run([chromium, *words], capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+def test_two_runs_are_compared_and_rows_filtered_in_the_page(history: History, tmp_path: Path) -> None:
+    script = """
+        for (const place of [0, 40]) document.querySelector(`input[data-run="${place}"]`).click();
+        const search = document.querySelector("#filters input");
+        search.value = "run-01 0101"; search.dispatchEvent(new Event("input"));
+        const shown = [...document.querySelectorAll("#run-table tbody tr")].filter(row => !row.hidden);
+        document.title = shown.length + " rows; " + document.getElementById("comparison").innerText;
+    """
+    dom = browse(render_history(history, ""), tmp_path, script)
+    title = re.search("<title>(.*?)</title>", dom, re.DOTALL)
+    assert title
+    told = html.unescape(title[1])
+    assert told.startswith("10 rows; ")
+    assert re.search(r"latency_p95 <= 10m\s+✓ PASS 81s\s+margin 86%; interval 81s to 81s\s+✓ PASS 122s", told)
+    assert re.search("commit\\s+(01){20}\\s+(05){20}", told)
+    older, newer = (row.path for row in (history.runs[40], history.runs[0]))
+    assert f"soak compare {history.folder}/{older} {history.folder}/{newer}" in told
+
+
+def test_hostile_names_stay_text_in_the_script_too(tmp_path: Path) -> None:
+    for name, failed in (("a", ""), ("b", "latency_p95")):
+        run_folder(tmp_path / name, target=HOSTILE, host=f"{HOSTILE}{name}", failed=failed)
+    script = """
+        for (const each of document.querySelectorAll("input[data-run]")) each.click();
+        document.querySelector("figure.trend .still").dispatchEvent(new KeyboardEvent("keydown", { key: "End" }));
+        document.title = document.images.length + " images " + document.scripts.length + " scripts";
+    """
+    dom = browse(render_history(read_history(tmp_path), ""), tmp_path, script)
+    assert "<title>0 images 2 scripts</title>" in dom
+
+
 # The command.
 
 
@@ -199,7 +248,7 @@ def test_no_evidence_and_no_other_page_is_overwritten(tmp_path: Path, capsys: py
     assert "whose evidence must not change" in capsys.readouterr().err
     (tmp_path / "index.html").write_text("mine")
     assert run_command(["history", str(tmp_path)]) == 2
-    assert "is no page of this command" in capsys.readouterr().err
+    assert "soak history did not write it" in capsys.readouterr().err
     assert (tmp_path / "index.html").read_text() == "mine"
 
 

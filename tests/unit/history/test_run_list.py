@@ -6,14 +6,16 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from run_folders import run_folder, seal, write
 
 from soak.reports.run_list import BARS, counts_in_words, list_lines, margin_words, smallest_margin, sparklines
 from soak.runner.cli import run_command
 from soak.runner.history.folder import Filter, read_runs
+from soak.runner.margin_bar import used
 from soak.schemas.evidence.runs import RunRow, RunState
-from soak.schemas.evidence.verdict import Outcome
+from soak.schemas.evidence.verdict import Outcome, Verdict
 from soak.schemas.language.expression import Op, Unit
 from soak.schemas.language.margins import relative_margin
 
@@ -155,7 +157,8 @@ def test_links_in_circles_end(tmp_path: Path) -> None:
         (Op.GE, Unit.RATIO, 0.75, 0.125, 0.5),
         (Op.GT, Unit.RATIO, 1.0, 0.0, None),
         (Op.LE, Unit.RATIO, 0.5, 0.25, 0.5),
-        (Op.GE, Unit.RATE, 2.0, 1.0, 0.5),
+        (Op.GE, Unit.RATE, 2.0, 2.0, 0.5),
+        (Op.GE, Unit.RATE, 2.0, -2.0, None),
         (Op.EQ, Unit.COUNT, 0.0, 0.0, None),
         (Op.LE, Unit.COUNT, 0.0, 0.0, None),
         (Op.EQ, Unit.ANSWER, 1.0, 0.0, None),
@@ -167,6 +170,14 @@ def test_the_relative_margin_is_the_share_of_what_is_allowed_that_is_left(
     op: Op, unit: Unit, target: float | None, margin: float | None, expected: float | None
 ) -> None:
     assert relative_margin(op, unit, target, margin) == expected
+
+
+def test_the_relative_margin_is_what_the_bars_of_a_run_leave_over(tmp_path: Path) -> None:
+    verdict = msgspec.json.decode((run_folder(tmp_path / "one") / "verdict.json").read_bytes(), type=Verdict)
+    for objective, row in zip(verdict.objectives[:2], only(tmp_path).objectives, strict=False):
+        share = used(objective)
+        assert share is not None
+        assert row.relative_margin == pytest.approx(1 - share)
 
 
 def test_a_broken_objective_without_a_margin_is_the_tightest(tmp_path: Path) -> None:
