@@ -1,4 +1,4 @@
-"""The same tasks in two runs, one by one: how much longer they took, over all and over scenario time."""
+"""The same tasks in two runs, one by one: how much longer they lasted, over all and over scenario time."""
 
 from collections.abc import Iterator
 
@@ -46,7 +46,7 @@ def sizes(differences: Differences) -> Iterator[Part]:
     top = np.log10(max(2 * highest, 10))
     powers = [(0.0, "0"), *((_height(10**power), f"{10**power:,}") for power in range(int(top) + 1))]
     plot = Plot(
-        "How much longer each task took in the run than in the base",
+        "How much longer each task lasted in the run than in the base",
         Axis(
             "difference in latency: run minus base (logarithmic on both sides)",
             -1.3 - decades,
@@ -100,7 +100,7 @@ def _rising(t_s: Floats) -> Floats:
 
 
 def tables_of_tasks(tasks: TaskChanges) -> Iterator[Part]:
-    """Means, quantiles and outcomes of the tasks that both runs took in."""
+    """Means, quantiles and outcomes of the tasks that both runs accepted."""
     more = (
         f", {tasks.base_only:,} by the base only, {tasks.run_only:,} by the run only"
         if tasks.base_only or tasks.run_only
@@ -111,7 +111,7 @@ def tables_of_tasks(tasks: TaskChanges) -> Iterator[Part]:
         f"{show_duration(tasks.until_s)} "
         "are due at the same instant in both, and each met the same service times and faults as far as the "
         "scenarios have them in "
-        f"common. {tasks.tasks:,} tasks were taken in by both{more}. The warm-up is included.",
+        f"common. {tasks.tasks:,} tasks were accepted by both{more}. The warm-up is included.",
     )
     yield _times(tasks)
     yield Text(

@@ -11,6 +11,7 @@ from soak.runner.console import tell
 from soak.runner.output import open_if_asked, output
 
 if TYPE_CHECKING:
+    from soak.runner.evidence.directory import RunDirectory
     from soak.schemas.evidence.decision import Decision
 
 PASSED, REFUSED = 0, 3
@@ -49,35 +50,43 @@ def command(
       soak gate gates/rc.yaml
       soak gate gates/rc.yaml --root artifacts --commit $GIT_SHA
     """
-    from soak.reports.gate import render_gate, summary
-    from soak.reports.pages.gate import gate_page
-    from soak.runner.evidence.directory import RunDirectory, refuse_in_run
+    from soak.runner.evidence.directory import refuse_in_run
     from soak.runner.evidence.record import to_json
     from soak.runner.gate.session import decide_gate
-    from soak.runner.job_summary import append_summary
-    from soak.runner.junit import FILE, Case, write_junit
     from soak.schemas.language.gate import load_gate
 
     gate = load_gate(gate_file)
     if out:
         refuse_in_run(out)
     decision = decide_gate(gate, root, commit)
-    directory = RunDirectory(out or Path(f"gate-{gate.name}"))
-    markdown = render_gate(decision)
+    directory = _write(decision, out or Path(f"gate-{gate.name}"), job_summary)
+    lines = _lines(decision, directory.path)
+    if as_json:
+        tell(to_json(decision).decode(), nl=False)
+    else:
+        tell(lines[0] if output().quiet else "\n".join(lines))
+    open_if_asked(directory.file(PAGE))
+    return PASSED if decision.passed else REFUSED
+
+
+def _write(decision: "Decision", out: Path, job_summary: Path | None) -> "RunDirectory":
+    """Write the decision in every form; returns where. Raises OutputError."""
+    from soak.reports.gate import render_gate, summary
+    from soak.reports.pages.gate import gate_page
+    from soak.runner.evidence.directory import RunDirectory
+    from soak.runner.evidence.record import to_json
+    from soak.runner.job_summary import append_summary
+    from soak.runner.junit import FILE, Case, write_junit
+
+    directory, markdown = RunDirectory(out), render_gate(decision)
     directory.write("gate.json", to_json(decision))
     directory.write("gate.md", markdown)
     directory.write(PAGE, gate_page(decision))
     rules = [*decision.rules, *decision.evidence]
     cases = [Case("gate", rule.rule, "passed" if rule.ok else "failed", summary(rule)) for rule in rules]
-    directory.write(FILE, write_junit(gate.name, cases))
+    directory.write(FILE, write_junit(decision.gate, cases))
     append_summary(job_summary, markdown)
-    if as_json:
-        tell(to_json(decision).decode(), nl=False)
-    else:
-        lines = _lines(decision, directory.path)
-        tell(lines[0] if output().quiet else "\n".join(lines))
-    open_if_asked(directory.file("gate.html" if directory.file("gate.html").exists() else "gate.md"))
-    return PASSED if decision.passed else REFUSED
+    return directory
 
 
 def _lines(decision: "Decision", directory: Path) -> list[str]:

@@ -21,7 +21,7 @@ from soak.schemas.language.schema import read_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = ROOT / "scenarios" / "72h.yaml"
-FILES = {"power.json", "power.md", "power.svg", "scenario.yaml", "SHA256SUMS"}
+FILES = {"power.html", "power.json", "power.md", "power.svg", "scenario.yaml", "SHA256SUMS"}
 QUICK = ("--tier", "pr", "-n", "6", "--jobs", "2")
 
 

@@ -31,4 +31,5 @@ def test_fewer_workers_than_planned(tmp_path: Path) -> None:
     assert effects["latency_mean"]["gain"] > 20
     assert effects["success_rate"]["difference"] == 0
     assert effects["success_rate"]["note"].startswith("the same in all 10 pairs")
-    assert sorted(path.name for path in (tmp_path / "six").iterdir()) == ["what_if.json", "what_if.md", "what_if.svg"]
+    names = sorted(path.name for path in (tmp_path / "six").iterdir())
+    assert names == ["what_if.html", "what_if.json", "what_if.md", "what_if.svg"]

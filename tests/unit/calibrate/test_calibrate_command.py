@@ -75,6 +75,7 @@ def test_what_is_written_says_the_same_everywhere(calibrated: Path) -> None:
         assert f"`{prediction.sli}`" in text
     assert {path.name for path in calibrated.iterdir()} == {
         "overlay.yaml",
+        "calibration.html",
         "calibration.json",
         "calibration.md",
         "fit.svg",
@@ -82,7 +83,7 @@ def test_what_is_written_says_the_same_everywhere(calibrated: Path) -> None:
         "SHA256SUMS",
     }
     sums = (calibrated / "SHA256SUMS").read_text()
-    assert len(sums.splitlines()) == 5 and "overlay.yaml" in sums
+    assert len(sums.splitlines()) == 6 and "overlay.yaml" in sums
 
 
 def test_the_throughput_is_that_of_the_held_back_part(run: Path, calibrated: Path) -> None:

@@ -30,7 +30,7 @@ def compare(base: Path, run: Path, out: Path, expected: int) -> Any:
     assert run_command(["compare", str(base), str(run), "--parity", "--out", str(out)]) == expected
     parity = json.loads((out / "parity.json").read_text(encoding="utf-8"))
     Draft202012Validator(SCHEMA).validate(parity)
-    assert {path.name for path in out.iterdir()} == {"parity.json", "parity.md", "parity.svg"}
+    assert {path.name for path in out.iterdir()} == {"parity.html", "parity.json", "parity.md", "parity.svg"}
     return parity
 
 

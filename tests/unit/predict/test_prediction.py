@@ -267,7 +267,7 @@ def test_a_report_of_what_is_always_the_same_or_was_never_seen(tmp_path: Path, m
     rows = made_of(*((Outcome.INCONCLUSIVE, [outcome(0), outcome(5), outcome(None, OPEN)]) for _ in range(made)))
     prediction = prediction_of(rows, tmp_path)
     files = render_prediction(prediction, observed(loaded_scenario(tmp_path).scenario, rows))
-    assert set(files) == {"prediction.md", "prediction.html", "plots/objectives.svg"}
+    assert set(files) == {"prediction.md", "plots/objectives.svg"}
     assert b"nothing was observed" in files["plots/objectives.svg"]
 
 
