@@ -97,13 +97,14 @@ def _mermaid(shown: _Shown) -> str:
     limits = [] if shown.limit is None else [shown.limit]
     low, high = min([*shown.values, *limits]), max([*shown.values, *limits])
     room = 0.05 * (high - low or abs(high) or 1.0)
+    lowest = max(low - room, 0.0) if low >= 0 else low - room
     lines = [
         "```mermaid",
         _COLOURS,
         "xychart-beta",
         f'    title "{_quoted(shown.title)}"',
         f'    x-axis "hours" 0 --> {_number(shown.hours[-1])}',
-        f"    y-axis "{shown.unit}" {_number(max(low - room, 0.0) if low >= 0 else low - room)} --> {_number(high + room)}",
+        f'    y-axis "{shown.unit}" {_number(lowest)} --> {_number(high + room)}',
         f"    line [{', '.join(map(_number, shown.values))}]",
     ]
     lines += [f"    line [{', '.join([_number(limit)] * len(shown.values))}]" for limit in limits]
