@@ -55,7 +55,7 @@ _CLOCK_S = (10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400, 17
 
 
 def logarithmic(low: float, high: float, form: Form = Form.NUMBER, most: int = 6) -> list[float]:
-    """Values 1, 2 and 5 of each power of ten from `low` to `high`, or only its 1, as many as fit; durations as clocks have them."""
+    """Values 1, 2 and 5 of each power of ten from `low` to `high`, or only its 1; durations as clocks have them."""
     if form is Form.SECONDS and high > 60:
         small = [10.0**power for power in range(math.floor(math.log10(low)), 1) if 10.0**power >= low * 0.999]
         found = [*small, *(float(each) for each in _CLOCK_S if low * 0.999 <= each <= high * 1.001)]
