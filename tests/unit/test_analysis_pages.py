@@ -255,7 +255,8 @@ def test_a_plot_puts_things_where_they_are() -> None:
     axis = Axis("x", 0.0, 10.0)
     plot = Plot(
         "A plot", axis, Axis(EVIL, 0.0, 4.0), [Curve("c", Role.BLUE, [(0.0, 0.0), (10.0, 4.0)])],
-        [Dot(5.0, 1.0, Role.BAD, "d", (0.0, 2.0))], [Rule("r", 2.5, Role.BAD)], [Bar(0.0, 1.0, [(Role.OK, 1.0), (Role.BAD, 3.0)])],
+        [Dot(5.0, 1.0, Role.BAD, "d", (0.0, 2.0))], [Rule("r", 2.5, Role.BAD)],
+        [Bar(0.0, 1.0, [(Role.OK, 1.0), (Role.BAD, 3.0)])],
     )  # fmt: skip
     text = plot.picture
     assert 'd="M0.0 1000.0L1000.0 0.0"' in text
