@@ -19,7 +19,12 @@ from soak.schemas.language.expression import Unit
 from soak.schemas.stream.block import Floats
 from soak.schemas.units import show_duration
 
-_TONES = {Agreement.AGREES: Tone.OK, Agreement.DIFFERS: Tone.BAD, Agreement.NOT_COMPARED: Tone.DOUBT}
+_TONES = {
+    Agreement.AGREES: Tone.OK,
+    Agreement.EXPLAINED: Tone.DOUBT,
+    Agreement.DIFFERS: Tone.BAD,
+    Agreement.NOT_COMPARED: Tone.DOUBT,
+}
 _SHARES = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999)
 _MOST_POINTS, _FEWEST_PER_BUCKET = 200, 20
 _LOWEST_S = 1e-3
@@ -35,10 +40,12 @@ def sheet_of(parity: Parity, latencies: Latencies) -> Sheet:
     """The page."""
     compared = [each for each in parity.figures if each.status is not Agreement.NOT_COMPARED]
     differing = [each for each in compared if each.status is Agreement.DIFFERS]
+    explained = [each for each in compared if each.status is Agreement.EXPLAINED]
     agreeing = [each for each in compared if each.status is Agreement.AGREES]
     rest = [each for each in parity.figures if each.status is Agreement.NOT_COMPARED]
     sections = [
         Section("Figures that differ", [_figures(differing), Text(_allowed(parity))]),
+        Section("Figures that this host's overhead explains", [_figures(explained)] if explained else []),
         Section("Latency", list(_pictures(parity, latencies))),
         Section("Tasks that differ", list(_tasks(parity))),
         Section("Both runs", [_both(parity)]),
@@ -90,6 +97,11 @@ def _steps(parity: Parity) -> Iterator[Step]:
         )
         yield Step(
             "Run again on an idle machine, slower: the overhead of the machine counts less",
+            "soak run SCENARIO --target TARGET --speed 10",
+        )
+    elif parity.status is Agreement.EXPLAINED:
+        yield Step(
+            "Run again on an idle machine, or slower: this run speaks neither for the model nor against it",
             "soak run SCENARIO --target TARGET --speed 10",
         )
     elif parity.status is Agreement.AGREES:

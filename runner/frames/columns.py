@@ -59,6 +59,7 @@ COLUMNS = (
     Column("status", WHOLE, "Status of an answer."),
     Column("name", WORD, "Name of a process, alert, abort condition or check."),
     Column("to", WORD, "Name of the dependency that is called."),
+    Column("by", WORD, "Who asked for it: of moments marked and runs stopped by hand."),
 )
 
 

@@ -81,7 +81,7 @@ class Judge:
         self.schedule = schedule_of(scenario)
         self.faults = FaultCounts(scenario, vocabulary)
         self.deciding = Deciding(scenario, self.labels, vocabulary, self.windows)
-        self.marks = Marks(vocabulary, has_parts=bool(scenario.parts))
+        self.marks, self.operators = Marks(vocabulary, has_parts=bool(scenario.parts)), Operators(vocabulary)
         self.attribution = Attribution(scenario, vocabulary, self.labels, self.faults)
         self.checks = CheckFolds(scenario, self.labels, vocabulary)
         self.alerts = [
@@ -100,7 +100,6 @@ class Judge:
         self.planned: int | None = None
         self.resumes: list[Resume] = []
         self._pause_s = 0.0
-        self.operators = Operators(vocabulary)
         self.repeats: list[int] = []
         """Number of differing events per repetition."""
         self.records = Records(scenario)

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from soak.runner.judge.samples import Facts
-from soak.runner.notify.sender import Message, Receiver, Send, Tone, apprise_sender
+from soak.runner.notify.digest import Digest, digest_of
+from soak.runner.notify.message import Message, Send, Tone
+from soak.runner.notify.picture import Pictured
+from soak.runner.notify.sender import Receiver, sender_to
 from soak.runner.secrets import secret_of
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.manifest import Notifications
@@ -44,12 +47,13 @@ class Notifier:
         vocabulary: Vocabulary,
         folder: Path,
         run: str,
-        make: Callable[[str, str], Send] = apprise_sender,
+        make: Callable[[str, str], Send] = sender_to,
     ) -> None:
         self._scenario = scenario
         self._vocabulary = vocabulary
         self._run = run
         self._severity = {alert.condition.name: alert.severity for alert in scenario.alerts}
+        self._pictured = Pictured(scenario)
         self._receivers: list[tuple[frozenset[Occasion], Receiver]] = []
         for notify in scenario.notify:
             name = notify.to.from_env or str(notify.to.from_file)
@@ -61,6 +65,7 @@ class Notifier:
 
     def append(self, block: Block, facts: Facts) -> None:
         """Send notifications for the events of a block."""
+        self._pictured.append(facts)
         for kind, (occasion, words) in _OCCASIONS.items():
             for t_s, name in zip(
                 *(column[block.kind == kind].tolist() for column in (block.t, block.value)), strict=True
@@ -74,12 +79,16 @@ class Notifier:
     def finished(self, verdict: Verdict) -> None:
         """Send the verdict."""
         reasons = "\n".join([*verdict.reasons, *verdict.caveats]) or "every objective holds"
-        self._tell(Occasion.FINISHED, verdict.headline, reasons, _ENDS.get(verdict.verdict, Tone.FAILURE))
+        tone = _ENDS.get(verdict.verdict, Tone.FAILURE)
+        if any(Occasion.FINISHED in when for when, _ in self._receivers):
+            digest = digest_of(verdict, self._scenario, self._run, self._pictured.drawn())
+            self._tell(Occasion.FINISHED, verdict.headline, reasons, tone, digest)
 
-    def _tell(self, occasion: Occasion, title: str, text: str, tone: Tone) -> None:
+    def _tell(self, occasion: Occasion, title: str, text: str, tone: Tone, digest: Digest | None = None) -> None:
+        message = Message(f"soak {self._scenario.name}: {title}", f"{text}\nrun {self._run}", tone, digest)
         for when, receiver in self._receivers:
             if occasion in when:
-                receiver.tell(Message(f"soak {self._scenario.name}: {title}", f"{text}\nrun {self._run}", tone))
+                receiver.tell(message)
 
     def close(self, until: float) -> Notifications | None:
         """Wait for messages in flight, up to a time of the monotonic clock; returns how many messages were sent.

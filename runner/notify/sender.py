@@ -3,33 +3,13 @@
 import logging
 import queue
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import Any, cast
 
 from soak.runner.console import helper, remark
-
-
-class Tone(StrEnum):
-    """Type of a message; services show it as a colour or an icon."""
-
-    INFO = "info"
-    SUCCESS = "success"
-    WARNING = "warning"
-    FAILURE = "failure"
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message."""
-
-    title: str
-    text: str
-    tone: Tone = Tone.INFO
-
-
-Send = Callable[[Message], bool]
-"""Sends a message; False or an exception on failure."""
+from soak.runner.notify.mail import PICTURE, html_of
+from soak.runner.notify.message import Message, Send
+from soak.runner.notify.slack import is_webhook, slack_sender
 
 AGAIN_AFTER_S = (1.0, 5.0)
 """Delays before retrying a failed message, in seconds."""
@@ -108,7 +88,40 @@ def apprise_sender(name: str, url: str) -> Send:
     def send(message: Message) -> bool:
         # One by one: the process would wait at exit for the thread pool of `service.notify`, even if a service hangs.
         kind = getattr(apprise.NotifyType, message.tone.name)
-        sent = [bool(each.notify(title=message.title, body=message.text, notify_type=kind)) for each in service]
+        sent = [bool(each.notify(notify_type=kind, **_written(message, each))) for each in service]
         return all(sent)
 
     return send
+
+
+def _written(message: Message, service: Any) -> dict[str, Any]:
+    """What a service is sent: HTML with the picture by mail, where it can; text otherwise."""
+    import apprise
+
+    if message.digest is None or type(service).__name__ != "NotifyEmail":
+        return {"title": message.title, "body": message.text}
+    attached = _attached(message.digest.picture)
+    with_picture = attached is not None and hasattr(service, "inline")
+    if with_picture:
+        service.inline = True
+    body = html_of(message.digest, message.tone, with_picture=with_picture)
+    return {"title": message.title, "body": body, "body_format": apprise.NotifyFormat.HTML, "attach": attached}
+
+
+def _attached(picture: bytes | None) -> Any:
+    """A picture as Apprise takes it; None without one, and with releases of it that attach files only."""
+    try:
+        from apprise import AppriseAttachment
+        from apprise.attachment import memory
+    except ImportError:
+        return None
+    if picture is None:
+        return None
+    attached, module = AppriseAttachment(), cast(Any, memory)
+    attached.add(module.AttachMemory(content=picture, name=PICTURE, mimetype="image/png"))
+    return attached
+
+
+def sender_to(name: str, url: str) -> Send:
+    """Sends to whatever a URL names. Raises ValueError for an unknown one; the message does not contain it."""
+    return slack_sender(url) if is_webhook(url) else apprise_sender(name, url)

@@ -214,6 +214,8 @@ def _scenario(systems: tuple[str, ...]) -> Schema:
     system["description"] = f"{system['description']}: {told}."
     properties["system"] = {"description": system.pop("description"), **system}
     _compose_faults(definitions["fault"], core.pop("faults"), fragments)
+    if set(systems) != set(OURS):
+        core.pop("$id")  # it names the schema that is published
     return {**core, "properties": properties}
 
 
@@ -267,5 +269,18 @@ def _of_type(types: list[str]) -> Schema:
 
 
 def written(schema: Schema) -> str:
-    """A schema as it stands in a file."""
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    """A schema as it stands in a file, where it also says what editors are to show for a text of another form."""
+    return json.dumps(_for_editors(schema), indent=2, ensure_ascii=False) + "\n"
+
+
+def _for_editors(part: Any) -> Any:
+    """`patternErrorMessage` is read by the language servers for JSON and YAML; others show the pattern itself."""
+    if isinstance(part, list):
+        return [_for_editors(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    found = {key: _for_editors(value) for key, value in part.items()}
+    if isinstance(part.get("pattern"), str) and isinstance(part.get("title"), str):
+        examples = [str(each) for each in part.get("examples", ()) if isinstance(each, str | int | float)][:3]
+        found["patternErrorMessage"] = f"expected: {part['title']}{', such as ' * bool(examples)}{', '.join(examples)}"
+    return found

@@ -17,6 +17,7 @@ REAL = {"--target", "--replay", "--dask", "--locust-master"}
 SIMULATED = [
     "README.md",
     "docs/attach-your-orchestrator.md",
+    "docs/editors.md",
     "docs/http.md",
     "docs/monitoring.md",
     "docs/pipeline.md",

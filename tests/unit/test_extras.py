@@ -3,8 +3,10 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import soak
 from soak.runner.cli import run_command
 from soak.runner.extras import EXTRAS
 
@@ -109,3 +111,22 @@ def test_an_environment_that_names_a_database_needs_it_too(
     monkeypatch.setenv("TIMESERIES_URL", "http://127.0.0.1:9464")
     assert run_command(["run", "told.yaml", "--target", "orchestrator"]) == 2
     assert "pip install 'soak-runner[export]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("form", "packages"),
+    [
+        ("arrow", "pyarrow, which is"),
+        ("pandas", "pandas, pyarrow, which are"),
+        ("polars", "polars, pyarrow, which are"),
+    ],
+)
+def test_a_table_says_what_it_misses(form: str, packages: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    without(monkeypatch, form)
+    tables = [soak.Events(Path("none"), {}), soak.Series({"t_s": np.array([60.0])}, {})]
+    for table in tables:
+        with pytest.raises(
+            soak.UsageError, match=rf"needs {packages} not installed \(pip install 'soak-runner\[{form}\]'\)"
+        ):
+            getattr(table, form)()
+    assert tables[1]["t_s"].tolist() == [60.0]  # type: ignore[index]

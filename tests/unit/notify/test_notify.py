@@ -19,7 +19,8 @@ from soak.runner import outlets
 from soak.runner.cli import run_command
 from soak.runner.notify import notifier as notifying
 from soak.runner.notify import sender
-from soak.runner.notify.sender import Message, Receiver
+from soak.runner.notify.message import Message
+from soak.runner.notify.sender import Receiver
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 

@@ -1,0 +1,70 @@
+"""The end of a run for people, in parts: what services that show more than text are sent."""
+
+from dataclasses import dataclass
+
+from soak.runner.explained import explanation_of
+from soak.schemas.evidence.verdict import Status, Verdict
+from soak.schemas.language.expression import Unit
+from soak.schemas.language.model import Scenario
+from soak.schemas.units import show_duration
+
+MOST_ROWS = 20
+"""Objectives that are shown, broken ones first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An objective: its status in words, what it says, what was observed, and the margin."""
+
+    status: str
+    objective: str
+    observed: str
+    margin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A verdict: `why` has each reason with what explains it; `commands` are to be copied. picture: a PNG, with what it shows.
+
+    more: how many objectives are left out.
+    """
+
+    headline: str
+    title: str
+    about: str
+    why: tuple[tuple[str, str], ...]
+    rows: tuple[Row, ...]
+    more: int
+    commands: tuple[str, ...]
+    picture: bytes | None = None
+    pictured: str = ""
+
+
+def digest_of(verdict: Verdict, scenario: Scenario, run: str, picture: tuple[bytes, str] | None = None) -> Digest:
+    """The digest of a run by the name `run`."""
+    why = []
+    for reason in verdict.typed_reasons:
+        explanation = explanation_of(verdict, reason)
+        why.append((reason.text, explanation.text if explanation else ""))
+    why += [(caveat, "") for caveat in verdict.caveats] + [(warning, "") for warning in verdict.warned]
+    ordered = sorted(verdict.applicable, key=lambda each: _ORDER[each.status])
+    rows = []
+    for each in ordered[:MOST_ROWS]:
+        unit = Unit(each.unit)
+        observed = "nothing" if each.value is None else unit.show_beside(each.value, each.target)
+        margin = "" if each.margin is None else unit.show_margin(each.margin, each.target)
+        rows.append(Row(each.status.value, each.objective, observed, margin))
+    lasted = show_duration(round(verdict.ended_s))
+    return Digest(
+        verdict.headline,
+        scenario.title or verdict.scenario,
+        f"{verdict.target}, seed {verdict.seed}, {lasted} of scenario time, run {run}",
+        tuple(why),
+        tuple(rows),
+        max(0, len(ordered) - MOST_ROWS),
+        (f"soak report {run}", f"soak verify {run}"),
+        *(picture or (None, "")),
+    )
+
+
+_ORDER = {Status.FAIL: 0, Status.INCONCLUSIVE: 1, Status.PASS: 2, Status.NOT_APPLICABLE: 3}
