@@ -26,6 +26,7 @@ _TONES = {
     "held": Tone.BAD,
     "never": Tone.OK,
 }
+_LONG_WORD = 30
 _SIGNS = {Tone.OK: "✓", Tone.BAD: "✗", Tone.DOUBT: "?", Tone.NOW: "●", Tone.NONE: "–"}
 
 
@@ -37,6 +38,11 @@ def tone_of(status: str) -> Tone:
 def sign_of(tone: Tone) -> str:
     """A sign for those who do not see the colour."""
     return _SIGNS[tone]
+
+
+def has_long_word(text: str) -> bool:
+    """Whether a text has a word that may be broken, since a narrow column cannot hold it."""
+    return any(len(word) > _LONG_WORD for word in text.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,8 @@ class Cell:
     def names(self, column: Column) -> str:
         """Its classes in the style sheet."""
         empty = not self.text and not self.small and self.bar is None
-        words = {"n": column.number, "status": column.status, "wide": column.wide, "none": empty}
+        long = any(map(has_long_word, (self.text, *self.small)))
+        words = {"n": column.number, "status": column.status, "wide": column.wide, "none": empty, "long": long}
         return " ".join([*(word for word, there in words.items() if there), *([self.tone.value] if self.tone else [])])
 
 
