@@ -14,6 +14,11 @@ from soak.schemas.evidence.verdict import ObjectiveResult, Status, Verdict
 MOST_POINTS = 60
 """Points of a line: what a diagram of this width shows."""
 
+_COLOURS = '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#1f5fa8, #b42525"}}}}%%'
+"""Of the line and of its limit: those that the diagram has by itself are too pale."""
+_WORDS = (("<=", "≤"), (">=", "≥"), ("<", "below"), (">", "above"), ('"', "'"), ("`", "'"), ("\n", " "))
+"""What a title cannot hold, and what is written for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
@@ -23,6 +28,7 @@ class _Shown:
     hours: Sequence[float]
     values: Sequence[float]
     limit: float | None
+    unit: str
 
 
 def chart_of(verdict: Verdict, metrics: Path) -> str:
@@ -41,9 +47,10 @@ def _candidates(verdict: Verdict, rows: Sequence[Mapping[str, str]]) -> Iterator
     broken_first = sorted(verdict.applicable, key=lambda each: each.status is not Status.FAIL)
     for objective in broken_first:
         if (values := _of_objective(objective, rows)) and not objective.labels:
-            yield _reduced(objective.objective, rows, values, objective.limit, worst=objective.op in {"<", "<="})
+            worst, unit = objective.op in {"<", "<="}, "share" if objective.sli == "success_rate" else "seconds"
+            yield _reduced(objective.objective, rows, values, objective.limit, unit, worst=worst)
     if values := _column(rows, "done"):
-        yield _reduced("tasks done a minute", rows, values, None, worst=False)
+        yield _reduced("tasks done a minute", rows, values, None, "tasks", worst=False)
 
 
 def _of_objective(objective: ObjectiveResult, rows: Sequence[Mapping[str, str]]) -> list[float]:
@@ -63,7 +70,13 @@ def _column(rows: Sequence[Mapping[str, str]], name: str) -> list[float]:
 
 
 def _reduced(
-    title: str, rows: Sequence[Mapping[str, str]], values: Sequence[float], limit: float | None, *, worst: bool
+    title: str,
+    rows: Sequence[Mapping[str, str]],
+    values: Sequence[float],
+    limit: float | None,
+    unit: str,
+    *,
+    worst: bool,
 ) -> _Shown:
     """At most MOST_POINTS values: of each part the largest, where `worst` is the largest, or else the mean."""
     times = _column(rows, "t_s")
@@ -75,7 +88,7 @@ def _reduced(
             hours.append(times[min(start + size, len(times)) - 1] / 3600)
             reduced.append(max(part) if worst else sum(part) / len(part))
     beside = f", {'worst minute' if worst else 'mean'} of each {times[size - 1] / 60:g} min" if size > 1 else ""
-    return _Shown(f"{title}{beside}", hours, reduced, limit)
+    return _Shown(f"{title}{beside}", hours, reduced, limit, unit)
 
 
 def _mermaid(shown: _Shown) -> str:
@@ -84,12 +97,14 @@ def _mermaid(shown: _Shown) -> str:
     limits = [] if shown.limit is None else [shown.limit]
     low, high = min([*shown.values, *limits]), max([*shown.values, *limits])
     room = 0.05 * (high - low or abs(high) or 1.0)
+    lowest = max(low - room, 0.0) if low >= 0 else low - room
     lines = [
         "```mermaid",
+        _COLOURS,
         "xychart-beta",
         f'    title "{_quoted(shown.title)}"',
         f'    x-axis "hours" 0 --> {_number(shown.hours[-1])}',
-        f"    y-axis {_number(max(low - room, 0.0) if low >= 0 else low - room)} --> {_number(high + room)}",
+        f'    y-axis "{shown.unit}" {_number(lowest)} --> {_number(high + room)}',
         f"    line [{', '.join(map(_number, shown.values))}]",
     ]
     lines += [f"    line [{', '.join([_number(limit)] * len(shown.values))}]" for limit in limits]
@@ -103,4 +118,6 @@ def _number(value: float) -> str:
 
 
 def _quoted(text: str) -> str:
-    return text.replace('"', "'").replace("\n", " ").replace("`", "'")
+    for letters, word in _WORDS:
+        text = text.replace(letters, word)
+    return text

@@ -19,6 +19,8 @@ speak_otherwise()
 
 # Without compiled files each of some 250 commands compiles all of our modules once more, and each process all tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Where the tests run in GitHub Actions, the runs in them are not to annotate anything.
+os.environ.pop("GITHUB_ACTIONS", None)
 sys.dont_write_bytecode = False
 
 # A shell starts what is to run in the background with this signal ignored, and so would be every command that a test interrupts.

@@ -30,7 +30,7 @@ class Axis:
         """The ticks."""
         if self.ticks is not None:
             return self.ticks
-        found = logarithmic(self.low, self.high) if self.log else linear(self.low, self.high, self.form, 6)
+        found = logarithmic(self.low, self.high, self.form) if self.log else linear(self.low, self.high, self.form, 6)
         return [(each, show(each, self.form)) for each in found]
 
     @property

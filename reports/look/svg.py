@@ -82,7 +82,7 @@ def _lines(chart: Chart, x: Callable[[float], float]) -> Iterator[str]:
         share = np.log(max(value, low) / low) / np.log(high / low) if chart.log else part
         return float(TOP + HEIGHT * (1 - min(max(share, 0.0), 1.0)))
 
-    for value in logarithmic(low, high) if chart.log else linear(low, high, chart.form):
+    for value in logarithmic(low, high, chart.form) if chart.log else linear(low, high, chart.form):
         at = y(value)
         yield f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}" class="grid"/>'
         yield f'<text x="{LEFT - 6}" y="{at + 4:.1f}" class="tick" text-anchor="end">{escape(show(value, chart.form))}</text>'

@@ -1,11 +1,13 @@
 """Tables of pages: one form for all, that a narrow screen shows as cards and a screen reader can follow."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
 from markupsafe import Markup
+
+from soak.reports.texts import LONGEST, brief
 
 
 class Tone(StrEnum):
@@ -26,6 +28,7 @@ _TONES = {
     "held": Tone.BAD,
     "never": Tone.OK,
 }
+_LONG_WORD = 30
 _SIGNS = {Tone.OK: "✓", Tone.BAD: "✗", Tone.DOUBT: "?", Tone.NOW: "●", Tone.NONE: "–"}
 
 
@@ -37,6 +40,11 @@ def tone_of(status: str) -> Tone:
 def sign_of(tone: Tone) -> str:
     """A sign for those who do not see the colour."""
     return _SIGNS[tone]
+
+
+def has_long_word(text: str) -> bool:
+    """Whether a text has a word that may be broken, since a narrow column cannot hold it."""
+    return any(len(word) > _LONG_WORD for word in text.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,8 @@ class Cell:
     def names(self, column: Column) -> str:
         """Its classes in the style sheet."""
         empty = not self.text and not self.small and self.bar is None
-        words = {"n": column.number, "status": column.status, "wide": column.wide, "none": empty}
+        long = any(map(has_long_word, (self.text, *self.small)))
+        words = {"n": column.number, "status": column.status, "wide": column.wide, "none": empty, "long": long}
         return " ".join([*(word for word, there in words.items() if there), *([self.tone.value] if self.tone else [])])
 
 
@@ -101,8 +110,14 @@ class Table:
         ]
 
 
+def _shown(text: str | Markup) -> str | Markup:
+    """Text of a bounded length, whatever the evidence holds; one that was bounded already stays."""
+    return text if isinstance(text, Markup) else brief(text, LONGEST + 100)
+
+
 def _cell(column: Column, given: AnyCell) -> Cell:
     cell = given if isinstance(given, Cell) else Cell(given)
+    cell = replace(cell, text=_shown(cell.text), small=[_shown(each) for each in cell.small], title=_shown(cell.title))
     if column.status and cell.tone is Tone.NONE:
         return Cell(cell.text, cell.small, cell.title, tone_of(str(cell.text)), cell.bar, cell.href)
     return cell

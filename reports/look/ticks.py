@@ -51,8 +51,15 @@ def _steps(about: float, form: Form) -> Iterator[float]:
         power += 1
 
 
-def logarithmic(low: float, high: float, most: int = 6) -> list[float]:
-    """Values 1, 2 and 5 of each power of ten from `low` to `high`, or only its 1, as many as fit."""
+_CLOCK_S = (10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400, 172800, 604800)
+
+
+def logarithmic(low: float, high: float, form: Form = Form.NUMBER, most: int = 6) -> list[float]:
+    """Values 1, 2 and 5 of each power of ten from `low` to `high`, or only its 1; durations as clocks have them."""
+    if form is Form.SECONDS and high > 60:
+        small = [10.0**power for power in range(math.floor(math.log10(low)), 1) if 10.0**power >= low * 0.999]
+        found = [*small, *(float(each) for each in _CLOCK_S if low * 0.999 <= each <= high * 1.001)]
+        return found[:: -(-len(found) // most) or 1]
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     for rounds in ((1, 2, 5), (1, 3), (1,)):
         found = [each * 10.0**power for power in range(first, last + 1) for each in rounds]

@@ -15,11 +15,12 @@ from soak.schemas.units import show_duration
 
 _MOST_BURSTS = 200
 """More of them shade everything, and are left to the lanes."""
+_MOST_FIRINGS = 50
 _MOST_CELLS = 400
 
 
 def bands(run: RunData) -> list[Band]:
-    """Windows of faults, bursts, phases, and time that was not observed, as far as the run went."""
+    """Windows of faults, bursts, phases, alerts, and time that was not observed, as far as the run went."""
     ended_s = run.verdict.ended_s
     found = [
         Band(window.start_s, min(window.end_s, ended_s), f"fault {fault.name}", Kind.FAULT)
@@ -39,6 +40,8 @@ def bands(run: RunData) -> list[Band]:
         for place, phase in enumerate(run.scenario.phases)
         if place % 2 and phase.window.start_s < ended_s
     ]
+    firings = [band for lane in _alerts(run) for band in lane.bands]
+    found += firings if len(firings) <= _MOST_FIRINGS else []
     found += [Band(each.at_s, each.at_s + each.gap_s, "not observed", Kind.GAP) for each in run.verdict.resumes]
     return found
 
@@ -105,7 +108,13 @@ def _alerts(run: RunData) -> Iterator[Lane]:
     ended_s = run.verdict.ended_s
     for alert in run.verdict.alerts:
         firings = [
-            Band(each.fired_s, ended_s if each.resolved_s is None else each.resolved_s, "firing", Kind.ALERT, 0.9)
+            Band(
+                each.fired_s,
+                ended_s if each.resolved_s is None else each.resolved_s,
+                f"alert {alert.name}",
+                Kind.ALERT,
+                0.9,
+            )
             for each in alert.firings
         ]
         yield Lane(f"alert {alert.name}", Role.DOUBT, firings)

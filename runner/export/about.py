@@ -8,6 +8,14 @@ from soak.schemas.evidence.manifest import Git, Manifest
 from soak.schemas.evidence.verdict import Resume, paused_s
 from soak.schemas.stream.identity import Identity
 
+TAG = "soak"
+"""The tag of all annotations."""
+
+
+def scenario_tag(scenario: str) -> str:
+    """The tag of all annotations of a scenario."""
+    return f"scenario:{scenario}"
+
 
 @dataclass(frozen=True, slots=True)
 class About:

@@ -9,20 +9,14 @@ from typing import Any
 
 import msgspec
 
-from soak.runner.export.about import About
+from soak.runner.export.about import TAG, About, scenario_tag
 from soak.runner.export.database import ExportError
 from soak.runner.export.moments import Moment, Subject
 from soak.runner.export.post import Poster
 
 PATH = "/api/annotations"
-TAG = "soak"
 _HEADERS = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "soak"}
 _MISSING = f"it has no {PATH} (write the URL of Grafana itself)"
-
-
-def scenario_tag(scenario: str) -> str:
-    """The tag of all annotations of a scenario."""
-    return f"scenario:{scenario}"
 
 
 def annotation_of(moment: Moment, about: About) -> dict[str, Any]:

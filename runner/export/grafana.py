@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from soak.runner.export.annotations import TAG, scenario_tag
+from soak.runner.export.about import TAG, scenario_tag
 from soak.runner.export.metrics import RUNNING, SUFFIXES, VERDICT, Levels, condition_labels, condition_metric
 from soak.runner.export.rules import series
 from soak.runner.judge.window_fold import share_of_windows

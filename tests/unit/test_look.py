@@ -60,6 +60,14 @@ def test_ticks_are_round(low: float, high: float, form: Form, expected: list[str
 
 def test_ticks_of_a_logarithmic_scale_are_labelled() -> None:
     assert logarithmic(0.8, 12.0) == pytest.approx([1, 2, 5, 10])
+    assert [show(each, Form.SECONDS) for each in logarithmic(7.0, 1500.0, Form.SECONDS)] == [
+        "10s",
+        "30s",
+        "60s",
+        "120s",
+        "300s",
+        "10m",
+    ]
     assert logarithmic(0.01, 1e5) == pytest.approx([10.0**power for power in range(-2, 6)][::2])
 
 

@@ -134,7 +134,7 @@ const soakCharts = (() => {
           ? { ...axis, grid: { show: false }, ticks: { show: false }, splits: () => lanes.map((_, i) => i + .5), values: laneNames, size: small ? 96 : 112 }
           : { ...axis, grid: { stroke: () => css("line"), width: 1 }, size: chart.small || small ? 58 : 112, space: 30,
               ...(chart.form === "s" && !chart.log ? { incrs: [1e-4, 2e-4, 5e-4, .001, .002, .005, .01, .02, .05, .1, .2, .5].concat(STEPS) } : {}),
-              ...(chart.log ? { splits: u => logSplits(u.scales.y.min, u.scales.y.max), filter: (u, s) => s } : {}),
+              ...(chart.log ? { splits: u => logSplits(u.scales.y.min, u.scales.y.max, chart.form), filter: (u, s) => s } : {}),
               values: (u, splits) => splits.map(v => v === null ? "" : show(v, chart.form)) },
       ],
       series: [{}].concat(chart.lines.flatMap((line, i) => [{
@@ -152,7 +152,15 @@ const soakCharts = (() => {
       },
     };
   }
-  function logSplits(low, high) {
+  const CLOCK = [10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400, 172800, 604800];
+  function logSplits(low, high, form) {
+    // Above ten seconds, round as clocks are.
+    if (form === "s" && high > 60) {
+      const out = [];
+      for (let p = Math.floor(Math.log10(low)); p <= 0; p++) { const v = 10 ** p; if (v >= low * .999 && v <= high) out.push(v); }
+      const all = out.concat(CLOCK.filter(v => v >= low * .999 && v <= high * 1.001)), step = Math.ceil(all.length / 6);
+      return all.filter((_, i) => i % step === 0);
+    }
     for (const rounds of [[1, 2, 5], [1, 3], [1]]) {
       const out = [];
       for (let p = Math.floor(Math.log10(low)); p <= Math.ceil(Math.log10(high)); p++) for (const r of rounds) { const v = +(r * 10 ** p).toPrecision(3); if (v >= low * .999 && v <= high * 1.001) out.push(v); }
