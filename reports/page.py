@@ -14,6 +14,7 @@ from soak.reports.look.table import Table
 from soak.reports.reviews import shown_reviews
 from soak.reports.room import ask, room_of
 from soak.reports.run_page import first, tables
+from soak.reports.run_page.broken import broken
 from soak.reports.run_page.causes import accounts
 from soak.reports.run_page.distribution import distribution
 from soak.reports.run_page.ended import read_ended
@@ -46,6 +47,7 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
     ended = None if run.work else read_ended(stream)
     windows = windows_of(ended, run.verdict.ended_s) if ended else None
     charts, found = _charts(run, windows), accounts(run)
+    shown = broken(run, found)
     encoded = encode(charts.all)
     parts = ask(system, "its part of report.html", room_of(system).page, run, inline).strip()
     return render_template(
@@ -53,7 +55,11 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
         run,
         escaped=True,
         **base(first.head_of(run), charts.all, encoded),
-        accounts=found,
+        broken=shown,
+        notes=first.notes(run),
+        not_judged=first.not_judged(run),
+        reasons=_reasons(run, shown.subjects),
+        caveats=[] if shown.table.rows else run.verdict.caveats,
         tiles=first.tiles(run),
         steps=first.next_steps(run, found),
         contents=_contents(run, charts),
@@ -77,6 +83,13 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
         system_part=parts,
         plots=list(plots),
     )
+
+
+def _reasons(run: RunData, said: frozenset[str]) -> list[str]:
+    """The reasons that the table does not say already; all of them where evidence of before does not tell them apart."""
+    if not run.verdict.typed_reasons:
+        return list(run.verdict.reasons)
+    return [each.text for each in run.verdict.typed_reasons if each.subject not in said]
 
 
 @dataclass(frozen=True, slots=True)
