@@ -65,10 +65,7 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
         contents=_contents(run, charts),
         tables=_tables(run),
         sections=[(each, tables.system_section(each)) for each in _sections(run)],
-        explained=[
-            tables.cases_of(run, each, run.verdict.explanation[:place])
-            for place, each in enumerate(run.verdict.explanation)
-        ],
+        explained=_explained(run),
         objective_charts=charts.objectives,
         small_charts=charts.small,
         small_note=ask(system, "its note on small charts", room_of(system).small_note, run),
@@ -119,6 +116,11 @@ def _charts(run: RunData, windows: Windows | None) -> _Charts:
     return _Charts(
         list(objective_charts(run, windows)), small, lanes_chart(run), system_charts(run, windows), processes, growth
     )
+
+
+def _explained(run: RunData) -> list[tables.CaseTable]:
+    explanation = run.verdict.explanation
+    return [tables.cases_of(run, each, explanation[:place]) for place, each in enumerate(explanation)]
 
 
 def _sections(run: RunData) -> list[Section]:
