@@ -46,8 +46,7 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
     stream = directory / f"soak_{run.scenario.name}.jsonl"
     ended = None if run.work else read_ended(stream)
     windows = windows_of(ended, run.verdict.ended_s) if ended else None
-    charts, found = _charts(run, windows), accounts(run)
-    shown = broken(run, found)
+    charts = _charts(run, windows)
     encoded = encode(charts.all)
     parts = ask(system, "its part of report.html", room_of(system).page, run, inline).strip()
     return render_template(
@@ -55,13 +54,7 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
         run,
         escaped=True,
         **base(first.head_of(run), charts.all, encoded),
-        broken=shown,
-        notes=first.notes(run),
-        not_judged=first.not_judged(run),
-        reasons=_reasons(run, shown.subjects),
-        caveats=[] if shown.table.rows else run.verdict.caveats,
-        tiles=first.tiles(run),
-        steps=first.next_steps(run, found),
+        **_said_first(run),
         contents=_contents(run, charts),
         tables=_tables(run),
         sections=[(each, tables.system_section(each)) for each in _sections(run)],
@@ -80,6 +73,21 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
         system_part=parts,
         plots=list(plots),
     )
+
+
+def _said_first(run: RunData) -> dict[str, object]:
+    """What stands under the verdict."""
+    found = accounts(run)
+    shown = broken(run, found)
+    return {
+        "broken": shown,
+        "notes": first.notes(run),
+        "not_judged": first.not_judged(run),
+        "reasons": _reasons(run, shown.subjects),
+        "caveats": [] if shown.table.rows else run.verdict.caveats,
+        "tiles": first.tiles(run),
+        "steps": first.next_steps(run, found),
+    }
 
 
 def _reasons(run: RunData, said: frozenset[str]) -> list[str]:
