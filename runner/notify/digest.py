@@ -13,7 +13,7 @@ MOST_ROWS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ObjectiveLine:
     """An objective: its status in words, what it says, what was observed, and the margin."""
 
     status: str
@@ -33,7 +33,7 @@ class Digest:
     title: str
     about: str
     why: tuple[tuple[str, str], ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ObjectiveLine, ...]
     more: int
     commands: tuple[str, ...]
     picture: bytes | None = None
@@ -53,7 +53,7 @@ def digest_of(verdict: Verdict, scenario: Scenario, run: str, picture: tuple[byt
         unit = Unit(each.unit)
         observed = "nothing" if each.value is None else unit.show_beside(each.value, each.target)
         margin = "" if each.margin is None else unit.show_margin(each.margin, each.target)
-        rows.append(Row(each.status.value, each.objective, observed, margin))
+        rows.append(ObjectiveLine(each.status.value, each.objective, observed, margin))
     lasted = show_duration(round(verdict.ended_s))
     return Digest(
         verdict.headline,

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from soak.runner.notify.digest import Digest, Row
+from soak.runner.notify.digest import Digest, ObjectiveLine
 from soak.runner.notify.message import Tone
 
 PICTURE = "run.png"
@@ -39,7 +39,7 @@ def _reason(what: str, explained: str) -> str:
     return f"<li><strong>{escape(what)}</strong>{below}</li>"
 
 
-def _table(rows: tuple[Row, ...]) -> str:
+def _table(rows: tuple[ObjectiveLine, ...]) -> str:
     if not rows:
         return ""
     cell = "padding:4px 10px;border-bottom:1px solid #dde2e8"

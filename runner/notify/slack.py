@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from soak.runner.notify.digest import Digest, Row
+from soak.runner.notify.digest import Digest, ObjectiveLine
 from soak.runner.notify.message import Message, Send, Tone
 
 HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
@@ -54,7 +54,7 @@ def _blocks(digest: Digest) -> list[dict[str, Any]]:
     return [*blocks, {"type": "context", "elements": elements}]
 
 
-def _table(rows: tuple[Row, ...]) -> str:
+def _table(rows: tuple[ObjectiveLine, ...]) -> str:
     cells = [(row.status, row.objective, row.observed, row.margin) for row in rows]
     widths = [max(len(row[column]) for row in cells) for column in range(3)]
     lines = [

@@ -13,7 +13,7 @@ import pytest
 from receivers import receiving
 
 from soak.runner.cli import run_command
-from soak.runner.notify.digest import Digest, Row
+from soak.runner.notify.digest import Digest, ObjectiveLine
 from soak.runner.notify.mail import html_of
 from soak.runner.notify.message import Message, Tone
 from soak.runner.notify.sender import sender_to
@@ -21,7 +21,10 @@ from soak.runner.notify.slack import is_webhook, payload_of, slack_sender
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
-ROWS = (Row("FAIL", "latency_p95 <= 10s", "45s", "-35s"), Row("PASS", "success_rate >= 90%", "100%", "10%"))
+ROWS = (
+    ObjectiveLine("FAIL", "latency_p95 <= 10s", "45s", "-35s"),
+    ObjectiveLine("PASS", "success_rate >= 90%", "100%", "10%"),
+)
 DIGEST = Digest(
     "FAIL",
     "A <b>title</b> & more",
@@ -132,7 +135,7 @@ def test_slack_is_sent_blocks(tmp_path: Path) -> None:
 
 
 def test_slack_is_sent_no_more_than_it_takes() -> None:
-    long = Digest("FAIL", "t", "a", (("x" * 5_000, ""),), (Row("FAIL", "<" * 4_000, "1", ""),), 0, ("c",))
+    long = Digest("FAIL", "t", "a", (("x" * 5_000, ""),), (ObjectiveLine("FAIL", "<" * 4_000, "1", ""),), 0, ("c",))
     [attachment] = payload_of(Message("y" * 500, "", Tone.FAILURE, long))["attachments"]
     texts = [block["text"]["text"] for block in attachment["blocks"] if "text" in block]
     assert len(texts[0]) == 150
