@@ -15,15 +15,21 @@ from soak.reports.reviews import shown_reviews
 from soak.reports.room import ask, room_of
 from soak.reports.run_page import first, tables
 from soak.reports.run_page.causes import accounts
+from soak.reports.run_page.distribution import distribution
+from soak.reports.run_page.ended import read_ended
 from soak.reports.run_page.objective_charts import objective_charts
-from soak.reports.run_page.over_time import growth_charts, lanes_chart, process_charts, system_charts
+from soak.reports.run_page.over_time import (
+    LEAST_MINUTES,
+    growth_charts,
+    lanes_chart,
+    process_charts,
+    system_charts,
+)
 from soak.reports.run_page.reviews import reviews
 from soak.reports.run_page.surroundings import resolution
+from soak.reports.run_page.windows import Windows, windows_of
 from soak.reports.summary import TEMPLATES, checkpoint_slis, render_template
 from soak.schemas.evidence.verdict import Section
-
-LEAST_MINUTES = 3
-"""Shorter runs, in minutes, have no charts."""
 
 TEMPLATE = TEMPLATES / "report.html.j2"
 
@@ -36,7 +42,10 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
         """A plot for embedding in the page; empty if the run does not have it."""
         return base64.b64encode(plots[name]).decode() if name in plots else ""
 
-    charts, found = _charts(run), accounts(run)
+    stream = directory / f"soak_{run.scenario.name}.jsonl"
+    ended = None if run.work else read_ended(stream)
+    windows = windows_of(ended, run.verdict.ended_s) if ended else None
+    charts, found = _charts(run, windows), accounts(run)
     encoded = encode(charts.all)
     parts = ask(system, "its part of report.html", room_of(system).page, run, inline).strip()
     return render_template(
@@ -60,8 +69,9 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
         system_charts=charts.system,
         process_charts=charts.processes,
         lanes=charts.lanes,
-        resolution=_resolution(encoded.fold),
-        histories=read_histories(directory / f"soak_{run.scenario.name}.jsonl", run.verdict.slowest),
+        resolution=_resolution(encoded.fold, windows),
+        histories=read_histories(stream, run.verdict.slowest),
+        latencies=distribution(run, ended) if ended else None,
         growth_charts=charts.growth,
         tails_plot=inline("tails.svg"),
         system_part=parts,
@@ -85,13 +95,17 @@ class _Charts:
         return [*self.objectives, *self.small, *lanes, *self.system, *self.processes, *self.growth]
 
 
-def _charts(run: RunData) -> _Charts:
+def _charts(run: RunData, windows: Windows | None) -> _Charts:
     if len(run.metrics.t_s) < LEAST_MINUTES:
-        return _Charts([], [], None, [], [], [])
+        if windows is None:
+            return _Charts([], [], None, [], [], [])
+        return _Charts(list(objective_charts(run, windows)), [], lanes_chart(run), system_charts(run, windows), [], [])
     system = run.scenario.system
     small = list(ask(system, "its small charts", room_of(system).small, run))
     processes, growth = list(process_charts(run)), list(growth_charts(run))
-    return _Charts(list(objective_charts(run)), small, lanes_chart(run), system_charts(run), processes, growth)
+    return _Charts(
+        list(objective_charts(run, windows)), small, lanes_chart(run), system_charts(run, windows), processes, growth
+    )
 
 
 def _sections(run: RunData) -> list[Section]:
@@ -117,9 +131,12 @@ def _contents(run: RunData, charts: _Charts) -> list[tuple[str, str]]:
     return [(place, title) for place, title, there in found if there]
 
 
-def _resolution(folds: dict[str, int]) -> str:
+def _resolution(folds: dict[str, int], windows: Windows | None) -> str:
     minutes = max(folds.values(), default=0)
-    return f"Charts show {resolution(minutes)}." if minutes else ""
+    if not minutes:
+        return ""
+    seconds = f", but for those with {windows.words} in their titles, which are of the event stream" if windows else ""
+    return f"Charts show {resolution(minutes)}{seconds}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,9 +118,9 @@ def changes(*, regressed: bool = True) -> tuple[chg.Changes, chg.Differences]:
     ), differences
 
 
-def parity(*, agrees: bool = False) -> tuple[par.Parity, par.Latencies]:
+def parity(*, status: par.Agreement = par.Agreement.DIFFERS) -> tuple[par.Parity, par.Latencies]:
     """Two runs of 50 tasks, of which one differs."""
-    status = par.Agreement.AGREES if agrees else par.Agreement.DIFFERS
+    agrees = status is par.Agreement.AGREES
     figures = [
         par.Figure(
             "latency_paired_median", par.Topic.LATENCY, EVIL, "duration", None, None, 0.7, 0.5, "500ms", status, LONG

@@ -1,10 +1,12 @@
 """The gain of a client's policies: shares with their confidence intervals, beside theory and published figures."""
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from soak.reports.data import RunData
-from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, figure, legend, to_svg
+from soak.reports.look.charts import Form
+from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, figure, to_svg
+from soak.reports.plots.frame import named
+from soak.reports.plots.scale import scale
 from soak.schemas.evidence.verdict import ObjectiveResult
 from soak.schemas.language.expression import Op, Unit
 
@@ -22,16 +24,14 @@ def plot(run: RunData) -> bytes | None:
     for row, objective in enumerate(expected, start=2):
         names.append(_named(objective))
         _expected(axes, row, objective, labelled=row == 2)
-    axes.set_yticks(range(len(names)), names)
+    named(axes.yaxis, range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlim(0, 1)
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.grid(visible=False, axis="y")
+    scale(axes.xaxis, Form.RATIO)
     whose = " for the first two" if expected else ""
     axes.set_xlabel(f"share and its interval ({gain.confidence:.0%}{whose})")
     axes.set_title(f"Gain over {gain.tasks:,} tasks")
-    legend(axes)
-    return to_svg(fig, right_in=0.3)
+    return to_svg(fig, right=20.0)
 
 
 def _named(objective: ObjectiveResult) -> str:

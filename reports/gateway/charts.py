@@ -18,9 +18,9 @@ MOST_TENANTS = 24
 
 
 def small_charts(run: RunData) -> Sequence[Chart]:
-    """Two charts for each tenant, on one scale for all; of a run without tenants two in all."""
+    """Two charts for each tenant, on one scale for all; none of a run without tenants, whose charts are those of the run."""
     found = latency_of(run)
-    if found is None or not any(sum(each.due) for each in found.over_time):
+    if found is None or not any(sum(each.due) for each in found.over_time if each.tenant):
         return ()
     drawn = _drawn(found)
     latencies = [_latency(each) for each in drawn]
@@ -65,7 +65,7 @@ def _latency_chart(
     ]
     return Chart(
         f"tenant-{place}-latency",
-        f"{each.tenant or 'All requests'}: latency p95",
+        f"{each.tenant}: latency p95",
         _ends(run, found, len(latency_s)),
         [Line("p95", Role.BLUE, latency_s, Fold.PEAK)],
         Form.SECONDS,
@@ -92,7 +92,7 @@ def _throughput_chart(run: RunData, found: LatencyReport, each: OverTime, place:
     ]
     return Chart(
         f"tenant-{place}-requests",
-        f"{each.tenant or 'All requests'}: requests per second",
+        f"{each.tenant}: requests per second",
         _ends(run, found, len(each.due)),
         lines,
         unit="requests/s",

@@ -35,14 +35,14 @@ class Step:
 class Points:
     """A list of sentences."""
 
-    lines: Sequence[str | Markup]
+    lines: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
     """A paragraph."""
 
-    text: str | Markup
+    text: str
     soft: bool = True
 
 
@@ -79,7 +79,7 @@ class Sheet:
     head: Head
     steps: Sequence[Step]
     sections: Sequence[Section]
-    reasons: Sequence[str | Markup] = ()
+    reasons: Sequence[str] = ()
     tiles: Sequence[Tile] = ()
     shares: Sequence[tuple[str, float]] = ()
 

@@ -1,11 +1,13 @@
 """Tables of pages: one form for all, that a narrow screen shows as cards and a screen reader can follow."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
 from markupsafe import Markup
+
+from soak.reports.texts import LONGEST, brief
 
 
 class Tone(StrEnum):
@@ -108,8 +110,14 @@ class Table:
         ]
 
 
+def _shown(text: str | Markup) -> str | Markup:
+    """Text of a bounded length, whatever the evidence holds; one that was bounded already stays."""
+    return text if isinstance(text, Markup) else brief(text, LONGEST + 100)
+
+
 def _cell(column: Column, given: AnyCell) -> Cell:
     cell = given if isinstance(given, Cell) else Cell(given)
+    cell = replace(cell, text=_shown(cell.text), small=[_shown(each) for each in cell.small], title=_shown(cell.title))
     if column.status and cell.tone is Tone.NONE:
         return Cell(cell.text, cell.small, cell.title, tone_of(str(cell.text)), cell.bar, cell.href)
     return cell

@@ -224,8 +224,8 @@ def _grid(limits: Limits, grid: Grid) -> Iterator[Part]:
         Column("", status=True),
         Column(across.path),
         Column(up.path),
-        Column("P(PASS)", number=True),
-        Column("why the others failed"),
+        Column("P(PASS)"),
+        Column("why the others failed", wide=True),
     )
     rows: list[list[AnyCell]] = [
         [_answer(cell), *cell.texts, chance(cell), ", ".join(cause.what for cause in cell.causes)]

@@ -109,7 +109,7 @@ def _steps(check: TargetCheck, bad: Sequence[Checked]) -> Iterator[Step]:
 
 
 def _table(found: Sequence[Checked], noun: str, caption: str = "") -> Table:
-    columns = (Column("", status=True), Column(noun, code=True), Column("what was seen", wide=True))
+    columns = (Column("", status=True), Column(noun), Column("what was seen", wide=True))
     rows: list[list[AnyCell]] = [
         [Cell(each.status, tone=TONES.get(each.status, Tone.NONE)), each.name, each.detail] for each in found
     ]

@@ -3,8 +3,11 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, figure, legend, nothing, to_svg
+from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, dashes, figure, nothing, to_svg
+from soak.reports.plots.frame import named
+from soak.reports.plots.scale import form_of, scale, whole_numbers_along
 from soak.schemas.evidence.changes import Changes, Direction, SliChange
+from soak.schemas.language.expression import Unit
 
 _MOST = 14
 _FARTHEST = 3.0
@@ -27,7 +30,7 @@ def plot(changes: Changes) -> bytes:
     places = range(len(shown))
     sizes = [100 * float(np.clip(each.relative or 0.0, -1.0, _FARTHEST)) for each in shown]
     bars.barh(places, sizes, color=[_COLOR[each.direction] for each in shown], height=0.6)
-    bars.set_yticks(places, [each.sli for each in shown])
+    named(bars.yaxis, places, [each.sli for each in shown])
     bars.axvline(0, color=GREY, lw=0.8)
     bars.set_xlabel("change [%] (red: worse, green: better, grey: noise)")
     bars.set_title("Change of each SLI")
@@ -39,8 +42,17 @@ def plot(changes: Changes) -> bytes:
 def _parts(axes: Axes, most: SliChange, changes: Changes) -> None:
     for name, side, color in (("base", changes.base, BLUE), ("run", changes.run, ORANGE)):
         values = [np.nan if value is None else value for value in side.slis[most.sli].slices]
-        axes.plot(np.arange(len(values)) + 1, values, color=color, marker="o", ms=3, label=name)
+        axes.plot(
+            np.arange(len(values)) + 1,
+            values,
+            color=color,
+            marker="o",
+            ms=3,
+            ls=dashes(0 if name == "base" else 1),
+            label=name,
+        )
     axes.set_xlabel("part of the run")
-    axes.set_ylabel(most.unit)
+    scale(axes.yaxis, form_of(Unit(most.unit)))
+    whole_numbers_along(axes)
+    axes.set_ylabel(most.sli)
     axes.set_title(f"{most.sli}, part by part")
-    legend(axes)

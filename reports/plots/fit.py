@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from soak.reports.plots.canvas import BLUE, GREY, ORANGE, figure, legend, to_svg
+from soak.reports.look.charts import Form
+from soak.reports.plots.canvas import BLUE, GREY, ORANGE, figure, to_svg
+from soak.reports.plots.scale import scale
 from soak.schemas.evidence.calibration import Calibration
 from soak.schemas.language.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
 from soak.schemas.stream.block import Floats
@@ -26,26 +27,24 @@ def plot(calibration: Calibration, held_s: Floats, chosen: Distribution) -> byte
     half = math.sqrt(math.log(2 / 0.05) / (2 * len(values)))
     axes.fill_between(
         values,
-        100 * np.clip(share - half, 0, 1),
-        100 * np.clip(share + half, 0, 1),
+        np.clip(share - half, 0, 1),
+        np.clip(share + half, 0, 1),
         step="post",
         color=GREY,
         alpha=0.2,
         lw=0,
         label="95 % band",
     )
-    axes.step(values, 100 * share, where="post", color=BLUE, lw=1.6, label=f"{len(values):,} attempts")
+    axes.step(values, share, where="post", color=BLUE, lw=1.6, label=f"{len(values):,} attempts")
     _draw_fit(axes, values, calibration.chosen, chosen)
+    scale(axes.xaxis, Form.SECONDS)
+    scale(axes.yaxis, Form.RATIO)
     if values[-1] > _LOG_FROM * values[0]:
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5), numticks=12))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_ylim(0, 100)
-    axes.set_xlabel("service time [s]")
-    axes.set_ylabel("took no longer [%]")
+        scale(axes.xaxis, Form.SECONDS, log=True)
+    axes.set_ylim(0, 1)
+    axes.set_xlabel("service time")
+    axes.set_ylabel("took no longer")
     axes.set_title("Service times")
-    legend(axes)
     return to_svg(fig)
 
 
@@ -53,7 +52,7 @@ def _draw_fit(axes: Axes, values: Floats, name: str, chosen: Distribution) -> No
     if isinstance(chosen, Empirical):
         return
     at_s = np.geomspace(values[0] / 1.2, values[-1] * 1.2, _POINTS)
-    axes.plot(at_s, [100 * share_below(chosen, float(t_s)) for t_s in at_s], color=ORANGE, lw=1.6, ls="--", label=name)
+    axes.plot(at_s, [share_below(chosen, float(t_s)) for t_s in at_s], color=ORANGE, lw=1.6, ls="--", label=name)
 
 
 def share_below(chosen: Distribution, t_s: float) -> float:

@@ -2,7 +2,8 @@
 
 from matplotlib.axes import Axes
 
-from soak.reports.plots.canvas import BLUE, GREEN, GREY, RED, figure, legend, nothing, to_svg
+from soak.reports.plots.canvas import BLUE, GREEN, GREY, RED, figure, nothing, to_svg
+from soak.reports.plots.frame import named
 from soak.schemas.evidence.calibration import Calibration, SliPrediction
 from soak.schemas.language.expression import Unit
 
@@ -19,16 +20,14 @@ def plot(calibration: Calibration) -> bytes:
         return to_svg(nothing("Held-back part: nothing to compare"))
     fig, (axes,) = figure(1, 0.9 + 0.5 * len(shown))
     dots = [_row(axes, place, each) for place, each in enumerate(shown)]
-    axes.set_yticks(range(len(shown)), [each.sli for each in shown])
+    named(axes.yaxis, range(len(shown)), [each.sli for each in shown])
     axes.set_ylim(len(shown) - 0.3, -0.6)
     axes.set_xlim(min(0.0, *dots) - _ROOM, max(1.0, *dots) + _ROOM)
-    axes.set_xticks([])
-    axes.grid(visible=False)
+    named(axes.xaxis, (), ())
     axes.set_xlabel("line: 95 % of the replications, tick: their median, dot: observed")
     axes.set_title("Held-back part")
     for color, label in ((GREEN, "inside"), (RED, "outside")):
-        axes.plot([], [], color=color, marker="o", ls="", label=label)
-    legend(axes)
+        axes.plot([], [], color=color, marker="o" if color == GREEN else "s", ls="", label=label)
     return to_svg(fig)
 
 
@@ -47,7 +46,7 @@ def _row(axes: Axes, place: int, each: SliPrediction) -> float:
         axes.plot([0, 1], [place, place], color=BLUE, lw=3, solid_capstyle="butt", alpha=0.5)
     axes.plot([scaled(each.median)], [place], color=BLUE, marker="|", ms=11, mew=1.6)
     at = min(max(scaled(each.observed), -_FARTHEST), 1 + _FARTHEST)
-    marker = "o" if at == scaled(each.observed) else ">" if at > 0 else "<"
+    marker = ("o" if each.inside else "s") if at == scaled(each.observed) else ">" if at > 0 else "<"
     axes.plot([at], [place], color=GREEN if each.inside else RED, marker=marker, ms=6)
     if width:
         for at_bound, bound in ((0.0, each.low), (1.0, each.high)):

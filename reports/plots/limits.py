@@ -7,9 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, figure, legend, nothing, to_svg
+from soak.reports.look.charts import Form
+from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, figure, nothing, to_svg
+from soak.reports.plots.frame import named
+from soak.reports.plots.scale import scale
 from soak.schemas import units
 from soak.schemas.evidence.limits import Basis, Grid, Limits, NumberKind, Point, Search, VariedParameter
 
@@ -43,13 +46,12 @@ def plot_search(limits: Limits, search: Search) -> bytes:
     if parameter.low <= parameter.own <= parameter.high:
         axes.axvline(parameter.own, color=BLUE, lw=1.2, ls=":", label=f"the scenario: {parameter.own_text}")
     axes.set_ylim(-_MARGIN, 1 + _MARGIN)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: units.show_ratio(value)))
+    scale(axes.yaxis, Form.RATIO)
     _value_axis(axes.xaxis, parameter)
     room = _MARGIN * (parameter.high - parameter.low)
     axes.set_xlim(parameter.low - room, parameter.high + room)
     axes.set_xlabel(parameter.path)
     axes.set_title("P(PASS)")
-    legend(axes)
     return to_svg(fig)
 
 
@@ -70,7 +72,7 @@ def _value_axis(axis: Axis, parameter: VariedParameter) -> None:
     unit = parameter.own_text.rpartition("/")[2]
     scale = units.PER[unit] if parameter.kind is NumberKind.RATE else 1.0
     whole = parameter.kind is NumberKind.WHOLE
-    locator = MaxNLocator(nbins=8, steps=[1, 2, 5, 10], integer=whole)
+    locator = MaxNLocator(nbins=7, steps=[1, 2, 5, 10], integer=whole)
     ticks = np.asarray(locator.tick_values(parameter.low * scale, parameter.high * scale))
     axis.set_major_locator(FixedLocator((ticks / scale).tolist()))
     if parameter.kind is NumberKind.RATE:
@@ -86,20 +88,16 @@ def plot_plane(limits: Limits, grid: Grid) -> bytes:
     shares = np.array([[np.nan if cell is None else cell.share for cell in row] for row in grid.cells])
     x, y = np.arange(len(grid.columns)), np.arange(len(grid.rows))
     axes.pcolormesh(x, y, shares, cmap=_COLORS, vmin=0, vmax=1, edgecolors="white", linewidth=0.5)
-    axes.grid(visible=False)
     _words(axes, grid)
     border = LineCollection(list(_border(grid)), colors="#1f2933", linewidths=2.2, capstyle="round")
     border.set_label("border of what is good enough")
     axes.add_collection(border)
     _own_mark(axes, _place(across.own, grid.columns), _place(up.own, grid.rows))
     for axis, texts, ticks in ((axes.xaxis, grid.column_texts, x), (axes.yaxis, grid.row_texts, y)):
-        axis.set_major_locator(FixedLocator(ticks.tolist()))
-        axis.set_minor_locator(NullLocator())
-        axis.set_ticklabels(texts)
+        named(axis, ticks.tolist(), texts)
     axes.set_xlabel(across.path)
     axes.set_ylabel(up.path)
     axes.set_title("P(PASS) and number of replications")
-    legend(axes)
     return to_svg(fig)
 
 

@@ -2,9 +2,13 @@
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from soak.reports.plots.canvas import BLUE, GREY, ORANGE, RED, figure, legend, nothing, span_axis, to_svg
+from soak.reports.look.charts import Form
+from soak.reports.look.ticks import show
+from soak.reports.plots.canvas import BLUE, GREY, ORANGE, RED, figure, nothing, to_svg
+from soak.reports.plots.marks import limits
+from soak.reports.plots.scale import scale, span_axis
 from soak.schemas.evidence.parity import Latencies, Parity, ParityRun
 from soak.schemas.stream.block import Floats
 from soak.schemas.units import show_duration
@@ -37,15 +41,11 @@ def _quantile_functions(axes: Axes, parity: Parity, latencies: Latencies) -> Non
     shares = [share for share in _SHARES if _nines(share) <= last]
     axes.set_xlim(0, last)
     axes.xaxis.set_major_locator(FixedLocator([_nines(share) for share in shares]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{(1 - 10**-value) * 100:.6g}"))
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5), numticks=12))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("share of tasks [%] (the tail is stretched)")
-    axes.set_ylabel("latency [s]")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{(1 - 10**-value) * 100:.6g}%"))
+    scale(axes.yaxis, Form.SECONDS, log=True)
+    axes.set_xlabel("share of tasks (the tail is stretched)")
+    axes.set_ylabel("latency")
     axes.set_title("Latency of all tasks")
-    legend(axes)
 
 
 def _words(side: ParityRun) -> str:
@@ -75,12 +75,11 @@ def _paired(axes: Axes, parity: Parity, latencies: Latencies) -> None:
         )
     axes.plot(starts_s, _each(parts, 0.5), color=BLUE, drawstyle="steps-post", label="median")
     allowed_s = next(f.allowed for f in parity.figures if f.name == "latency_paired_median") or 0.0
-    axes.axhline(-allowed_s, color=RED, lw=1.0, ls=":")
-    axes.axhline(allowed_s, color=RED, lw=1.0, ls=":", label=f"allowed for the median: {show_duration(allowed_s)}")
+    words = f"allowed for the median: {show_duration(allowed_s)}"
+    limits(axes, [(-allowed_s, "", RED), (allowed_s, words, RED)])
     _symmetric_log(axes, allowed_s, latencies.difference_s)
-    axes.set_ylabel("run minus base [s]")
+    axes.set_ylabel("run minus base")
     axes.set_title("Paired differences of tasks")
-    legend(axes)
     span_axis(axes, ended_s)
 
 
@@ -112,7 +111,5 @@ def _symmetric_log(axes: Axes, linear_s: float, values: Floats) -> None:
     axes.yaxis.set_major_locator(FixedLocator(sorted(tick for tick in ticks if abs(tick) <= 1.3 * largest_s)))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(
-        FuncFormatter(
-            lambda value, _: f"{value:+.3g}" if value and abs(value) < 1000 else f"{value:+.0f}" if value else "0"
-        )
+        FuncFormatter(lambda value, _: f"{'+' if value > 0 else '-'}{show(abs(value), Form.SECONDS)}" if value else "0")
     )

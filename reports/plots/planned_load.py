@@ -7,20 +7,9 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 
-from soak.reports.plots.canvas import (
-    BLUE,
-    BURST,
-    GREEN,
-    GREY,
-    ORANGE,
-    RED,
-    STYLE,
-    figure,
-    legend,
-    span_axis,
-    to_svg,
-    whole_numbers,
-)
+from soak.reports.plots.canvas import BLUE, BURST, GREEN, ORANGE, RED, STYLE, figure, to_svg
+from soak.reports.plots.marks import fault_names, phase_names, shade
+from soak.reports.plots.scale import span_axis, whole_numbers
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.rhythms import burst_windows
 from soak.schemas.stream.block import Floats
@@ -75,27 +64,18 @@ def _plot(scenario: Scenario, load: PlannedLoad) -> bytes:
     top = max(float(np.max(load.planned_per_s)) * 60, float(highest) * 60, 1e-9)
     _set_times(axes, scenario, top)
     axes.set_ylim(0, top * 1.15)
-    axes.set_ylabel("arrivals per min")
-    axes.set_title(f"planned load of {scenario.name}")
-    legend(axes)
+    axes.set_ylabel("arrivals per minute")
+    axes.set_title(f"Planned load of {scenario.name}")
     span_axis((axes, *others)[-1], scenario.duration_s)
     return to_svg(fig)
 
 
 def mark_windows(axes: Axes, scenario: Scenario) -> None:
     """Mark windows of faults, bursts and phases."""
-    for fault in scenario.faults:
-        for number, window in enumerate(fault.windows):
-            label = None if number else fault.name
-            axes.axvspan(window.start_s, window.end_s, color=RED, alpha=0.12, lw=0, label=label)
-    strips = [(window.start_s, window.end_s - window.start_s) for window in burst_windows(scenario)]
-    if strips:
-        axes.broken_barh(strips, (0.975, 0.025), transform=axes.get_xaxis_transform(), color=BURST, lw=0, label="burst")
-    for phase in scenario.phases:
-        axes.axvline(phase.window.start_s, color=GREY, lw=0.8, ls=":")
-        axes.text(
-            phase.window.start_s, 0.9, f" {phase.name}", transform=axes.get_xaxis_transform(), color=GREY, fontsize=8
-        )
+    named = [fault.name for fault in scenario.faults if fault.windows]
+    shade(axes, [window for fault in scenario.faults for window in fault.windows], RED, fault_names(named))
+    shade(axes, burst_windows(scenario), BURST, "burst", low=0.97, height=0.03)
+    phase_names(axes, [(phase.name, phase.window.start_s) for phase in scenario.phases], scenario.duration_s)
 
 
 def _set_times(axes: Axes, scenario: Scenario, top: float) -> None:

@@ -2,8 +2,9 @@
 
 import matplotlib as mpl
 
-from soak.reports.plots.canvas import BLUE, STYLE, figure, legend, span_axis, to_svg
+from soak.reports.plots.canvas import BLUE, STYLE, figure, to_svg
 from soak.reports.plots.planned_load import mark_windows
+from soak.reports.plots.scale import span_axis
 from soak.schemas.language.model import Scenario
 
 _HEIGHT_IN = 2.8
@@ -23,7 +24,6 @@ def plot(scenario: Scenario) -> bytes:
         mark_windows(axes, scenario)
         axes.set_ylim(0, users.count * 1.15)
         axes.set_ylabel("users")
-        axes.set_title(f"planned load of {scenario.name}")
-        legend(axes)
+        axes.set_title(f"Planned load of {scenario.name}")
         span_axis(axes, scenario.duration_s)
         return to_svg(fig)

@@ -1,9 +1,10 @@
 """How likely each objective is found broken, over the size of the violation: one picture under the other."""
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, figure, legend, nothing, to_svg
+from soak.reports.look.charts import Form
+from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, figure, nothing, to_svg
+from soak.reports.plots.scale import form_of, scale
 from soak.schemas.evidence.power import ObjectivePower, PowerReport, Scale
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.slis import Aggregate
@@ -23,40 +24,39 @@ def plot(report: PowerReport) -> bytes:
 
 
 def _curve(axes: Axes, objective: ObjectivePower, power: float) -> None:
-    factor, unit = _unit(objective)
-    sizes = [point.size * factor for point in objective.curve]
-    axes.plot(sizes, [100 * point.probability for point in objective.curve], color=BLUE)
-    axes.axhline(100 * power, color=GREY, lw=0.8, ls=":", label=f"{100 * power:g} %")
+    form, unit = _unit(objective)
+    sizes = [point.size for point in objective.curve]
+    axes.plot(sizes, [point.probability for point in objective.curve], color=BLUE)
+    axes.axhline(power, color=GREY, lw=0.8, ls=(0, (2, 2)), label=f"{100 * power:g} %")
     if objective.limit is not None:
-        axes.axvline(objective.limit * factor, color=RED, lw=1.2, label="target")
+        axes.axvline(objective.limit, color=RED, lw=1.2, label="target")
     if objective.smallest is not None:
-        at = objective.smallest * factor
-        axes.plot([at], [100 * power], color=GREEN, marker="o", ls="", label="smallest")
+        at = objective.smallest
+        axes.plot([at], [power], color=GREEN, marker="o", ls="", label="smallest")
     for violation in objective.violations:
-        at, seen = violation.size * factor, 100 * violation.probability
+        at, seen = violation.size, violation.probability
         label = "asked for" if violation.asked else "default"
         axes.plot([at], [seen], color=ORANGE, marker="D", ms=5, ls="", label=label)
     low, high = sorted((sizes[0], sizes[-1]))
     room = 0.02 * (high - low) or 0.5
     axes.set_xlim(low - room, high + room)
-    axes.set_ylim(-4, 108)
-    axes.yaxis.set_major_locator(FixedLocator([0, 25, 50, 75, 100]))
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 2.5, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
-    axes.set_ylabel("detected [%]")
+    axes.set_ylim(-0.04, 1.08)
+    scale(axes.yaxis, Form.RATIO)
+    scale(axes.xaxis, form)
+    axes.set_ylabel("detected")
     extreme = objective.aggregate in {Aggregate.MAX, Aggregate.GAUGE, Aggregate.LONGEST}
     axes.set_xlabel(f"events that break it{unit}" if extreme else f"true {objective.sli}{unit}")
     axes.set_title(objective.objective)
-    legend(axes)
 
 
-def _unit(objective: ObjectivePower) -> tuple[float, str]:
-    """What a size is multiplied by to be drawn, and the words for it."""
+def _unit(objective: ObjectivePower) -> tuple[Form, str]:
+    """How sizes are written, and the words for their unit."""
     if objective.scale is Scale.SHARE:
-        return 100.0, " [% of its opportunities]"
+        return Form.RATIO, " (of its opportunities)"
     if objective.scale is Scale.HOURLY:
-        return 1.0, " [1/h]"
+        return Form.NUMBER, " [1/h]"
     if objective.scale is Scale.FACTOR:
-        return 1.0, " [times its reference]"
+        return Form.NUMBER, " [times its reference]"
     unit = Unit(objective.unit)
-    return (100.0, " [%]") if unit is Unit.RATIO else (1.0, f" [{unit.symbol}]")
+    form = form_of(unit)
+    return form, "" if form is not Form.NUMBER else f" [{unit.symbol}]"

@@ -5,9 +5,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from soak.reports.plots.canvas import BLUE, GREEN, GREY, PALETTE, RED, figure, legend, to_svg, whole_numbers
+from soak.reports.look.charts import Form
+from soak.reports.plots.canvas import BLUE, GREEN, GREY, PALETTE, RED, figure, to_svg
+from soak.reports.plots.frame import SMALL_PT
+from soak.reports.plots.scale import Round, form_of, span_axis, whole_numbers
 from soak.schemas.evidence.prediction import ObjectivePrediction, Observed, Prediction
 from soak.schemas.language.expression import Op, Unit
 from soak.schemas.stream.block import Floats
@@ -16,7 +19,6 @@ _ROW_IN, _SAME_IN, _BINS, _MOST_BARS = 2.1, 0.75, 40, 40
 _FEW_VALUES = 7
 _FAR = 2.0
 """A target that is farther from all values than so many times their spread would squeeze them into one bar."""
-_HOUR_S = 3600.0
 
 
 def objectives(prediction: Prediction, observed: Observed) -> bytes:
@@ -37,7 +39,7 @@ def objectives(prediction: Prediction, observed: Observed) -> bytes:
             _histogram(axes, each, values)
         else:
             _same(axes, each, values)
-    return to_svg(fig, right_in=0.3)
+    return to_svg(fig, right=20.0)
 
 
 def _same(axes: Axes, each: ObjectivePrediction, values: Floats) -> None:
@@ -68,7 +70,6 @@ def _histogram(axes: Axes, each: ObjectivePrediction, values: Floats) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(unit, value)))
     whole_numbers(axes)
     axes.set_ylim(top=1.08 * float((counts[0] + counts[1]).max()))
-    legend(axes)
 
 
 def _ticks(axes: Axes, unit: Unit, values: Floats) -> None:
@@ -76,12 +77,13 @@ def _ticks(axes: Axes, unit: Unit, values: Floats) -> None:
     different = np.unique(values)
     apart = _FEW_VALUES * float(np.diff(different).min()) >= float(different[-1] - different[0])
     if len(different) <= _FEW_VALUES and apart:
-        axes.set_xticks(different.tolist())
+        axes.xaxis.set_major_locator(FixedLocator(different.tolist()))
         return
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=_whole(values)))
+    axes.xaxis.set_major_locator(Round(form_of(unit), 7, whole=_whole(values)))
     if unit is Unit.RATIO and different[-1] <= 1:
         low, high = axes.get_xlim()
-        axes.set_xticks([tick for tick in axes.get_xticks().tolist() if low <= tick <= min(high, 1 + 1e-9)])
+        ticks = Round(Form.RATIO, 7).tick_values(low, min(high, 1.0))
+        axes.xaxis.set_major_locator(FixedLocator(list(ticks)))
 
 
 def _tick(unit: Unit, value: float) -> str:
@@ -94,7 +96,7 @@ def _target(axes: Axes, target: float, label: str, beyond: int) -> None:
     if not beyond:
         axes.axvline(target, color=BLUE, lw=1.2, ls="--", label=label)
         return
-    style: dict[str, Any] = {"transform": axes.transAxes, "va": "center", "color": BLUE, "fontsize": 8}
+    style: dict[str, Any] = {"transform": axes.transAxes, "va": "center", "color": BLUE, "fontsize": SMALL_PT}
     if beyond > 0:
         axes.text(0.995, 0.92, f"{label} →", ha="right", **style)
     else:
@@ -140,16 +142,12 @@ def aborts(prediction: Prediction, observed: Observed) -> bytes:
     found = {name: times for name, times in observed.abort_times_s.items() if times}
     fig, (axes,) = figure(1, _ROW_IN)
     last_s = max(prediction.duration_s, *(max(times) for times in found.values()))
-    hours = last_s >= 2 * _HOUR_S
-    unit_s = _HOUR_S if hours else 60.0
-    edges = np.linspace(0, last_s / unit_s, _BINS + 1).tolist()
-    columns = [np.array(times) / unit_s for times in found.values()]
+    edges = np.linspace(0, last_s, _BINS + 1).tolist()
+    columns = [np.array(times) for times in found.values()]
     colors = [RED, *PALETTE] * len(columns)
     axes.hist(columns, edges, stacked=True, color=colors[: len(columns)], label=list(found), lw=0)
     axes.set_title(f"{sum(map(len, columns)):,} of {prediction.made:,} replications aborted")
-    axes.set_xlabel(f"scenario time [{'h' if hours else 'min'}]")
     axes.set_ylabel("replications")
-    axes.set_xlim(0, last_s / unit_s)
+    span_axis(axes, last_s)
     whole_numbers(axes)
-    legend(axes)
     return to_svg(fig)

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 
 from soak.reports.data import ProcessSamples, RunData
-from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, bands, figure, legend, time_axis, to_svg
+from soak.reports.look.charts import Form
+from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, dashes, figure, to_svg
+from soak.reports.plots.marks import bands
+from soak.reports.plots.scale import scale, span_axis
 from soak.schemas.stream.block import Floats
 from soak.schemas.stream.processes import RUNNER
-
-_MIB = 2**20
 
 
 def plot(run: RunData) -> bytes | None:
@@ -23,12 +24,17 @@ def plot(run: RunData) -> bytes | None:
         label = kind if kind not in named else None
         named.add(kind)
         thin = kind == "workers"
-        look: dict[str, Any] = {"color": _colour(kind), "lw": 0.8 if thin else 1.3, "alpha": 0.6 if thin else 1.0}
-        memory.plot(samples.t_s, samples.rss_bytes / _MIB, label=label, **look)
+        look: dict[str, Any] = {
+            "color": _colour(kind),
+            "lw": 0.8 if thin else 1.5,
+            "alpha": 0.6 if thin else 1.0,
+            "ls": _dashes(kind),
+        }
+        memory.plot(samples.t_s, samples.rss_bytes, label=label, **look)
         cpu.plot(samples.t_s[1:], _share(samples, run.manifest.speed), **look)
         files.plot(samples.t_s, samples.open_files, **look)
     memory.set_title("Memory of each process")
-    memory.set_ylabel("MiB")
+    scale(memory.yaxis, Form.BYTES)
     cpu.set_title("CPU of each process")
     cpu.set_ylabel("% of a core")
     files.set_title("Open files of each process")
@@ -36,8 +42,7 @@ def plot(run: RunData) -> bytes | None:
     for axes in (memory, cpu, files):
         axes.set_ylim(bottom=0)
         bands(axes, run, labelled=axes is memory)
-    legend(memory)
-    time_axis(files, run)
+    span_axis(files, run.verdict.ended_s)
     return to_svg(fig)
 
 
@@ -47,6 +52,10 @@ def _kind(name: str) -> str:
 
 def _colour(kind: str) -> str:
     return {"workers": GREY, RUNNER: RED, "watchdog": GREEN, "dispatcher0": BLUE}.get(kind, ORANGE)
+
+
+def _dashes(kind: str) -> Any:
+    return dashes({RUNNER: 1, "watchdog": 2, "dispatcher0": 0, "workers": 0}.get(kind, 3))
 
 
 def _share(samples: ProcessSamples, speed: float) -> Floats:

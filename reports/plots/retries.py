@@ -1,7 +1,8 @@
 """Retries by attempt."""
 
 from soak.reports.data import RunData
-from soak.reports.plots.canvas import ORANGE, figure, nothing, to_svg
+from soak.reports.plots.canvas import ORANGE, beside, figure, nothing, to_svg
+from soak.reports.plots.frame import named
 
 
 def plot(run: RunData) -> bytes | None:
@@ -11,12 +12,14 @@ def plot(run: RunData) -> bytes | None:
         return None
     if not retries:
         return to_svg(nothing("Retries: none"))
-    fig, (axes,) = figure(1, 2.4)
-    bars = axes.bar([f"attempt {attempt}" for attempt in retries], list(retries.values()), color=ORANGE, width=0.5)
-    axes.bar_label(bars, [f"{count:,}" for count in retries.values()], padding=2, fontsize=8)
-    axes.margins(y=0.15)
-    axes.set_xlim(-0.6, max(len(retries), 4) - 0.4)
-    axes.grid(visible=False, axis="x")
-    axes.set_ylabel("retries")
+    counts, places = list(retries.values()), range(len(retries))
+    fig, (axes,) = figure(1, 0.8 + 0.28 * len(retries))
+    axes.barh(places, counts, color=ORANGE, height=0.6)
+    for place, count in enumerate(counts):
+        beside(axes, count, place, f"{count:,}")
+    named(axes.yaxis, places, [f"attempt {attempt}" for attempt in retries])
+    axes.set_ylim(len(retries) - 0.4, -0.6)
+    axes.set_xlim(0, 1.12 * max(counts))
+    axes.set_xlabel("retries")
     axes.set_title("Retries after attempt n")
     return to_svg(fig)

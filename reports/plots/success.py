@@ -1,22 +1,12 @@
 """The success rate over a sliding window, with its objective and abort limit."""
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter
 
 from soak.reports.data import MINUTE_S, RunData
-from soak.reports.plots.canvas import (
-    BLUE,
-    GREEN,
-    RED,
-    bands,
-    change_marks,
-    end_mark,
-    figure,
-    legend,
-    time_axis,
-    to_svg,
-    within,
-)
+from soak.reports.look.charts import Form
+from soak.reports.plots.canvas import BLUE, GREEN, RED, bucketed, figure, per_bucket, to_svg, within
+from soak.reports.plots.marks import bands, change_marks, end_mark, limits
+from soak.reports.plots.scale import scale, span_axis
 from soak.schemas.stream.block import Floats
 from soak.schemas.units import show_duration, show_ratio
 
@@ -33,26 +23,23 @@ def plot(run: RunData) -> bytes | None:
     window_s = aborts[0].window_s or _WINDOW_S if aborts else _WINDOW_S
     rate = moving_rate(run.metrics.get("done"), run.metrics.get("failed"), max(1, round(window_s / MINUTE_S)))
     window = f"{show_duration(window_s)} window" if run.verdict.ended_s > window_s else "since the start"
-    axes.plot(*within(run, run.metrics.t_s, rate), color=BLUE, label=f"success rate, {window}")
-    limits = []
-    for limit in [abort.target for abort in aborts if abort.target is not None]:
-        limits.append(limit)
-        axes.axhline(limit, color=RED, ls="--", lw=1.1, label=f"abort below {show_ratio(limit)}")
-    for objective in run.verdict.objectives:
-        if objective.sli == _SLI and objective.limit is not None:
-            limits.append(objective.limit)
-            axes.axhline(objective.limit, color=GREEN, ls=":", lw=1.1, label=f"objective {objective.objective}")
+    edges_s, step = bucketed(run)
+    lowest_rate = -per_bucket(-rate, step, largest=True)
+    axes.plot(*within(run, edges_s, lowest_rate), color=BLUE, label=f"success rate, {window}")
+    found = [(each.target, f"abort below {show_ratio(each.target)}", RED) for each in aborts if each.target is not None]
+    of_rate = [each for each in run.verdict.objectives if each.sli == _SLI]
+    found += [(each.limit, f"objective {each.objective}", GREEN) for each in of_rate if each.limit is not None]
+    limits(axes, found)
     known = rate[np.isfinite(rate)]
-    lowest = min([*limits, *([float(known.min())] if len(known) else []), 0.99])
+    lowest = min([*(value for value, _, _ in found), *([float(known.min())] if len(known) else []), 0.99])
     axes.set_ylim(max(0.0, lowest - 0.15 * (1 - lowest)), 1 + 0.1 * (1 - lowest))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:g}%" if value <= 1 else ""))
+    scale(axes.yaxis, Form.RATIO)
     axes.set_ylabel("success rate")
     axes.set_title("Success")
     bands(axes, run)
     end_mark(axes, run)
     change_marks(axes, run, _SLI)
-    legend(axes)
-    time_axis(axes, run)
+    span_axis(axes, run.verdict.ended_s)
     return to_svg(fig)
 
 

@@ -2,15 +2,16 @@
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator
 
 from soak.reports.data import RunData
-from soak.reports.plots.canvas import BLUE, GREY, RED, figure, legend, to_svg
+from soak.reports.look.charts import Form
+from soak.reports.plots.canvas import BLUE, GREY, RED, figure, to_svg
+from soak.reports.plots.scale import form_of, scale
 from soak.reports.tails import name_of
 from soak.schemas.evidence.tails import Tail
 from soak.schemas.language.expression import Unit
 from soak.schemas.stream.block import Floats
-from soak.schemas.units import show_duration
 
 _POINTS = 60
 _TICKS_S = (60.0, 600.0, 3600.0, 21_600.0, 86_400.0, 604_800.0, 2_592_000.0)
@@ -21,7 +22,7 @@ def plot(run: RunData) -> bytes | None:
     stated = [tail for tail in run.verdict.tails if tail.levels and tail.peaks]
     if not stated:
         return None
-    fig, all_axes = figure(len(stated), 0.7 + 2.0 * len(stated), shared=False)
+    fig, all_axes = figure(len(stated), 0.7 + 1.7 * len(stated), shared=False)
     for axes, tail in zip(all_axes, stated, strict=True):
         _draw(axes, tail)
     all_axes[-1].set_xlabel("passed once in")
@@ -42,14 +43,11 @@ def _draw(axes: Axes, tail: Tail) -> None:
         at_s, values, yerr=[values - low, high - values], fmt="o", color=BLUE, ms=4, capsize=3, label="95 % interval"
     )
     axes.plot(seen_s, tail.peaks, ".", color=RED, ms=5, label="peaks of the run")
-    axes.axvline(tail.span_s, color=GREY, lw=0.8, ls=":", label="length of the run")
-    axes.set_xscale("log")
-    axes.set_xticks([tick for tick in _TICKS_S if min(ends_s) * 0.7 <= tick <= max(ends_s) * 1.4])
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: show_duration(value)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: Unit(tail.unit).show(value)))
+    axes.axvline(tail.span_s, color=GREY, lw=1.2, ls=(0, (2, 2)), label="length of the run")
+    scale(axes.xaxis, Form.SECONDS, log=True)
+    axes.xaxis.set_major_locator(FixedLocator([each for each in _TICKS_S if min(ends_s) <= each <= max(ends_s)]))
+    scale(axes.yaxis, form_of(Unit(tail.unit)))
     axes.set_title(f"Tail of {name_of(tail)}")
-    legend(axes)
 
 
 def _levels(tail: Tail, periods_s: Floats) -> Floats:

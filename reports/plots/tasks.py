@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from soak.reports.plots.canvas import BLUE, GREEN, GREY, RED, figure, legend, nothing, span_axis, to_svg
+from soak.reports.look.charts import Form
+from soak.reports.plots.canvas import BLUE, GREEN, GREY, RED, figure, nothing, to_svg
+from soak.reports.plots.frame import named
+from soak.reports.plots.scale import scale, span_axis
 from soak.schemas.evidence.changes import Differences, TaskChanges
 from soak.schemas.stream.block import Floats
 from soak.schemas.units import show_duration
@@ -47,12 +49,11 @@ def _sizes(axes: Axes, longer_s: Floats) -> None:
         )  # fmt: skip
         places += scale.places(sign * bins_s[::_BINS_PER_DECADE]).tolist()
         names += [f"{'+' if sign > 0 else '-'}{show_duration(tick)}" for tick in bins_s[::_BINS_PER_DECADE]]
-    axes.set_xticks(places, names)
+    named(axes.xaxis, *zip(*sorted(zip(places, names, strict=True)), strict=True))
     axes.set_xlim(min(*places, -0.25) - 0.35, max(*places, 0.25) + 0.35)
     _counts_axis(axes, highest)
     axes.set_xlabel("difference in latency: run minus base")
     axes.set_title("Paired differences of tasks")
-    legend(axes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,8 @@ def _decades(sizes_s: Floats, scale: _Scale) -> int:
 
 
 def _counts_axis(axes: Axes, highest: int) -> None:
-    axes.set_yscale("log")
+    scale(axes.yaxis, Form.NUMBER, log=True)
     axes.set_ylim(0.7, 2 * highest)
-    axes.yaxis.set_major_locator(FixedLocator([10.0**power for power in range(9)]))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.set_ylabel("tasks")
 
 
@@ -96,7 +94,7 @@ def _means(axes: Axes, tasks: TaskChanges, differences: Differences) -> None:
     if latency.low is not None and latency.high is not None:
         axes.axhspan(latency.low, latency.high, color=BLUE, alpha=0.18, lw=0, label=f"{tasks.confidence:.0%} interval")
     axes.axhline(0, color=GREY, lw=0.8)
-    axes.set_ylabel("run minus base [s]")
+    axes.set_ylabel("run minus base")
+    scale(axes.yaxis, Form.SECONDS)
     axes.set_title("Mean difference over time")
-    legend(axes)
     span_axis(axes, tasks.until_s)

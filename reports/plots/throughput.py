@@ -4,19 +4,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from soak.reports.data import RunData
-from soak.reports.plots.canvas import (
-    bands,
-    bucketed,
-    end_mark,
-    figure,
-    legend,
-    stairs,
-    time_axis,
-    to_svg,
-    whole_numbers,
-    within,
-)
+from soak.reports.plots.canvas import bucketed, dashes, figure, stairs, to_svg, within
+from soak.reports.plots.marks import bands, end_mark
 from soak.reports.plots.panels import TASKS, Over, Panel
+from soak.reports.plots.scale import span_axis, whole_numbers
 from soak.reports.room import ask, room_of
 
 _HEIGHT_IN, _OF = 5.6, 6.3
@@ -38,23 +29,21 @@ def plot(run: RunData) -> bytes | None:
         bands(axes, run, labelled=not place)
         if not place:
             end_mark(axes, run)
-        if len(panel.lines) > 1:
-            legend(axes)
-    time_axis(all_axes[-1], run)
+    span_axis(all_axes[-1], run.verdict.ended_s)
     return to_svg(fig)
 
 
 def _draw(axes: Axes, run: RunData, panel: Panel) -> None:
     edges_s, step = bucketed(run)
     known = False
-    for line in panel.lines:
+    for place, line in enumerate(panel.lines):
         values = line.values(run.metrics, step)
         known |= bool(np.isfinite(values).any())
         label = line.name if len(panel.lines) > 1 else None
         if line.filled:
             axes.fill_between(*stairs(edges_s, values), step="pre", color=line.color, alpha=0.5, lw=0, label=label)
         else:
-            axes.plot(*within(run, edges_s, values), color=line.color, lw=line.width, label=label)
+            axes.plot(*within(run, edges_s, values), color=line.color, lw=line.width, ls=dashes(place), label=label)
     axes.set_ylabel(panel.unit)
     axes.set_title(panel.title if known or not panel.unknown else f"{panel.title}: {panel.unknown}")
     if all(line.over is Over.PER_MINUTE for line in panel.lines):

@@ -3,18 +3,10 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from soak.reports.plots.canvas import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    RED,
-    figure,
-    legend,
-    nothing,
-    to_svg,
-    whole_numbers_along,
-)
+from soak.reports.look.charts import Form
+from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, figure, nothing, to_svg
+from soak.reports.plots.frame import named
+from soak.reports.plots.scale import form_of, scale, whole_numbers_along
 from soak.schemas.evidence.changes import Direction
 from soak.schemas.evidence.whatif import Effect, WhatIf
 from soak.schemas.language.expression import Unit
@@ -53,16 +45,15 @@ def _means(axes: Axes, changed: list[Effect], confidence: float) -> None:
         color = _COLOR.get(each.direction, GREY)
         axes.plot([low, high], [place, place], color=color, lw=2.2, solid_capstyle="butt")
         axes.plot([middle], [place], color=color, marker="o", ms=4.5)
-    axes.set_yticks(
+    named(
+        axes.yaxis,
         range(len(changed)),
         [f"{each.sli}  {_percent((each.median or 0.0) / abs(each.base or 1.0))}" for each in changed],
     )
     axes.set_ylim(len(changed) - 0.5, -0.5)
     axes.axvline(0, color=GREY, lw=0.8)
-    axes.set_xlabel(
-        f"median change [%], all intervals together {confidence:.0%}; red: worse, green: better, grey: no more than noise"
-    )
-    axes.set_title("What the change does")
+    axes.set_xlabel(f"median change [%], all intervals together {confidence:.0%}")
+    axes.set_title("What the change does (red: worse, green: better, grey: noise)")
 
 
 def _percent(relative: float) -> str:
@@ -77,9 +68,18 @@ def _pairs(axes: Axes, effect: Effect) -> None:
     places = np.arange(len(base)) + 1
     axes.vlines(places, base, variant, color=GREY, lw=1.0)
     for name, values, color in (("base", base, BLUE), ("variant", variant, ORANGE)):
-        axes.plot(places, values, color=color, marker="o", ms=4 if len(base) <= _FEW else 2, lw=0, label=name)
+        axes.plot(
+            places,
+            values,
+            color=color,
+            marker="o" if name == "base" else "D",
+            ms=4 if len(base) <= _FEW else 2,
+            lw=0,
+            label=name,
+        )
     axes.set_xlabel("pair of replications")
-    axes.set_ylabel(f"{effect.sli} [{Unit(effect.unit).symbol}]")
+    form = form_of(Unit(effect.unit))
+    scale(axes.yaxis, form)
+    axes.set_ylabel(effect.sli if form is not Form.NUMBER else f"{effect.sli} [{Unit(effect.unit).symbol}]")
     axes.set_title(f"{effect.sli}, pair by pair")
     whole_numbers_along(axes)
-    legend(axes)

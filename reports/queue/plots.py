@@ -4,22 +4,13 @@ from collections.abc import Callable
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator
 
 from soak.reports.data import RunData
-from soak.reports.plots.canvas import (
-    BLUE,
-    GREEN,
-    ORANGE,
-    PURPLE,
-    RED,
-    bands,
-    end_mark,
-    figure,
-    legend,
-    time_axis,
-    to_svg,
-    whole_numbers,
-)
+from soak.reports.look.charts import Form
+from soak.reports.plots.canvas import BLUE, GREEN, ORANGE, PURPLE, RED, figure, to_svg
+from soak.reports.plots.marks import bands, end_mark
+from soak.reports.plots.scale import Round, scale, span_axis, whole_numbers
 from soak.reports.queue.activity import Activity, read_activity
 from soak.schemas.stream.block import Floats
 
@@ -28,7 +19,6 @@ SYSTEM = "system.svg"
 
 _WINDOWS = 120
 _WIDTHS_S = (1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0)
-_MB = 1e6
 
 
 def system(run: RunData) -> bytes | None:
@@ -45,8 +35,7 @@ def system(run: RunData) -> bytes | None:
         draw(axes, activity, run)
         bands(axes, run, labelled=place == 0)
         end_mark(axes, run)
-        legend(axes)
-    time_axis(rows[-1], run)
+    span_axis(rows[-1], run.verdict.ended_s)
     return to_svg(fig)
 
 
@@ -65,7 +54,7 @@ def _workers(axes: Axes, activity: Activity, run: RunData) -> None:
         axes.broken_barh(bars, (low, most * 0.17), color=color, lw=0, label=f"{name} down")
     whole_numbers(axes)
     axes.set_ylim(-most * (0.24 * len(activity.down) + 0.06), most * 1.12)
-    axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= most * 1.12])
+    axes.yaxis.set_major_locator(FixedLocator(Round(whole=True).tick_values(0.0, most * 1.12)))
     axes.set_ylabel("workers")
     axes.set_title("Workers and services")
 
@@ -88,9 +77,9 @@ def _starts(axes: Axes, activity: Activity, run: RunData) -> None:
 def _memory(axes: Axes, activity: Activity, run: RunData) -> None:
     """The resident memory of brokers as sampled."""
     t_s, size = np.array(activity.memory).T
-    axes.plot(t_s, size / _MB, color=PURPLE, label="resident memory")
-    axes.set_ylim(bottom=0, top=max(float(size.max()) / _MB * 1.12, 1.0))
-    axes.set_ylabel("MB")
+    axes.plot(t_s, size, color=PURPLE, label="resident memory")
+    axes.set_ylim(bottom=0, top=max(float(size.max()) * 1.12, 1e6))
+    scale(axes.yaxis, Form.BYTES)
     axes.set_title("Broker")
 
 

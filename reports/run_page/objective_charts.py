@@ -11,6 +11,7 @@ from soak.reports.plots.success import moving_rate
 from soak.reports.room import room_of
 from soak.reports.run_page.over_time import minutes_of, span
 from soak.reports.run_page.surroundings import bands, marks, steps
+from soak.reports.run_page.windows import Windows
 from soak.schemas.evidence.verdict import ObjectiveResult, Status
 from soak.schemas.language.expression import Unit
 from soak.schemas.stream.block import Floats
@@ -27,21 +28,24 @@ _FORMS = {
 _UNITS = {Unit.RATE: "per second", Unit.COUNT_PER_HOUR: "per hour"}
 
 
-def objective_charts(run: RunData) -> Iterator[Chart]:
-    """The charts in the order of the objectives, those of one indicator together; none for what has no course."""
+def objective_charts(run: RunData, windows: Windows | None = None) -> Iterator[Chart]:
+    """The charts in the order of the objectives, those of one indicator together; none for what has no course.
+
+    windows: of a short run, shown instead of minutes.
+    """
     groups: dict[tuple[str, tuple[str, ...]], list[ObjectiveResult]] = {}
     for each in run.verdict.objectives:
         if each.status is not Status.NOT_APPLICABLE:
             groups.setdefault((_subject(each), tuple(each.labels.values())), []).append(each)
     for place, found in enumerate(groups.values()):
-        chart = _chart(run, found, f"objective-{place}")
+        chart = _chart(run, found, f"objective-{place}", windows)
         if chart is not None:
             yield chart
     # What anybody asks of any run, whether or not an objective does.
     if ("success_rate", ()) not in groups and run.has("success_rate"):
-        yield _success(run, [], "success")
+        yield _success(run, [], "success", windows)
     if ("latency", ()) not in groups and run.has("latency_p50", "latency_p95", "latency_p99"):
-        yield _latency(run, [], "latency")
+        yield _latency(run, [], "latency", windows)
 
 
 def _subject(objective: ObjectiveResult) -> str:
@@ -53,29 +57,31 @@ def _quantile(objective: ObjectiveResult) -> bool:
     return objective.sli in {"latency_p50", "latency_p95", "latency_p99"} and not objective.labels
 
 
-def _chart(run: RunData, objectives: Sequence[ObjectiveResult], name: str) -> Chart | None:
-    first, minutes = objectives[0], len(run.metrics.t_s)
-    if _quantile(first) and minutes:
-        return _latency(run, objectives, name)
-    if first.sli == "success_rate" and not first.labels and minutes:
-        return _success(run, objectives, name)
+def _chart(run: RunData, objectives: Sequence[ObjectiveResult], name: str, windows: Windows | None) -> Chart | None:
+    first, points = objectives[0], len(run.metrics.t_s) or windows
+    if _quantile(first) and points:
+        return _latency(run, objectives, name, windows)
+    if first.sli == "success_rate" and not first.labels and points:
+        return _success(run, objectives, name, windows)
     column = None if first.labels else _column(run, first.sli)
     if column is not None:
         return _by_minute(run, objectives, name, column)
     return _so_far(run, objectives, name)
 
 
-def _latency(run: RunData, objectives: Sequence[ObjectiveResult], name: str) -> Chart:
-    quantiles = (("p50", Role.BLUE), ("p95", Role.ORANGE), ("p99", Role.PURPLE))
+def _latency(run: RunData, objectives: Sequence[ObjectiveResult], name: str, windows: Windows | None) -> Chart:
+    roles = {"p50": Role.BLUE, "p95": Role.ORANGE, "p99": Role.PURPLE}
+    values = windows.quantiles_s if windows else [run.metrics.get(f"latency_{each}_s") for each in roles]
     lines = [
-        Line(each, role, np.maximum(run.metrics.get(f"latency_{each}_s"), 1e-6), Fold.LAST) for each, role in quantiles
+        Line(each, role, np.maximum(found, 1e-6), Fold.LAST)
+        for (each, role), found in zip(roles.items(), values, strict=True)
     ]
     return _drawn(
         run,
         objectives,
         name,
-        f"Latency, {_window(run)}",
-        minutes_of(run),
+        f"Latency, {windows.words if windows else _window(run)}",
+        windows.t_s if windows else minutes_of(run),
         lines,
         unit=Unit.DURATION,
         log=True,
@@ -83,8 +89,9 @@ def _latency(run: RunData, objectives: Sequence[ObjectiveResult], name: str) -> 
     )
 
 
-def _success(run: RunData, objectives: Sequence[ObjectiveResult], name: str) -> Chart:
-    rate = moving_rate(run.metrics.get("done"), run.metrics.get("failed"), _WINDOW_MINUTES)
+def _success(run: RunData, objectives: Sequence[ObjectiveResult], name: str, windows: Windows | None) -> Chart:
+    moving = moving_rate(run.metrics.get("done"), run.metrics.get("failed"), _WINDOW_MINUTES)
+    rate = windows.success if windows else moving
     aborts = [
         Limit(f"abort: {each.when}", each.target, Role.DOUBT)
         for each in run.aborts_of("success_rate")
@@ -96,8 +103,8 @@ def _success(run: RunData, objectives: Sequence[ObjectiveResult], name: str) -> 
         run,
         objectives,
         name,
-        f"Success rate, {_window(run)}",
-        minutes_of(run),
+        f"Success rate, {windows.words if windows else _window(run)}",
+        windows.t_s if windows else minutes_of(run),
         [Line("success rate", Role.BLUE, rate, Fold.LAST)],
         unit=Unit.RATIO,
         further=aborts,

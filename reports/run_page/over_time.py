@@ -13,19 +13,47 @@ from soak.reports.plots.growth import grown_panels
 from soak.reports.plots.panels import TASKS_ON_PAGE, Over, Panel
 from soak.reports.room import ask, room_of
 from soak.reports.run_page.surroundings import bands, lanes, marks
+from soak.reports.run_page.windows import Windows
 from soak.schemas.stream.block import Floats
 
+LEAST_MINUTES = 3
+"""Of shorter runs, in minutes, nothing is drawn by the minute."""
 MOST_PROCESSES = 8
 """Lines of a chart of processes; those that used most are drawn."""
 
 
-def system_charts(run: RunData) -> list[Chart]:
-    """The tasks per minute, the panels of the system, errors by minute: each with what went on around it."""
+def system_charts(run: RunData, windows: Windows | None = None) -> list[Chart]:
+    """The tasks per minute (by `windows` of a short run), the panels of the system: each with what went on around it."""
     system = run.scenario.system
     room = room_of(system)
+    first = [_by_windows(windows, run)] if windows else []
+    if len(run.metrics.t_s) < LEAST_MINUTES:
+        return first
     own = ask(system, "its panels", room.panels_of, run)
-    panels = [panel for panel in (TASKS_ON_PAGE, *own, *room.panels) if panel.of(run.metrics)]
-    return [_by_minutes(panel.shown(run.metrics), run, f"panel-{place}") for place, panel in enumerate(panels)]
+    panels = [*own, *room.panels] if windows else [TASKS_ON_PAGE, *own, *room.panels]
+    drawn = [panel.shown(run.metrics) for panel in panels if panel.of(run.metrics)]
+    return [*first, *(_by_minutes(panel, run, f"panel-{place}") for place, panel in enumerate(drawn))]
+
+
+def _by_windows(windows: Windows, run: RunData) -> Chart:
+    """Tasks that were due, and that ended well or badly, per second."""
+    words = run.task_words
+    units, states = (words.units, words.states) if words else ("tasks", {})
+    lines = [
+        Line("due", Role.GREY, windows.due / windows.lengths_s),
+        Line(states.get("DONE", "DONE"), Role.BLUE, windows.done / windows.lengths_s),
+        Line(states.get("FAILED", "FAILED"), Role.BAD, windows.failed / windows.lengths_s),
+    ]
+    return Chart(
+        "per-second",
+        f"{units.capitalize()} per second, {windows.words}",
+        windows.t_s,
+        lines,
+        bands=bands(run),
+        marks=marks(run),
+        low=0.0,
+        span_s=span(run),
+    )
 
 
 def lanes_chart(run: RunData) -> Chart | None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from soak.schemas.evidence.verdict import Mark
+from soak.schemas.evidence.marks import Mark
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind

@@ -83,7 +83,7 @@ class _Handler(LoopbackHandler):
 def serve(paths: list[Path], replay: float | None, port: int, *, control: bool = False) -> None:
     """Show runs until interrupted. Raises UsageError, and the errors of following a run that shows nothing yet.
 
-    control: the link that is printed lets whoever has it mark moments of the runs, and stop them.
+    control: the link that is printed can mark moments of the runs, and stop them.
     """
     feed = Feed(paths)
     operated = Control(paths) if control else None

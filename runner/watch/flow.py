@@ -103,7 +103,7 @@ class Resources:
         """The latest sample of CPU time: when, and how much."""
 
     def steps(self, block: Block, step: Ints, first: int, count: int) -> dict[str, Floats]:
-        """By column, where there were samples of it ever; NaN in steps without one."""
+        """By column, where there were samples of it ever; a step without one has that of the step before."""
         found: dict[str, Floats] = {}
         for kind, name in RESOURCES.items():
             chosen = block.kind == kind
@@ -115,8 +115,8 @@ class Resources:
                 self._cores(block.t[chosen], block.value[chosen]) if kind is Kind.SAMPLE_CPU else block.value[chosen]
             )
             values[step[chosen] - first] = value
-            self._latest[kind] = float(values[-1])
-            found[name] = values
+            found[name] = _held(values)
+            self._latest[kind] = float(found[name][-1])
         return found
 
     def _cores(self, t_s: Floats, cpu_s: Floats) -> Floats:
@@ -128,3 +128,9 @@ class Resources:
         with np.errstate(invalid="ignore", divide="ignore"):
             cores = np.diff(cpu_s, prepend=used_s) / (np.diff(t_s, prepend=before_s) / self._speed)
         return np.asarray(np.where(np.isfinite(cores) & (cores >= 0), cores, math.nan), dtype=np.float64)
+
+
+def _held(values: Floats) -> Floats:
+    """The values, each going on until the next that is known; NaN before the first."""
+    place = np.maximum.accumulate(np.where(np.isnan(values), 0, np.arange(len(values))))
+    return values[place]

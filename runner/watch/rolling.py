@@ -17,7 +17,7 @@ from soak.runner.judge.stalls import floor_s
 from soak.runner.watch.grid import WINDOW, Grid
 from soak.schemas.language.conditions import Objective
 from soak.schemas.language.model import Scenario
-from soak.schemas.language.slis import Aggregate, Sli
+from soak.schemas.language.slis import AT_THE_END, Aggregate, Sli
 from soak.schemas.stream.block import Floats, Ints
 
 _SUMMED = frozenset({Aggregate.RATIO, Aggregate.MEAN, Aggregate.RATE})
@@ -190,7 +190,7 @@ def window_steps(objective: Objective, grid: Grid) -> int:
 
 def _indicator(sli: Sli, window: int, step_s: float) -> _Indicator | None:
     """What follows an indicator; None for one that has no value during the run, or is of several parts of it."""
-    if sli.at_the_end or sli.aggregate is Aggregate.EVENNESS:
+    if sli.at_the_end or sli.name == AT_THE_END or sli.aggregate is Aggregate.EVENNESS:
         return None
     if sli.aggregate in _SUMMED:
         return _Sums(sli.aggregate, window, step_s)

@@ -12,7 +12,8 @@ from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
 from soak.runner.margin_bar import used
 from soak.runner.watch.steps import Steps
-from soak.schemas.evidence.verdict import End, Mark, ObjectiveResult, Outcome, Status, Verdict
+from soak.schemas.evidence.marks import Mark
+from soak.schemas.evidence.verdict import End, ObjectiveResult, Outcome, Status, Verdict
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.registry import language_of
 from soak.schemas.language.room import Work

@@ -10,6 +10,7 @@ from soak.schemas.evidence.changepoints import SeriesChanges
 from soak.schemas.evidence.decided import Decided
 from soak.schemas.evidence.explanation import Explanation
 from soak.schemas.evidence.gain import Gain
+from soak.schemas.evidence.marks import Mark
 from soak.schemas.evidence.notebook import Shown
 from soak.schemas.evidence.tails import Tail
 from soak.schemas.evidence.windows import PartResult, WindowsResult
@@ -90,15 +91,6 @@ class Reason(msgspec.Struct, frozen=True):
     subject: str
     status: Status
     text: str
-
-
-class Mark(msgspec.Struct, frozen=True):
-    """What an operator said during the run: when, what and who. stop: that it should stop."""
-
-    at_s: float
-    text: str
-    by: str
-    stop: bool = False
 
 
 class ObjectiveResult(msgspec.Struct, frozen=True):
@@ -334,9 +326,8 @@ class Verdict(Shown, msgspec.Struct, frozen=True):
     quantile_relative_error: float
     gain: Gain | None = None
     section: Section | msgspec.UnsetType = msgspec.UNSET
-    """Of a system that has one, and left out for others."""
     sections: list[Section] | msgspec.UnsetType = msgspec.UNSET
-    """Further ones; left out where there are none."""
+    """Of a system that has one, and further ones; left out for others."""
     typed_reasons: list[Reason] = []
     decided: Decided | None = None
     caveats: list[str] = []
@@ -349,12 +340,9 @@ class Verdict(Shown, msgspec.Struct, frozen=True):
     """What each fault did and what it cost; evidence of before does not have it."""
     tails: list[Tail] = []
     explanation: list[Explanation] = []
-    """Why what is broken is broken."""
     warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
     """Objectives that hold, but not their warning levels; left out where no objective has one."""
-
     marks: list[Mark] | msgspec.UnsetType = msgspec.UNSET
-    """What operators marked, and that they asked to stop; left out where nobody did."""
 
     @property
     def headline(self) -> str:

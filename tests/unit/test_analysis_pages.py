@@ -30,6 +30,9 @@ from soak.reports.pages.selftest import selftest_page
 from soak.reports.pages.target_check import target_page
 from soak.reports.pages.whatif import what_if_page
 from soak.schemas.evidence.calibration import Answer
+from soak.schemas.evidence.decision import Decision as GateDecision
+from soak.schemas.evidence.decision import RuleCheck, RuleResult
+from soak.schemas.evidence.parity import Agreement
 from soak.schemas.evidence.prediction import Decision
 
 NAMES = sorted(
@@ -97,11 +100,20 @@ def test_columns_are_named_and_colours_are_of_the_palette(name: str) -> None:
     assert "nan" not in re.sub(r"[A-Za-z]nan|nan[A-Za-z]", "", drawn)
 
 
+def test_a_megabyte_of_words_is_shortened() -> None:
+    check = RuleCheck("runs/a", False, "x" * 10**6)
+    rule = RuleResult("soak", False, "y" * 10**6, [check, RuleCheck("\u202egpj.exe", False, "")])
+    text = gate_page(GateDecision(1, "rc", "", False, "2026-01-01T00:00:00Z", None, [rule], [])).decode()
+    assert len(text) < 60_000
+    assert "(997,900 more characters)" in text
+    assert "\\u202egpj.exe" in text and "\u202e" not in text
+
+
 def test_good_news_is_green() -> None:
     good = [
         (power_page(analyses.power(seen=True)), "ENOUGH"),
         (what_if_page(analyses.what_if(regressed=False)), "NOT REGRESSED"),
-        (parity_page(*analyses.parity(agrees=True)), "AGREES"),
+        (parity_page(*analyses.parity(status=Agreement.AGREES)), "AGREES"),
         (limits_page(analyses.limits(own=8.0)), "LIMIT FOUND"),
         (prediction_page(*analyses.prediction(decision=Decision.MET)), "MET: 75% PASS"),
         (gate_page(analyses.decision(passed=True)), "PASSED"),
@@ -121,6 +133,8 @@ def test_what_is_undecided_is_neither() -> None:
         analyses.calibration(answer=Answer.TOO_LITTLE), np.array([1.0, 2.0, 9.0]), Exponential(4.0)
     )
     assert badge(little.decode()) == ("doubt", "TOO LITTLE")
+    explained = parity_page(*analyses.parity(status=Agreement.EXPLAINED)).decode()
+    assert badge(explained) == ("doubt", "EXPLAINED")
     undecided = prediction_page(*analyses.prediction(decision=Decision.UNDECIDED)).decode()
     assert badge(undecided)[0] == "doubt" and "soak predict scenario.yaml -n 160 --require 99%" in undecided
 
