@@ -22,7 +22,7 @@ def job_summary_of(verdict: Verdict, scenario: Scenario, directory: Path | None 
     if called and verdict.clock == "simulated":
         run = f"{run}; {called.simulated}"
     run = f"{run}; {worked_on(verdict, language_of(scenario.system))}"
-    lines = [f"## {verdict.headline}: {scenario.title or verdict.scenario}", "", run, ""]
+    lines = [f"## {verdict.headline}: {_plain(scenario.title or verdict.scenario)}", "", run, ""]
     notes = [
         *verdict.reasons,
         *(f"warning: {each}" for each in verdict.warned),
