@@ -57,18 +57,13 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
         **_said_first(run),
         contents=_contents(run, charts),
         tables=_tables(run),
+        **charts.places(),
         sections=[(each, tables.system_section(each)) for each in _sections(run)],
         explained=_explained(run),
-        objective_charts=charts.objectives,
-        small_charts=charts.small,
         small_note=ask(system, "its note on small charts", room_of(system).small_note, run),
-        system_charts=charts.system,
-        process_charts=charts.processes,
-        lanes=charts.lanes,
         resolution=_resolution(encoded.fold, windows),
         histories=read_histories(stream, run.verdict.slowest),
         latencies=distribution(run, ended) if ended else None,
-        growth_charts=charts.growth,
         tails_plot=inline("tails.svg"),
         system_part=parts,
         plots=list(plots),
@@ -111,6 +106,17 @@ class _Charts:
         """Every chart, in the order of the page."""
         lanes = [self.lanes] if self.lanes else []
         return [*self.objectives, *self.small, *lanes, *self.system, *self.processes, *self.growth]
+
+    def places(self) -> dict[str, object]:
+        """The charts, by the places that they have on the page."""
+        return {
+            "objective_charts": self.objectives,
+            "small_charts": self.small,
+            "system_charts": self.system,
+            "process_charts": self.processes,
+            "growth_charts": self.growth,
+            "lanes": self.lanes,
+        }
 
 
 def _charts(run: RunData, windows: Windows | None) -> _Charts:
