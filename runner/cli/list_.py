@@ -114,7 +114,7 @@ def _list(folder: Path, chosen: "Filter", most: int | None, *, as_json: bool) ->
 
         hand_over(to_json(shown).decode(), nl=False)
         return 0
-    from soak.reports.run_list import counts_in_words, list_lines, sparklines
+    from soak.reports.run_history.listing import counts_in_words, list_lines, sparklines
 
     width = shutil.get_terminal_size().columns if terminal else None
     colored = terminal and not os.environ.get("NO_COLOR")

@@ -7,8 +7,8 @@ from markupsafe import Markup
 
 from soak.reports.look.page import Head, document
 from soak.reports.look.table import AnyCell, Cell, Column, Table, Tone
-from soak.reports.run_data import View, data_for_script, when
-from soak.reports.run_list import (
+from soak.reports.run_history.data import View, data_for_script, when
+from soak.reports.run_history.listing import (
     commit_words,
     counts_in_words,
     length_words,
@@ -16,7 +16,7 @@ from soak.reports.run_list import (
     scenario_words,
     smallest_margin,
 )
-from soak.reports.run_trends import draw_trend
+from soak.reports.run_history.trends import draw_trend
 from soak.reports.summary import make_environment
 from soak.schemas.evidence.changepoints import ChangeKind
 from soak.schemas.evidence.runs import (
