@@ -260,9 +260,9 @@ def _notes(series: RunSeries, trend: Trend) -> Iterator[str]:
 def summary_lines(history: History) -> str:
     """The whole of it for a terminal."""
     found = list(changes_of(history))
-    return "\n".join([lead(history, found), *(line for each in found for line in _told(each))])
+    return "\n".join([lead(history, found), *(line for each in found for line in _lines(each))])
 
 
-def _told(found: Found) -> Iterator[str]:
+def _lines(found: Found) -> Iterator[str]:
     yield f"  {found.trend.objective} of {found.series.name} {change_words(found)} (p = {found.change.p:.2g})"
     yield f"    {'; '.join(found.change.differences) or NOTHING_ELSE}"

@@ -17,7 +17,7 @@ from soak.schemas.units import show_duration
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What is said of one thing that is broken; empty where nothing sound can be said. from_s, to_s: of the worst window."""
+    """What is said of one thing that is broken; empty where nothing sound can be said."""
 
     what: str
     kind: str
@@ -25,9 +25,6 @@ class Account:
     worst: str
     cause: str
     cost: str
-    text: str
-    from_s: float | None = None
-    to_s: float | None = None
 
 
 def accounts(run: RunData) -> list[Account]:
@@ -36,18 +33,13 @@ def accounts(run: RunData) -> list[Account]:
 
 
 def _account(run: RunData, found: Explanation) -> Account:
-    worst = found.worst
-    about = _about(run, found)
     return Account(
         what=found.subject,
         kind={Broken.OBJECTIVE: "objective", Broken.LAW: "integrity law", Broken.ABORT: "abort condition"}[found.kind],
         since=_since(run, found),
-        worst=_worst(run, found) if worst else "",
+        worst=_worst(run, found),
         cause=_cause(run, found),
-        cost=_cost(run, about),
-        text=found.text,
-        from_s=worst.start_s if worst else None,
-        to_s=worst.end_s if worst else None,
+        cost=_cost(run, _about(run, found)),
     )
 
 

@@ -1,7 +1,9 @@
 """report.html: one self-contained file, from a Jinja2 template with autoescaping."""
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from soak.reports.attribution import AttributionTables, attribution_tables
@@ -36,12 +38,7 @@ TEMPLATE = TEMPLATES / "report.html.j2"
 
 def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template: Path | None = None) -> str:
     """The report of the run in `directory`; `template` may be a user's. Raises UsageError if that fails, EvidenceError."""
-    system = run.scenario.system
-
-    def inline(name: str) -> str:
-        """A plot for embedding in the page; empty if the run does not have it."""
-        return base64.b64encode(plots[name]).decode() if name in plots else ""
-
+    system, inline = run.scenario.system, partial(_inlined, plots)
     stream = directory / f"soak_{run.scenario.name}.jsonl"
     ended = None if run.work else read_ended(stream)
     windows = windows_of(ended, run.verdict.ended_s) if ended else None
@@ -77,6 +74,11 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
         system_part=parts,
         plots=list(plots),
     )
+
+
+def _inlined(plots: Mapping[str, bytes], name: str) -> str:
+    """A plot in base64; empty if the run does not have it."""
+    return base64.b64encode(plots[name]).decode() if name in plots else ""
 
 
 @dataclass(frozen=True, slots=True)
