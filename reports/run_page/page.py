@@ -1,13 +1,15 @@
 """report.html: one self-contained file, from a Jinja2 template with autoescaping."""
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from soak.reports.attribution import AttributionTables, attribution_tables
 from soak.reports.data import RunData
 from soak.reports.decided import section
-from soak.reports.history import read_histories
+from soak.reports.events import read_histories
 from soak.reports.look.charts import Chart, encode
 from soak.reports.look.page import base
 from soak.reports.look.table import Table
@@ -37,12 +39,7 @@ TEMPLATE = TEMPLATES / "report.html.j2"
 
 def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template: Path | None = None) -> str:
     """The report of the run in `directory`; `template` may be a user's. Raises UsageError if that fails, EvidenceError."""
-    system = run.scenario.system
-
-    def inline(name: str) -> str:
-        """A plot for embedding in the page; empty if the run does not have it."""
-        return base64.b64encode(plots[name]).decode() if name in plots else ""
-
+    system, inline = run.scenario.system, partial(_inlined, plots)
     stream = directory / f"soak_{run.scenario.name}.jsonl"
     ended = None if run.work else read_ended(stream)
     windows = windows_of(ended, run.verdict.ended_s) if ended else None
@@ -68,6 +65,11 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
         system_part=parts,
         plots=list(plots),
     )
+
+
+def _inlined(plots: Mapping[str, bytes], name: str) -> str:
+    """A plot in base64; empty if the run does not have it."""
+    return base64.b64encode(plots[name]).decode() if name in plots else ""
 
 
 def _said_first(run: RunData) -> dict[str, object]:
