@@ -8,7 +8,8 @@ from soak.reports.attribution import AttributionTables, attribution_tables
 from soak.reports.data import RunData
 from soak.reports.decided import section
 from soak.reports.history import read_histories
-from soak.reports.look.charts import Chart, encode
+from soak.reports.look.charts import Chart
+from soak.reports.look.encoded import encode
 from soak.reports.look.page import base
 from soak.reports.look.table import Table
 from soak.reports.reviews import shown_reviews

@@ -6,11 +6,11 @@ from itertools import islice
 import numpy as np
 
 from soak.reports.data import MINUTE_S, ProcessSamples, RunData
-from soak.reports.look.charts import Chart, Fold, Form, Lane, Line
+from soak.reports.look.charts import Chart, Form, Lane, Line
 from soak.reports.look.palette import SERIES, Role
 from soak.reports.plots.canvas import role_of
 from soak.reports.plots.growth import grown_panels
-from soak.reports.plots.panels import TASKS_ON_PAGE, Over, Panel
+from soak.reports.plots.panels import TASKS_ON_PAGE, Panel
 from soak.reports.room import ask, room_of
 from soak.reports.run_page.surroundings import bands, lanes, marks
 from soak.reports.run_page.windows import Windows
@@ -85,10 +85,9 @@ def minutes_of(run: RunData) -> Floats:
 
 
 def _by_minutes(panel: Panel, run: RunData, name: str) -> Chart:
-    lines = []
-    for line in panel.lines:
-        fold = Fold.PEAK if line.over is Over.PEAK else Fold.MEAN
-        lines.append(Line(line.name, role_of(line.color), line.values(run.metrics, 1), fold, filled=line.filled))
+    lines = [
+        Line(line.name, role_of(line.color), line.values(run.metrics, 1), filled=line.filled) for line in panel.lines
+    ]
     return Chart(
         name,
         panel.title,

@@ -8,12 +8,14 @@ import pytest
 from pages import charts as read_charts
 from pages import tables as read_tables
 
-from soak.reports.look.charts import Band, Chart, Fold, Form, Kind, Lane, Limit, Line, encode, folded, numbers
+from soak.reports.look.charts import Band, Chart, Form, Kind, Lane, Limit, Line
+from soak.reports.look.encoded import encode, numbers
 from soak.reports.look.page import Head, document
 from soak.reports.look.palette import SERIES, SHADES, TEXT, Role, contrast, variables
 from soak.reports.look.svg import draw
 from soak.reports.look.table import Cell, Column, Table, Tone
-from soak.reports.look.ticks import extent, linear, logarithmic, show
+from soak.reports.look.thin import ends_of, folded
+from soak.reports.look.ticks import clock, extent, labels, linear, logarithmic
 from soak.reports.summary import make_environment
 
 EVIL = "</script><script>alert('x')</script>"
@@ -49,25 +51,24 @@ def test_a_screen_that_is_dark_has_dark_paper_and_print_has_white() -> None:
         (0.0, 12.0, Form.NUMBER, ["0", "5", "10"]),
         (0.0, 1.0, Form.RATIO, ["0%", "20%", "40%", "60%", "80%", "100%"][::1]),
         (0.963, 1.0, Form.RATIO, ["97%", "98%", "99%", "100%"]),
-        (0.0, 7000.0, Form.SECONDS, ["0s", "30m", "1h", "1h30m"]),
+        (0.0, 7000.0, Form.SECONDS, ["0", "30m", "60m", "90m"]),
+        (0.0, 650.0, Form.SECONDS, ["0", "2m", "4m", "6m", "8m", "10m"]),
+        (0.0, 9000.0, Form.SECONDS, ["0", "30m", "1h", "1h30m", "2h", "2h30m"]),
+        (0.0, 300_000.0, Form.SECONDS, ["0", "24h", "48h", "72h"]),
+        (0.0, 1.6, Form.SECONDS, ["0", "0.5s", "1s", "1.5s"]),
+        (0.0, 0.65, Form.SECONDS, ["0", "200ms", "400ms", "600ms"]),
         (0.0, 420e6, Form.BYTES, ["0B", "100MB", "200MB", "300MB", "400MB"]),
     ],
 )
 def test_ticks_are_round(low: float, high: float, form: Form, expected: list[str]) -> None:
-    found = linear(low, high, form, most=6 if form is Form.RATIO else 5)
-    assert [show(each, form) for each in found] == expected
+    found = linear(low, high, form, most=6 if form is Form.RATIO or high in {650.0, 9000.0} else 5)
+    assert labels(found, form) == expected
 
 
 def test_ticks_of_a_logarithmic_scale_are_labelled() -> None:
     assert logarithmic(0.8, 12.0) == pytest.approx([1, 2, 5, 10])
-    assert [show(each, Form.SECONDS) for each in logarithmic(7.0, 1500.0, Form.SECONDS)] == [
-        "10s",
-        "30s",
-        "60s",
-        "120s",
-        "300s",
-        "10m",
-    ]
+    found = labels(logarithmic(7.0, 1500.0, Form.SECONDS), Form.SECONDS, log=True)
+    assert found == ["10s", "30s", "1m", "2m", "5m", "10m"]
     assert logarithmic(0.01, 1e5) == pytest.approx([10.0**power for power in range(-2, 6)][::2])
 
 
@@ -85,11 +86,20 @@ def test_numbers_are_kept_exactly() -> None:
     assert numbers(np.array([-1.0])).d == "f4"
 
 
+def test_of_neighbours_the_lowest_and_the_highest_stay_in_their_order() -> None:
+    values = np.array([3.0, 1.0, 2.0, 9.0, np.nan, np.nan, np.nan, np.nan, 5.0, 4.0])
+    np.testing.assert_equal(folded(values, 2), [1.0, 9.0, np.nan, np.nan, 5.0, 4.0])
+    np.testing.assert_equal(ends_of(np.arange(10.0), 2), [1.0, 3.0, 5.0, 7.0, 9.0, 9.0])
+    np.testing.assert_equal(folded(values, 1), values)
+
+
 @pytest.mark.parametrize(
-    ("how", "expected"), [(Fold.MEAN, [1.5, 4.0, 5.0]), (Fold.PEAK, [2.0, 4.0, 5.0]), (Fold.LAST, [2.0, np.nan, 5.0])]
-)
-def test_neighbours_become_one(how: Fold, expected: list[float]) -> None:
-    np.testing.assert_equal(folded(np.array([1.0, 2.0, 4.0, np.nan, 5.0]), 2, how), np.array(expected))
+    ("seconds", "expected"),
+    [(0.0, "0"), (0.25, "250ms"), (119.0, "119s"), (480.0, "8m"), (483.0, "8m3s"), (7199.9, "120m"), (7200.0, "2h"),
+     (9000.0, "2h30m"), (259_200.0, "72h"), (349_200.0, "4d1h")],
+)  # fmt: skip
+def test_a_duration_is_in_the_unit_of_its_size(seconds: float, expected: str) -> None:
+    assert clock(seconds) == expected
 
 
 def chart(minutes: int = 100, lines: int = 2) -> Chart:
