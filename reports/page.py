@@ -15,10 +15,12 @@ from soak.reports.look.table import Table
 from soak.reports.reviews import shown_reviews
 from soak.reports.room import ask, room_of
 from soak.reports.run_page import first, tables
+from soak.reports.run_page.broken import broken
 from soak.reports.run_page.causes import accounts
 from soak.reports.run_page.distribution import distribution
 from soak.reports.run_page.ended import read_ended
 from soak.reports.run_page.objective_charts import objective_charts
+from soak.reports.run_page.once import once
 from soak.reports.run_page.over_time import (
     LEAST_MINUTES,
     growth_charts,
@@ -46,7 +48,7 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
     stream = directory / f"soak_{run.scenario.name}.jsonl"
     ended = None if run.work else read_ended(stream)
     windows = windows_of(ended, run.verdict.ended_s) if ended else None
-    charts, found = _charts(run, windows), accounts(run)
+    charts = _charts(run, windows)
     encoded = encode(charts.all)
     parts = ask(system, "its part of report.html", room_of(system).page, run, inline).strip()
     return render_template(
@@ -54,16 +56,11 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
         run,
         escaped=True,
         **base(first.head_of(run), charts.all, encoded),
-        accounts=found,
-        tiles=first.tiles(run),
-        steps=first.next_steps(run, found),
+        **_said_first(run),
         contents=_contents(run, charts),
         tables=_tables(run),
         sections=[(each, tables.system_section(each)) for each in _sections(run)],
-        explained=[
-            tables.cases_of(run, each, run.verdict.explanation[:place])
-            for place, each in enumerate(run.verdict.explanation)
-        ],
+        explained=_explained(run),
         objective_charts=charts.objectives,
         small_charts=charts.small,
         small_note=ask(system, "its note on small charts", room_of(system).small_note, run),
@@ -78,6 +75,28 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
         system_part=parts,
         plots=list(plots),
     )
+
+
+def _said_first(run: RunData) -> dict[str, object]:
+    """What stands under the verdict."""
+    found = accounts(run)
+    shown = broken(run, found)
+    return {
+        "broken": shown,
+        "notes": first.notes(run),
+        "not_judged": first.not_judged(run),
+        "reasons": _reasons(run, shown.subjects),
+        "caveats": [] if shown.table.rows else run.verdict.caveats,
+        "tiles": first.tiles(run),
+        "steps": first.next_steps(run, found),
+    }
+
+
+def _reasons(run: RunData, said: frozenset[str]) -> list[str]:
+    """The reasons that the table does not say already; all of them where evidence of before does not tell them apart."""
+    if not run.verdict.typed_reasons:
+        return list(run.verdict.reasons)
+    return [each.text for each in run.verdict.typed_reasons if each.subject not in said]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +122,15 @@ def _charts(run: RunData, windows: Windows | None) -> _Charts:
         return _Charts(list(objective_charts(run, windows)), [], lanes_chart(run), system_charts(run, windows), [], [])
     system = run.scenario.system
     small = list(ask(system, "its small charts", room_of(system).small, run))
-    processes, growth = list(process_charts(run)), list(growth_charts(run))
-    return _Charts(
-        list(objective_charts(run, windows)), small, lanes_chart(run), system_charts(run, windows), processes, growth
+    objectives, panels, growth = once(
+        list(objective_charts(run, windows)), system_charts(run, windows), list(growth_charts(run))
     )
+    return _Charts(objectives, small, lanes_chart(run), panels, list(process_charts(run)), growth)
+
+
+def _explained(run: RunData) -> list[tables.CaseTable]:
+    explanation = run.verdict.explanation
+    return [tables.cases_of(run, each, explanation[:place]) for place, each in enumerate(explanation)]
 
 
 def _sections(run: RunData) -> list[Section]:

@@ -84,6 +84,7 @@ class Chart:
     values of all lines. form, unit: how values are shown; `unit` such as "tasks/min" beside the axis. low, high: of the scale
     (None: as the values are). log: a logarithmic scale. stepped: a value holds for the time since the point before.
     group: charts of one group zoom and point together. small: one of many beside each other. note: below the chart.
+    of: the column that it is about, if it is one.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Chart:
     small: bool = False
     note: str = ""
     word: str = ""
+    of: str = ""
     span_s: tuple[float, float] | None = None
 
     @property

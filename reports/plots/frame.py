@@ -216,7 +216,7 @@ class _Pen:
             return
         gc = self.renderer.new_gc()
         gc.set_foreground(light(self.role))
-        font = FontProperties(_FAMILY, size=self.size_pt, weight="bold" if self.bold else "normal")
+        font = FontProperties(family=_FAMILY, size=self.size_pt, weight="bold" if self.bold else "normal")
         # Tells the renderer about the anchor; nothing of it is drawn.
         anchored = Text(x, y, ha=anchor, rotation=angle, rotation_mode="anchor")
         self.renderer.draw_text(gc, x, self.renderer.height - y, text, font, angle, mtext=anchored)

@@ -43,8 +43,8 @@ class Decades(Round):
         """The ticks of a range."""
         low, high = max(vmin, 1e-12), max(vmax, 1e-12)
         if self._form is not Form.SECONDS or high < _CLOCKS_S[0]:
-            return logarithmic(low, high, self._most)
-        below = logarithmic(low, _CLOCKS_S[0], self._most) if low < _CLOCKS_S[0] else []
+            return logarithmic(low, high, most=self._most)
+        below = logarithmic(low, _CLOCKS_S[0], most=self._most) if low < _CLOCKS_S[0] else []
         for step in (1, 2, 3):
             clocks = [each for each in _CLOCKS_S[::step] if low <= each <= high]
             if len(below) + len(clocks) <= self._most:

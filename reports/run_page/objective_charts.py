@@ -63,7 +63,7 @@ def _chart(run: RunData, objectives: Sequence[ObjectiveResult], name: str, windo
         return _latency(run, objectives, name, windows)
     if first.sli == "success_rate" and not first.labels and points:
         return _success(run, objectives, name, windows)
-    column = None if first.labels else _column(run, first.sli)
+    column = None if first.labels else column_of(run, first.sli)
     if column is not None:
         return _by_minute(run, objectives, name, column)
     return _so_far(run, objectives, name)
@@ -117,7 +117,7 @@ def _window(run: RunData) -> str:
     return f"{_WINDOW_MINUTES} min window" if run.verdict.ended_s > _WINDOW_MINUTES * 60 else "since the start"
 
 
-def _column(run: RunData, sli: str) -> str | None:
+def column_of(run: RunData, sli: str) -> str | None:
     """The column of metrics.csv that an indicator summarises."""
     grown = {each.sli: each.column for each in room_of(run.scenario.system).grown}
     known = (sli, f"{sli}_s", grown.get(sli, ""), f"{sli.removesuffix('_max')}_s", sli.removesuffix("_max"))
@@ -132,7 +132,9 @@ def _by_minute(run: RunData, objectives: Sequence[ObjectiveResult], name: str, c
     # A growth has no level that it must not pass: its limit is that of the slope.
     drawn = [each for each in lines if each]
     unit = Unit(objectives[0].unit)
-    return _drawn(run, objectives, name, title, minutes_of(run), drawn, unit=unit, limited=not grows, low=0.0)
+    return _drawn(
+        run, objectives, name, title, minutes_of(run), drawn, unit=unit, limited=not grows, low=0.0, of=column
+    )
 
 
 def _fitted(run: RunData, objective: ObjectiveResult) -> Line | None:
@@ -180,6 +182,7 @@ def _drawn(
     log: bool = False,
     low: float | None = None,
     high: float | None = None,
+    of: str = "",
 ) -> Chart:
     form = _FORMS.get(unit, Form.NUMBER)
     low, high = _scale(form, lines, low, high) if not log else (low, high)
@@ -197,6 +200,7 @@ def _drawn(
         log=log,
         low=low,
         high=high,
+        of=of,
         span_s=span(run),
     )
 

@@ -88,6 +88,7 @@ def _by_minutes(panel: Panel, run: RunData, name: str) -> Chart:
     lines = [
         Line(line.name, role_of(line.color), line.values(run.metrics, 1), filled=line.filled) for line in panel.lines
     ]
+    columns = [name for line in panel.lines for name in line.columns]
     return Chart(
         name,
         panel.title,
@@ -99,6 +100,7 @@ def _by_minutes(panel: Panel, run: RunData, name: str) -> Chart:
         low=0.0,
         span_s=span(run),
         word=panel.title,
+        of=columns[0] if len(columns) == 1 else "",
     )
 
 
@@ -137,6 +139,7 @@ def process_charts(run: RunData) -> Iterator[Chart]:
 def growth_charts(run: RunData) -> Iterator[Chart]:
     """Each series that may grow slowly, with its fitted line."""
     forms = {"s": (Form.SECONDS, ""), "MiB": (Form.BYTES, "")}
+    columns = {each.sli: each.column for each in room_of(run.scenario.system).grown}
     for place, (growth, title, unit, t_s, values) in enumerate(grown_panels(run)):
         form, shown = forms.get(unit, (Form.NUMBER, unit))
         times = np.minimum(t_s, run.verdict.ended_s or np.inf)
@@ -154,6 +157,7 @@ def growth_charts(run: RunData) -> Iterator[Chart]:
             bands=bands(run),
             marks=marks(run),
             low=0.0,
+            of=columns.get(growth.sli, ""),
             span_s=span(run),
         )
 

@@ -60,7 +60,7 @@ const soakCharts = (() => {
     const place = log ? (s >= 345600 ? 3 : s >= 3600 ? 2 : s >= 60 ? 1 : 0) : sizeOf(Math.max(largest, s));
     return !place || s < 60 ? (s ? duration(s) : "0") : parts(s, place, s < CLOCKS[place][1]);
   }
-  function moment(s, largest) {
+  function moments(s, largest) {
     let out = "", rest = Math.round(s);
     for (const [unit, size] of CLOCKS.slice(0, sizeOf(largest) + 1).reverse()) { const count = Math.floor(rest / size); rest -= count * size; if (count) out += count + unit; }
     return out || "0";
@@ -273,7 +273,7 @@ const soakCharts = (() => {
     if (!box || !moment) return;
     const hovering = at !== null && at !== undefined && u.cursor.left >= 0, t = hovering ? u.posToVal(u.cursor.left, "x") : null, lanes = chart.lanes || [];
     const during = [...new Set((lanes.length ? lanes.flatMap(([name, , spans]) => spans.map(([from, to]) => [from, to, name])) : chart.bands || []).filter(([from, to]) => t !== null && from <= t && t <= to).map(band => band[2]))];
-    moment.textContent = hovering ? "at " + moment(lanes.length ? t : u.data[0][at], chart.span[1]) + (during.length ? ", during " + during.join(", ") : "") : "";
+    moment.textContent = hovering ? "at " + moments(lanes.length ? t : u.data[0][at], chart.span[1]) + (during.length ? ", during " + during.join(", ") : "") : "";
     if (!lanes.length) box.querySelectorAll("b").forEach((b, i) => { const v = hovering ? u.data[i + 1][at] : null; b.textContent = !hovering ? "" : chart.form === "s" && v !== null ? timed(v, figure.soakRange[1], chart.log) : show(v, chart.form); });
   }
 
@@ -300,6 +300,7 @@ const soakCharts = (() => {
     return [numbers(chart.t), ...chart.lines.map(line => values(line.values)), ...around(chart).map(values)];
   }
   function show_(figure, chart) {
+    chart.group ??= "run";
     const data = dataOf(chart), place = document.createElement("div"), still = figure.querySelector(".still");
     figure.soakRange = chart.scale || limitsOf(chart, data);
     if (still) still.after(place); else figure.append(place);
@@ -338,6 +339,8 @@ const soakCharts = (() => {
   function all(charts) {
     const seen = new Set();
     for (const chart of charts) {
+      // The default is not written.
+      chart.group ??= "run";
       const figure = document.getElementById("chart-" + chart.name);
       if (!figure) continue;
       if (!seen.has(chart.group)) { seen.add(chart.group); hint(figure.closest(".charts") || figure); }
