@@ -20,7 +20,7 @@ _FORMS = {Unit.DURATION: Form.SECONDS, Unit.RATIO: Form.RATIO, Unit.SIZE: Form.B
 
 
 class Round(Locator):
-    """Round ticks, at most so many."""
+    """Round ticks, at most that many."""
 
     def __init__(self, form: Form = Form.NUMBER, most: int = _MOST_UP, *, whole: bool = False) -> None:
         self._form, self._most, self._whole = form, most, whole

@@ -171,7 +171,7 @@ def next_steps(run: RunData, accounts: Sequence[Account]) -> list[Step]:
 def _by_verdict(run: RunData, accounts: Sequence[Account]) -> Iterator[Step]:
     verdict = run.verdict
     decision = {
-        Outcome.FAIL: "Do not release on this run: mend the cause, or change the objective if the system need not hold it.",
+        Outcome.FAIL: "Do not release on this run: fix the cause, or change the objective if the system need not hold it.",
         Outcome.ABORTED: "Do not release on this run: it was stopped because going on made no sense.",
         Outcome.INCONCLUSIVE: "Do not count this run as passed: it does not show enough.",
     }
