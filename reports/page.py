@@ -9,6 +9,7 @@ from soak.reports.data import RunData
 from soak.reports.decided import section
 from soak.reports.history import read_histories
 from soak.reports.look.charts import Chart
+from soak.reports.look.contents import with_contents
 from soak.reports.look.encoded import encode
 from soak.reports.look.page import base
 from soak.reports.look.table import Table
@@ -51,13 +52,12 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
     charts = _charts(run, windows)
     encoded = encode(charts.all)
     parts = ask(system, "its part of report.html", room_of(system).page, run, inline).strip()
-    return render_template(
+    page = render_template(
         template or TEMPLATE,
         run,
         escaped=True,
         **base(first.head_of(run), charts.all, encoded),
         **_said_first(run),
-        contents=_contents(run, charts),
         tables=_tables(run),
         sections=[(each, tables.system_section(each)) for each in _sections(run)],
         explained=_explained(run),
@@ -75,6 +75,7 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
         system_part=parts,
         plots=list(plots),
     )
+    return with_contents(page)
 
 
 def _said_first(run: RunData) -> dict[str, object]:
@@ -135,25 +136,6 @@ def _explained(run: RunData) -> list[tables.CaseTable]:
 
 def _sections(run: RunData) -> list[Section]:
     return [each for each in [run.verdict.section, *(run.verdict.sections or [])] if each]
-
-
-def _contents(run: RunData, charts: _Charts) -> list[tuple[str, str]]:
-    """The links under the verdict: ids and titles of what the page has."""
-    found = [
-        ("why", "Why", bool(run.verdict.explanation)),
-        ("objectives", "Objectives", True),
-        ("tenants", "By tenant", bool(charts.small)),
-        ("run", "The run", True),
-        ("timeline", "Timeline", bool(charts.system or charts.lanes)),
-        ("alerts", "Alerts", True),
-        ("faults", "Faults", True),
-        ("errors", "Errors", not run.work),
-        ("laws", "Laws and aborts", True),
-        ("processes", "Processes", bool(charts.processes)),
-        ("environment", "Environment", True),
-        ("review", "Review", True),
-    ]
-    return [(place, title) for place, title, there in found if there]
 
 
 def _resolution(folds: dict[str, int], windows: Windows | None) -> str:

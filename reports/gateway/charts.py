@@ -152,7 +152,7 @@ def _throughput_chart(run: RunData, found: LatencyReport, each: OverTime, place:
     ]
     return Chart(
         f"tenant-{place}-requests",
-        f"{each.tenant}: requests per second",
+        f"{each.tenant}: requests/s",
         _ends(run, found, len(each.due)),
         lines,
         unit="requests/s",

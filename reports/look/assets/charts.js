@@ -230,11 +230,11 @@ const soakCharts = (() => {
 
   function node(name, kind, text) { const made = document.createElement(name); made.className = kind; if (text) made.textContent = text; return made; }
   function stroke(line) {
-    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg"), path = document.createElementNS(svg.namespaceURI, "path");
-    for (const [name, given] of [["width", 22], ["height", 10], ["aria-hidden", "true"]]) svg.setAttribute(name, given);
-    for (const [name, given] of [["d", "M0 5H22"], ["stroke", `var(--${line.role})`], ["stroke-width", 2.4], ["stroke-dasharray", (line.dash || []).join(" ")]]) path.setAttribute(name, given);
-    svg.append(path);
-    return svg;
+    const box = node("i", "");
+    box.innerHTML = '<svg width="22" height="10" aria-hidden="true"><path d="M0 5H22" stroke-width="2.4" fill="none"/></svg>';
+    const path = box.querySelector("path");
+    path.setAttribute("stroke", `var(--${line.role})`); path.setAttribute("stroke-dasharray", (line.dash || []).join(" "));
+    return box.firstChild;
   }
   // Between title and plot: the lines, each a button that hides it, with its value under the cursor; beside the title, the moment.
   function prepare(figure, chart, place) {
