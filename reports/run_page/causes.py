@@ -30,7 +30,6 @@ class Account:
     worst: str
     cause: str
     cost: str
-    text: str
     clock: str = ""
 
 
@@ -48,7 +47,6 @@ def _account(run: RunData, found: Explanation) -> Account:
         worst=_worst(run, found),
         cause=_cause(run, found),
         cost=_cost(run, about),
-        text=found.text,
         clock="" if since_s is None else wall_time(run, since_s),
     )
 

@@ -24,7 +24,7 @@ def write_page(history: History, out: Path | None) -> Path:
 
     Raises UsageError for a place inside a run directory or a file that is not such a page, and OutputError.
     """
-    from soak.reports.run_history import MADE_BY, render_history
+    from soak.reports.run_history.page import MADE_BY, render_history
 
     path = out or Path(history.folder) / PAGE
     refuse_in_run(path)

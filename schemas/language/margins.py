@@ -1,7 +1,8 @@
-"""How much of what an objective allows was left over: one scale for all objectives."""
+"""How much of what an objective allows was left over: in its own unit, and on one scale for all objectives."""
 
 import math
 
+from soak.schemas.evidence.verdict import ObjectiveResult
 from soak.schemas.language.expression import AT_LEAST, AT_MOST, Op, Unit
 
 
@@ -20,3 +21,13 @@ def relative_margin(op: Op, unit: Unit, target: float | None, margin: float | No
     else:
         share = margin / target if target > 0 and op in {*AT_MOST, Op.ABOUT} else None
     return share if share is not None and math.isfinite(share) else None
+
+
+def observed_words(result: ObjectiveResult) -> str:
+    """What was observed, with enough digits to be told from the target."""
+    return "nothing" if result.value is None else Unit(result.unit).show_beside(result.value, result.target)
+
+
+def margin_words(result: ObjectiveResult) -> str:
+    """The distance from the limit in the unit of the objective; empty where it has none."""
+    return "" if result.margin is None else Unit(result.unit).show_margin(result.margin, result.target)

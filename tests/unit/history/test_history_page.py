@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from run_folders import run_folder, write
 
-from soak.reports.run_history import render_history
-from soak.reports.run_trends import draw_trend
+from soak.reports.run_history.page import render_history
+from soak.reports.run_history.trends import draw_trend
 from soak.runner.cli import run_command
 from soak.runner.history.session import read_history
 from soak.schemas.evidence.runs import History, Trend

@@ -10,7 +10,14 @@ import msgspec
 import pytest
 from run_folders import run_folder, seal, write
 
-from soak.reports.run_list import BARS, counts_in_words, list_lines, margin_words, smallest_margin, sparklines
+from soak.reports.run_history.listing import (
+    BARS,
+    counts_in_words,
+    list_lines,
+    margin_words,
+    smallest_margin,
+    sparklines,
+)
 from soak.runner.cli import run_command
 from soak.runner.history.folder import Filter, read_runs
 from soak.runner.margin_bar import used

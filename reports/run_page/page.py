@@ -1,13 +1,15 @@
 """report.html: one self-contained file, from a Jinja2 template with autoescaping."""
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from soak.reports.attribution import AttributionTables, attribution_tables
 from soak.reports.data import RunData
 from soak.reports.decided import section
-from soak.reports.history import read_histories
+from soak.reports.events import read_histories
 from soak.reports.look.charts import Chart
 from soak.reports.look.contents import with_contents
 from soak.reports.look.encoded import encode
@@ -40,12 +42,7 @@ TEMPLATE = TEMPLATES / "report.html.j2"
 
 def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template: Path | None = None) -> str:
     """The report of the run in `directory`; `template` may be a user's. Raises UsageError if that fails, EvidenceError."""
-    system = run.scenario.system
-
-    def inline(name: str) -> str:
-        """A plot for embedding in the page; empty if the run does not have it."""
-        return base64.b64encode(plots[name]).decode() if name in plots else ""
-
+    system, inline = run.scenario.system, partial(_inlined, plots)
     stream = directory / f"soak_{run.scenario.name}.jsonl"
     ended = None if run.work else read_ended(stream)
     windows = windows_of(ended, run.verdict.ended_s) if ended else None
@@ -59,23 +56,23 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
         **base(first.head_of(run), charts.all, encoded),
         **_said_first(run),
         tables=_tables(run),
+        **charts.places(),
         sections=[(each, tables.system_section(each)) for each in _sections(run)],
         explained=_explained(run),
-        objective_charts=charts.objectives,
-        small_charts=charts.small,
         small_note=ask(system, "its note on small charts", room_of(system).small_note, run),
-        system_charts=charts.system,
-        process_charts=charts.processes,
-        lanes=charts.lanes,
         resolution=_resolution(encoded.fold, windows),
         histories=read_histories(stream, run.verdict.slowest),
         latencies=distribution(run, ended) if ended else None,
-        growth_charts=charts.growth,
         tails_plot=inline("tails.svg"),
         system_part=parts,
         plots=list(plots),
     )
     return with_contents(page)
+
+
+def _inlined(plots: Mapping[str, bytes], name: str) -> str:
+    """A plot in base64; empty if the run does not have it."""
+    return base64.b64encode(plots[name]).decode() if name in plots else ""
 
 
 def _said_first(run: RunData) -> dict[str, object]:
@@ -114,6 +111,17 @@ class _Charts:
         """Every chart, in the order of the page."""
         lanes = [self.lanes] if self.lanes else []
         return [*self.objectives, *self.small, *lanes, *self.system, *self.processes, *self.growth]
+
+    def places(self) -> dict[str, object]:
+        """The charts, by the places that they have on the page."""
+        return {
+            "objective_charts": self.objectives,
+            "small_charts": self.small,
+            "system_charts": self.system,
+            "process_charts": self.processes,
+            "growth_charts": self.growth,
+            "lanes": self.lanes,
+        }
 
 
 def _charts(run: RunData, windows: Windows | None) -> _Charts:
