@@ -20,7 +20,7 @@ MOST_TOGETHER = 8
 """Tenants that are lines of one chart."""
 _FEWEST = 2
 _FAR = 10.0
-"""One that has so many times as much as most hides them on one linear scale."""
+"""One that has this many times as much as most hides them on one linear scale."""
 
 
 def small_charts(run: RunData) -> Sequence[Chart]:

@@ -47,7 +47,7 @@ def clock(seconds: float) -> str:
 def labels(ticks: Sequence[float], form: Form, *, log: bool = False) -> list[str]:
     """What is written beside the ticks of an axis: durations all in the unit of the largest, so that they compare.
 
-    What is no whole number of it has the next smaller one too. On a logarithmic scale each is a whole number of its own unit.
+    What is not a whole number of it has the next smaller one too. On a logarithmic scale each is a whole number of its own unit.
     """
     if form is not Form.SECONDS:
         return [show(each, form) for each in ticks]
