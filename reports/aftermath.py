@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soak.reports.data import RunData
-from soak.reports.history import LONGEST_EVENT, Event, Happened, read_events
+from soak.reports.events import LONGEST_EVENT, Event, Happened, read_events
 from soak.reports.room import ask, room_of
 from soak.reports.texts import brief
 

@@ -1,5 +1,6 @@
 """When a verdict was known, in words: for the reports and the terminal."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from soak.schemas.evidence.decided import Decided, DecidedObjective
@@ -41,11 +42,13 @@ def section(verdict: Verdict) -> Known | None:
     limit = f"an error of at most {show_ratio(known.error)}, of all objectives in all looks together"
     error = f"Known means: with {limit}, if the system goes on as it was seen."
     first = f"{said[0].upper()}{said[1:]}. {error}{_unseen(known)}"
-    return Known(first, _rows(known), _looked(known))
+    return Known(
+        first, _rows(known, {each.objective: each.status.value for each in verdict.objectives}), _looked(known)
+    )
 
 
-def _rows(known: Decided) -> list[tuple[str, str]]:
-    return [(each.objective, _found(each)) for each in known.objectives]
+def _rows(known: Decided, ended: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(each.objective, _found(each, ended.get(each.objective, ""))) for each in known.objectives]
 
 
 def _unseen(known: Decided) -> str:
@@ -56,12 +59,15 @@ def _unseen(known: Decided) -> str:
     return f" What happens less often than every {show_duration(round(at_s / 3))}, such as a rare outage, may not have been seen."
 
 
-def _found(objective: DecidedObjective) -> str:
-    """As what and since when an objective is known, or what kept it from being known."""
+def _found(objective: DecidedObjective, ended: str) -> str:
+    """As what and since when an objective is known, or what kept it from being known. ended: its result."""
     if objective.at_s is None:
         return objective.waits
     bounds = objective.bounds
     within = f", a share from {show_ratio(bounds[0])} to {show_ratio(bounds[1])}" if bounds else ""
+    if ended in {"PASS", "FAIL"} and objective.status in {"PASS", "FAIL"} and ended != objective.status:
+        looked = f"looked like {objective.status} at {_at(objective.at_s)}{within}"
+        return f"{looked}, and ended as {ended}: something changed after that"
     return f"{objective.status} at {_at(objective.at_s)}{within}"
 
 

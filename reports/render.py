@@ -4,9 +4,9 @@ from pathlib import Path
 
 from soak.reports.bounds import bounded
 from soak.reports.data import read_run
-from soak.reports.page import render_page
 from soak.reports.plots import render_plots
 from soak.reports.room import ask, room_of
+from soak.reports.run_page.page import render_page
 from soak.reports.summary import render_incident, render_summary
 from soak.schemas.evidence.verdict import Outcome
 

@@ -12,7 +12,7 @@ from soak.schemas.language.registry import OURS, find, room
 if TYPE_CHECKING:
     from soak.reports.aftermath import Aftermath
     from soak.reports.data import RunData
-    from soak.reports.history import Event
+    from soak.reports.events import Event
     from soak.reports.look.charts import Chart
     from soak.reports.plots.panels import Panel
 

@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from soak.reports.look.palette import Role, light
 from soak.schemas.evidence.verdict import ObjectiveResult, Status, Verdict
 
 MOST_POINTS = 60
 """Points of a line: what a diagram of this width shows."""
 
-_COLOURS = '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#1f5fa8, #b42525"}}}}%%'
+_PALETTE = f"{light(Role.BLUE)}, {light(Role.BAD)}"
+_COLOURS = '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "' + _PALETTE + '"}}}}%%'
 """Of the line and of its limit: those that the diagram has by itself are too pale."""
 _WORDS = (("<=", "≤"), (">=", "≥"), ("<", "below"), (">", "above"), ('"', "'"), ("`", "'"), ("\n", " "))
 """What a title cannot hold, and what is written for it."""

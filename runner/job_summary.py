@@ -9,7 +9,7 @@ from soak.runner.job_chart import chart_of
 from soak.runner.worked_on import worked_on
 from soak.schemas.errors import reason
 from soak.schemas.evidence.verdict import Status, Verdict
-from soak.schemas.language.expression import Unit
+from soak.schemas.language.margins import margin_words, observed_words
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import language_of
 from soak.schemas.units import show_duration
@@ -22,7 +22,7 @@ def job_summary_of(verdict: Verdict, scenario: Scenario, directory: Path | None 
     if called and verdict.clock == "simulated":
         run = f"{run}; {called.simulated}"
     run = f"{run}; {worked_on(verdict, language_of(scenario.system))}"
-    lines = [f"## {verdict.headline}: {scenario.title or verdict.scenario}", "", run, ""]
+    lines = [f"## {verdict.headline}: {_plain(scenario.title or verdict.scenario)}", "", run, ""]
     notes = [
         *verdict.reasons,
         *(f"warning: {each}" for each in verdict.warned),
@@ -31,13 +31,11 @@ def job_summary_of(verdict: Verdict, scenario: Scenario, directory: Path | None 
     lines += [f"- {_plain(note)}" for note in notes] + [""] * bool(notes)
     lines += ["| | objective | observed | margin |", "|---|---|---:|---:|"]
     for each in verdict.objectives:
-        unit = Unit(each.unit)
-        value = "nothing" if each.value is None else unit.show_beside(each.value, each.target)
+        value = observed_words(each)
         if each.status is Status.NOT_APPLICABLE:
             lines.append(f"| n/a | `{_code(each.objective)}` | {value} | {_plain(each.detail)} |")
             continue
-        margin = "" if each.margin is None else unit.show_margin(each.margin, each.target)
-        lines.append(f"| {each.status.value} | `{_code(each.objective)}` | {value} | {margin} |")
+        lines.append(f"| {each.status.value} | `{_code(each.objective)}` | {value} | {margin_words(each)} |")
     if directory and (chart := chart_of(verdict, directory / METRICS)):
         lines += ["", chart]
     if directory:

@@ -55,8 +55,9 @@ class LoopbackHandler(BaseHTTPRequestHandler):
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a Host header names this machine."""
-    return host.rsplit(":", 1)[0].lower() in _NAMES
+    """Whether a Host header names this machine, with a port or without."""
+    name, colon, port = host.partition(":")
+    return name.lower() in _NAMES and (not colon or (port.isascii() and port.isdigit()))
 
 
 class _Server(ThreadingHTTPServer):

@@ -7,16 +7,22 @@ is a word on a ground of its own: white on these colours has a contrast of at le
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from soak.reports.look.palette import Role, light
 from soak.schemas.errors import printable
 from soak.schemas.evidence.notebook import draw_with
 from soak.schemas.evidence.verdict import ObjectiveResult, Verdict
 from soak.schemas.language.conditions import Objective
-from soak.schemas.language.expression import Unit
 from soak.schemas.language.load import Loaded
+from soak.schemas.language.margins import margin_words, observed_words
 from soak.schemas.units import show_duration
 
-_GROUND = {"PASS": "#1a7f37", "FAIL": "#b42318", "ABORTED": "#b42318", "INCONCLUSIVE": "#8a5a00"}
-_NEUTRAL = "#57606a"
+_GROUND = {
+    "PASS": light(Role.OK),
+    "FAIL": light(Role.BAD),
+    "ABORTED": light(Role.BAD),
+    "INCONCLUSIVE": light(Role.DOUBT),
+}
+_NEUTRAL = light(Role.SOFT)
 _LINE = "1px solid rgba(128,128,128,.4)"
 _MOST_ROWS = 20
 _LONGEST = 300
@@ -30,13 +36,13 @@ def verdict_line(verdict: Verdict) -> str:
 
 def verdict_html(verdict: Verdict) -> str:
     """The verdict, its reasons, and each objective with its value and margin."""
-    return _box(_lead(verdict.verdict.value, verdict.headline, _told(verdict)), *_verdict_parts(verdict))
+    return _box(_lead(verdict.verdict.value, verdict.headline, _which(verdict)), *_verdict_parts(verdict))
 
 
 def run_html(verdict: Verdict, path: str) -> str:
     """A run: its verdict, and where its evidence is."""
     where = f'<div style="opacity:.8">evidence in <code>{_text(path)}</code></div>'
-    return _box(_lead(verdict.verdict.value, verdict.headline, _told(verdict)), *_verdict_parts(verdict), where)
+    return _box(_lead(verdict.verdict.value, verdict.headline, _which(verdict)), *_verdict_parts(verdict), where)
 
 
 def scenario_html(loaded: Loaded) -> str:
@@ -59,7 +65,7 @@ def scenario_line(loaded: Loaded) -> str:
     return ", ".join([f"system {scenario.system}", show_duration(scenario.duration_s), *tier, f"seed {scenario.seed}"])
 
 
-def _told(verdict: Verdict) -> str:
+def _which(verdict: Verdict) -> str:
     return f"{verdict.scenario}: {verdict.target}, {show_duration(verdict.duration_s)}, seed {verdict.seed}"
 
 
@@ -77,10 +83,8 @@ def _verdict_parts(verdict: Verdict) -> Iterable[str]:
 
 
 def _row(result: ObjectiveResult) -> list[str]:
-    unit = Unit(result.unit)
-    value = "nothing" if result.value is None else unit.show_beside(result.value, result.target)
-    margin = "" if result.margin is None else unit.show_margin(result.margin, result.target)
-    return [_text(result.objective), _badge(result.status.value), _text(value), _text(margin)]
+    words = (observed_words(result), margin_words(result))
+    return [_text(result.objective), _badge(result.status.value), *map(_text, words)]
 
 
 def _badge(status: str, text: str = "") -> str:

@@ -15,7 +15,6 @@ import msgspec
 
 from soak.runner.console import remark
 from soak.schemas.errors import printable
-from soak.schemas.files import ordinary
 from soak.schemas.stream.block import Block, make_block, merge, tick
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import Vocabulary
@@ -86,7 +85,9 @@ class Requests:
         try:
             if self._path.stat().st_size <= self._read or self._read >= MOST_BYTES:
                 return []
-            with ordinary(self._path).open("rb") as file:
+            if not self._path.is_file():
+                return []
+            with self._path.open("rb") as file:
                 file.seek(self._read)
                 content = file.read(MOST_BYTES - self._read)
         except OSError:

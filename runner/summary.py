@@ -21,8 +21,8 @@ from soak.runner.targets.room import room_of
 from soak.runner.worked_on import worked_on
 from soak.schemas.errors import printable
 from soak.schemas.evidence.verdict import End, ObjectiveResult, Outcome, Status, Verdict
-from soak.schemas.language.expression import Unit
 from soak.schemas.language.load import Loaded
+from soak.schemas.language.margins import margin_words, observed_words
 from soak.schemas.language.registry import language_of
 from soak.schemas.units import show_duration
 
@@ -121,12 +121,10 @@ def _tightest(objectives: Sequence[ObjectiveResult], most: int) -> list[Objectiv
 
 def _cells(each: ObjectiveResult) -> tuple[str, str, str, str]:
     """Status, objective, value, and what stands at the end."""
-    unit = Unit(each.unit)
-    value = "nothing" if each.value is None else unit.show_beside(each.value, each.target)
+    value = observed_words(each)
     if each.status is Status.NOT_APPLICABLE:
         return "n/a", printable(each.objective), value, printable(each.detail)
-    margin = "" if each.margin is None else unit.show_margin(each.margin, each.target)
-    return each.status.value, printable(each.objective), value, margin
+    return each.status.value, printable(each.objective), value, margin_words(each)
 
 
 def _bar(each: ObjectiveResult, paint: Paint) -> str:

@@ -13,7 +13,7 @@ from soak.reports.plots.canvas import BLUE, GREEN, ORANGE, PURPLE, RED
 from soak.reports.plots.panels import Line, Over, Panel
 from soak.reports.room import Grown, Inline, Room
 from soak.reports.summary import points, render_template
-from soak.schemas.evidence.verdict import Gain
+from soak.schemas.evidence.gain import Gain
 from soak.schemas.units import show_ratio
 
 _HERE = Path(__file__).parent

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from soak.reports.data import RunData
-from soak.reports.history import Event
+from soak.reports.events import Event
 from soak.reports.pipeline.daily import daily_reports
 from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
 from soak.reports.plots.panels import Line, Over, Panel

@@ -40,7 +40,7 @@ def width_of(text: str, size_pt: float = TEXT_PT) -> float:
 
 
 def fitted(text: str, width: float, size_pt: float = TEXT_PT) -> str:
-    """The text, cut off where it is wider than so many points."""
+    """The text, cut off where it is wider than that many points."""
     if width_of(text, size_pt) <= width:
         return text
     while text and width_of(f"{text}…", size_pt) > width:

@@ -22,7 +22,7 @@ _FORMS = {Unit.DURATION: Form.SECONDS, Unit.RATIO: Form.RATIO, Unit.SIZE: Form.B
 
 
 class Round(Locator):
-    """Round ticks, at most so many."""
+    """Round ticks, at most that many."""
 
     def __init__(self, form: Form = Form.NUMBER, most: int = _MOST_UP, *, whole: bool = False) -> None:
         self._form, self._most, self._whole = form, most, whole
@@ -49,8 +49,8 @@ class Decades(Round):
 
     def _within(self, low: float, high: float) -> list[float]:
         if self._form is not Form.SECONDS or high < _CLOCKS_S[0]:
-            return logarithmic(low, high, self._most)
-        below = logarithmic(low, _CLOCKS_S[0], self._most) if low < _CLOCKS_S[0] else []
+            return logarithmic(low, high, most=self._most)
+        below = logarithmic(low, _CLOCKS_S[0], most=self._most) if low < _CLOCKS_S[0] else []
         for step in (1, 2, 3):
             clocks = [each for each in _CLOCKS_S[::step] if low <= each <= high]
             if len(below) + len(clocks) <= self._most:

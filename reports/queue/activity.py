@@ -9,7 +9,7 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
-from soak.reports.history import Event
+from soak.reports.events import Event
 from soak.schemas.evidence.versions import UNDECODABLE
 from soak.schemas.files import ordinary
 from soak.schemas.language.model import Scenario

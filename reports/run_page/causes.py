@@ -8,16 +8,21 @@ from dataclasses import dataclass
 
 from soak.reports.attribution import cost_words
 from soak.reports.data import RunData
+from soak.reports.summary import wall_time
 from soak.schemas.evidence.attribution import FaultAttribution, Occasion
 from soak.schemas.evidence.explanation import Broken, Explanation, Spread, Stretch
 from soak.schemas.evidence.verdict import ObjectiveResult
 from soak.schemas.language.expression import Unit
 from soak.schemas.units import show_duration
 
+_SATURATED = 0.95
+"""Of a limit, on average: more waits than can be worked off."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What is said of one thing that is broken; empty where nothing sound can be said. from_s, to_s: of the worst window."""
+    """What is said of one thing that is broken; empty where nothing sound can be said. clock: `since` as
+    a time of day."""
 
     what: str
     kind: str
@@ -25,9 +30,7 @@ class Account:
     worst: str
     cause: str
     cost: str
-    text: str
-    from_s: float | None = None
-    to_s: float | None = None
+    clock: str = ""
 
 
 def accounts(run: RunData) -> list[Account]:
@@ -36,37 +39,46 @@ def accounts(run: RunData) -> list[Account]:
 
 
 def _account(run: RunData, found: Explanation) -> Account:
-    worst = found.worst
-    about = _about(run, found)
+    about, since_s = _about(run, found), _since(found)
     return Account(
         what=found.subject,
         kind={Broken.OBJECTIVE: "objective", Broken.LAW: "integrity law", Broken.ABORT: "abort condition"}[found.kind],
-        since=_since(run, found),
-        worst=_worst(run, found) if worst else "",
+        since="" if since_s is None else moment(since_s),
+        worst=_worst(run, found),
         cause=_cause(run, found),
         cost=_cost(run, about),
-        text=found.text,
-        from_s=worst.start_s if worst else None,
-        to_s=worst.end_s if worst else None,
+        clock="" if since_s is None else wall_time(run, since_s),
     )
 
 
-def _since(run: RunData, found: Explanation) -> str:
+def moment(t_s: float) -> str:
+    """A moment of scenario time that cannot be taken for another: hours, minutes and seconds."""
+    hours, rest = divmod(round(t_s), 3600)
+    minutes, seconds = divmod(rest, 60)
+    if hours:
+        return f"{hours}h {minutes:02d}m" + (f" {seconds:02d}s" if seconds else "")
+    return f"{minutes}m {seconds:02d}s" if minutes else f"{seconds}s"
+
+
+def _since(found: Explanation) -> float | None:
+    """Since when; of an abort condition, which holds after its whole window, since that began."""
+    if found.kind is Broken.ABORT and found.around is not None:
+        return found.around.start_s
     if found.since_s is not None:
-        return show_duration(round(found.since_s))
+        return found.since_s
     first = min((case.t_s for cases in found.cases for case in cases.first), default=None)
-    if first is not None:
-        return show_duration(round(first))
-    return show_duration(round(found.first.start_s)) if found.first else ""
+    return first if first is not None else found.first.start_s if found.first else None
 
 
 def _worst(run: RunData, found: Explanation) -> str:
     stretch = found.worst
     if stretch is None:
         return ""
-    when = f"{show_duration(round(stretch.start_s))} to {show_duration(round(stretch.end_s))}"
+    when = f"{moment(stretch.start_s)} to {moment(stretch.end_s)}"
     objective = _objective(run, found)
-    if stretch.value is None or objective is None or objective.limit is None:
+    # The value of a stretch is that of the indicator: what is compared in a quotient is one of its parts.
+    sli = run.scenario.slis.get(objective.sli) if objective else None
+    if stretch.value is None or objective is None or objective.limit is None or sli is None or sli.over:
         return when
     unit = Unit(objective.unit)
     return f"{when}: {unit.show(stretch.value)}"
@@ -112,15 +124,30 @@ def _cause(run: RunData, found: Explanation) -> str:
         fault, occasion = about[0]
         cleared_s = occasion.cleared_s
         during = cleared_s is None or cleared_s > stretch.start_s
-        began = show_duration(round(occasion.injected_s or occasion.start_s))
-        until = "the end" if cleared_s is None else show_duration(round(cleared_s))
+        began = moment(occasion.injected_s or occasion.start_s)
+        until = "the end" if cleared_s is None else moment(cleared_s)
         if during:
             return f"fault {fault.fault} ({began} to {until})"
         recovered = _over_s(run, occasion)
-        return f"aftermath of fault {fault.fault} ({began} to {until}; recovered at {show_duration(round(recovered))})"
-    if by_cause := _by_cases(found):
-        return by_cause
-    return _by_spread(found.spread)
+        return f"aftermath of fault {fault.fault} ({began} to {until}; recovered at {moment(recovered)})"
+    return _by_cases(found) or _by_spread(found.spread) or _by_phase(run, found) or _by_load(found)
+
+
+def _by_phase(run: RunData, found: Explanation) -> str:
+    """The phase of the worst stretch, where the run has others."""
+    around = found.around
+    if around is None or len(around.phases) != 1 or len(run.scenario.phases) < 2:
+        return ""
+    began = next((each.window.start_s for each in run.scenario.phases if each.name == around.phases[0]), 0.0)
+    return f"phase {around.phases[0]} (from {moment(began)})"
+
+
+def _by_load(found: Explanation) -> str:
+    """What was used up to its limit in the worst stretch."""
+    for level in found.around.load if found.around else ():
+        if level.limit and level.mean >= _SATURATED * level.limit:
+            return f"saturation: {level.mean:.2g} of {level.limit:g} {level.what} on average"
+    return ""
 
 
 def _by_cases(found: Explanation) -> str:

@@ -14,9 +14,10 @@ from soak.schemas.stream.block import Floats
 MOST_BYTES = 250_000_000
 """A longer stream is not read: that would take seconds."""
 
-_TASK = rb'"task":"((?:[^"\\\n]|\\.)*)"'
-_DUE = re.compile(rb'^\{"t":[0-9.]+,"type":"task\.enqueued",' + _TASK + rb'[^\n]*?,"due":([0-9.]+)', re.MULTILINE)
-_ENDED = re.compile(rb'^\{"t":([0-9.]+),"type":"task\.(done|failed)",' + _TASK, re.MULTILINE)
+# No string of JSON can hold what these look for: its quotes would be escaped. A fixed beginning is found fast.
+_TASK = rb'"task":"([^"\\\n]*(?:\\.[^"\\\n]*)*)"'
+_DUE = re.compile(rb'"type":"task\.enqueued",' + _TASK + rb'.*?,"due":([0-9.]+)')
+_ENDED = re.compile(rb'\{"t":([0-9.]+),"type":"task\.(done|failed)",' + _TASK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +46,20 @@ class Ended:
 
 def read_ended(path: Path) -> Ended:
     """The tasks of a stream; none of a missing or very long one. Raises EvidenceError for one that cannot be read."""
-    due: dict[bytes, float] = {}
-    rows: list[tuple[float, float, bool]] = []
-    if path.exists() and path.stat().st_size <= MOST_BYTES:
-        try:
-            content = ordinary(path).read_bytes()
-        except OSError as error:
-            raise EvidenceError(f"{path}: {reason(error)} (this evidence is missing)") from None
-        due = {task: float(at) for task, at in _DUE.findall(content)}
-        seen = set[bytes]()
-        for at, state, task in _ENDED.findall(content):
-            # A task ends once: what is said of it again is not a second latency.
-            if task in due and task not in seen:
-                seen.add(task)
-                rows.append((due[task], float(at), state == b"failed"))
-    table = np.array(rows, dtype=np.float64).reshape(len(rows), 3)
-    return Ended(table[:, 0], table[:, 1], table[:, 2] > 0, np.array(list(due.values())))
+    if not path.exists() or path.stat().st_size > MOST_BYTES:
+        return Ended(np.empty(0), np.empty(0), np.empty(0, np.bool_), np.empty(0))
+    try:
+        content = ordinary(path).read_bytes()
+    except OSError as error:
+        raise EvidenceError(f"{path}: {reason(error)} (this evidence is missing)") from None
+    due = {task: float(at) for task, at in _DUE.findall(content)}
+    found = _ENDED.findall(content)
+    # Of two ends of a task the first one counts.
+    places = {task: len(found) - back for back, (_, _, task) in enumerate(reversed(found), 1) if task in due}
+    order = sorted(places.values())
+    return Ended(
+        np.array([due[found[place][2]] for place in order], dtype=np.float64),
+        np.array([float(found[place][0]) for place in order], dtype=np.float64),
+        np.array([found[place][1] == b"failed" for place in order], dtype=np.bool_),
+        np.array(list(due.values()), dtype=np.float64),
+    )

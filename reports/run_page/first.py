@@ -7,23 +7,29 @@ from soak.reports.look.blocks import Step, Tile
 from soak.reports.look.page import Head
 from soak.reports.look.table import Tone, tone_of
 from soak.reports.run_page.causes import Account
+from soak.reports.summary import wall_time
 from soak.schemas.evidence.verdict import ObjectiveResult, Outcome, Status
 from soak.schemas.language.expression import Unit
-from soak.schemas.units import show_duration
+from soak.schemas.units import show_duration, show_ratio
 
 _MOST_OBJECTIVES = 4
+FEW = 10
+"""Fewer observations are named where it is said that all is well."""
 
 
 def head_of(run: RunData) -> Head:
     """The head of the page."""
     verdict, manifest = run.verdict, run.manifest
-    commit = f"commit {manifest.git.sha[:12]}{' with changes' if manifest.git.dirty else ''}" if manifest.git else ""
+    changes = " with uncommitted changes" if manifest.git and manifest.git.dirty else ""
+    commit = f"scenario of commit {manifest.git.sha[:12]}{changes}" if manifest.git else ""
     clock = "simulated" if verdict.clock != "real" else f"speed {manifest.speed:g}" if manifest.speed != 1 else ""
     parts = [
         verdict.scenario,
+        f"tier {manifest.tier}" if manifest.tier else "",
         verdict.target,
         clock if verdict.target != "simulation" else "",
         f"seed {verdict.seed}",
+        f"began {wall_time(run, 0.0)}" if verdict.clock == "real" else "",
         commit,
     ]
     return Head(
@@ -35,6 +41,29 @@ def head_of(run: RunData) -> Head:
     )
 
 
+def notes(run: RunData) -> list[str]:
+    """What a reader has to know before all else: that nothing real ran, and what was changed in the scenario."""
+    found = []
+    if run.verdict.clock != "real":
+        found.append(
+            "SIMULATED: a model ran, not the system itself. The verdict is about the design and its settings, not about a build."
+        )
+    if run.manifest.settings:
+        found.append(f"Changed in the scenario: {', '.join(run.manifest.settings)}.")
+    return found
+
+
+def not_judged(run: RunData) -> str:
+    """Of a run that passed: what no objective is about although it was not all well."""
+    if run.verdict.verdict is not Outcome.PASS or run.work:
+        return ""
+    asked = {each.sli for each in run.verdict.objectives}
+    success = run.verdict.slis.get("success_rate")
+    if success is None or success >= 1.0 or asked & {"success_rate", "errors_per_hour"}:
+        return ""
+    return f"No objective is about the success rate, which is {show_ratio(success)}."
+
+
 def _lead(run: RunData) -> str:
     verdict = run.verdict
     applying = " that applies" if len(verdict.applicable) < len(verdict.objectives) else ""
@@ -44,7 +73,7 @@ def _lead(run: RunData) -> str:
             thin = f"{run.caveat_count} of {len(verdict.applicable)} on thin evidence"
             return f"Every objective{applying} holds, {thin}, and no integrity law is broken."
         case Outcome.PASS:
-            return f"Every objective{applying} holds, on enough evidence, and no integrity law is broken."
+            return f"Every objective{applying} holds{_few(run)}, and no integrity law is broken."
         case Outcome.ABORTED:
             stopped = [each for each in verdict.aborts if each.stopped]
             if stopped and stopped[0].held_at_s is not None:
@@ -63,16 +92,24 @@ def _lead(run: RunData) -> str:
             return "The evidence does not decide it: neither PASS nor FAIL is shown."
 
 
+def _few(run: RunData) -> str:
+    """How many objectives rest on a handful of observations."""
+    few = sum(0 < each.samples < FEW for each in run.verdict.applicable)
+    count = len(run.verdict.applicable)
+    return f", {few} of {count} on fewer than {FEW} observations" if few else ", on enough evidence"
+
+
 def _counted(count: int, what: str) -> str:
     return f"{count} {what} {'is' if count == 1 else 'are'} broken" if count else ""
 
 
 def tiles(run: RunData) -> list[Tile]:
-    """The figures under the verdict: the objectives, broken ones first, then length, work, faults and laws."""
+    """The figures under the verdict: objectives that hold (the others are in the table above), length, work, faults."""
     verdict = run.verdict
-    order = {Status.FAIL: 0, Status.INCONCLUSIVE: 1, Status.PASS: 2}
-    judged = sorted(verdict.applicable, key=lambda each: order.get(each.status, 3))
-    found = [_objective(each) for each in judged[:_MOST_OBJECTIVES]]
+    held = [each for each in verdict.applicable if each.status is Status.PASS]
+    found = [_objective(each) for each in held[:_MOST_OBJECTIVES]]
+    if len(held) > _MOST_OBJECTIVES:
+        found.append(Tile("objectives", f"{len(held)} of {len(verdict.applicable)} hold", "", Tone.NONE))
     found.append(_length(run))
     found.append(_work(run))
     if verdict.faults:
@@ -100,9 +137,20 @@ def _work(run: RunData) -> Tile:
     if work:
         return Tile(work.units, f"{verdict.load.offered:,}", f"{verdict.load.answered:,} {work.answered}")
     units = run.task_words.units if run.task_words else "tasks"
-    done = verdict.tasks.get("DONE", 0)
-    said = run.task_words.states.get("DONE", "DONE") if run.task_words else "DONE"
-    return Tile(units, f"{verdict.tasks.get('accepted', 0):,}", f"{done:,} {said}")
+    states = run.task_words.states if run.task_words else {}
+    counts = [
+        f"{count:,} {states.get(state, state)}"
+        for state, count in verdict.tasks.items()
+        if state != "accepted" and count
+    ]
+    waiting = [f"{verdict.deferred:,} never accepted"] if verdict.deferred else []
+    hurt = bool(verdict.tasks.get("FAILED") or waiting)
+    return Tile(
+        units,
+        f"{verdict.tasks.get('accepted', 0):,}",
+        ", ".join([*counts, *waiting]),
+        Tone.DOUBT if hurt else Tone.NONE,
+    )
 
 
 def _faults(run: RunData) -> Tile:
@@ -110,7 +158,9 @@ def _faults(run: RunData) -> Tile:
     confirmed = sum(each.status is Status.PASS for each in asked)
     injected = sum(each.injected for each in asked)
     tone = Tone.OK if confirmed == len(asked) else Tone.DOUBT
-    return Tile("faults confirmed", f"{confirmed} of {len(asked)}", f"{injected:,} injections", tone)
+    return Tile(
+        "faults confirmed", f"{confirmed} of {len(asked)}", f"{injected:,} injection{'s' * (injected != 1)}", tone
+    )
 
 
 def next_steps(run: RunData, accounts: Sequence[Account]) -> list[Step]:
@@ -120,14 +170,26 @@ def next_steps(run: RunData, accounts: Sequence[Account]) -> list[Step]:
 
 def _by_verdict(run: RunData, accounts: Sequence[Account]) -> Iterator[Step]:
     verdict = run.verdict
+    decision = {
+        Outcome.FAIL: "Do not release on this run: fix the cause, or change the objective if the system need not hold it.",
+        Outcome.ABORTED: "Do not release on this run: it was stopped because going on made no sense.",
+        Outcome.INCONCLUSIVE: "Do not count this run as passed: it does not show enough.",
+    }
+    if verdict.verdict in decision:
+        yield Step(decision[verdict.verdict])
     if verdict.verdict is Outcome.ABORTED:
         yield Step(
             "Read the incident: the minutes before the abort, what was open, commands that help", href="incident.md"
         )
     if verdict.verdict in {Outcome.FAIL, Outcome.ABORTED}:
-        yield Step("Repeat this run", run.manifest.reproduce)
-        yield Step("Compare with a run that passed", "soak compare PASSED_RUN .")
+        again = "with another seed, to see whether it is chance" if verdict.clock != "real" else ""
+        seed = f" --seed {verdict.seed + 1}" if verdict.clock != "real" else ""
+        yield Step(
+            " ".join(filter(None, ["Repeat this run", again])),
+            f"soak run scenario.yaml{seed}" if seed else run.manifest.reproduce,
+        )
+        yield Step("Compare with a run that passed (put in its directory)", "soak compare PASSED_RUN .")
     if verdict.verdict is Outcome.INCONCLUSIVE:
-        yield Step("See how long the run has to be for a decision", "soak power scenario.yaml")
+        yield Step("See how long a run decides it", "soak power scenario.yaml")
     if verdict.verdict is Outcome.PASS:
         yield Step("Keep it as the baseline of later runs", "soak baseline . baseline.json")

@@ -63,7 +63,7 @@ def _chart(run: RunData, objectives: Sequence[ObjectiveResult], name: str, windo
         return _latency(run, objectives, name, windows)
     if first.sli == "success_rate" and not first.labels and points:
         return _success(run, objectives, name, windows)
-    column = None if first.labels else _column(run, first.sli)
+    column = None if first.labels else column_of(run, first.sli)
     if column is not None:
         return _by_minute(run, objectives, name, column)
     return _so_far(run, objectives, name)
@@ -118,7 +118,7 @@ def _window(run: RunData) -> str:
     return f"{_WINDOW_MINUTES} min window" if run.verdict.ended_s > _WINDOW_MINUTES * 60 else "since the start"
 
 
-def _column(run: RunData, sli: str) -> str | None:
+def column_of(run: RunData, sli: str) -> str | None:
     """The column of metrics.csv that an indicator summarises."""
     grown = {each.sli: each.column for each in room_of(run.scenario.system).grown}
     known = (sli, f"{sli}_s", grown.get(sli, ""), f"{sli.removesuffix('_max')}_s", sli.removesuffix("_max"))

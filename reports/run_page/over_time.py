@@ -36,7 +36,7 @@ def system_charts(run: RunData, windows: Windows | None = None) -> list[Chart]:
 
 
 def _by_windows(windows: Windows, run: RunData) -> Chart:
-    """Tasks that were due, and that ended well or badly, per second."""
+    """Tasks that were due, and that succeeded or badly, per second."""
     words = run.task_words
     units, states = (words.units, words.states) if words else ("tasks", {})
     lines = [

@@ -41,7 +41,7 @@ def command(folder: Path, out: Path | None, as_json: bool) -> int:
 
         hand_over(to_json(history).decode(), nl=False)
         return 0
-    from soak.reports.run_history import summary_lines
+    from soak.reports.run_history.page import summary_lines
 
     tell(f"{summary_lines(history)}\n  page: {path}")
     return 0

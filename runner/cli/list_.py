@@ -1,6 +1,5 @@
 """`soak list`."""
 
-import os
 import shutil
 import sys
 from datetime import UTC, datetime, timedelta
@@ -11,6 +10,7 @@ import click
 
 from soak.runner.cli.options import json_option
 from soak.runner.console import hand_over
+from soak.runner.output import has_color
 
 if TYPE_CHECKING:
     from soak.runner.history.folder import Filter
@@ -114,10 +114,10 @@ def _list(folder: Path, chosen: "Filter", most: int | None, *, as_json: bool) ->
 
         hand_over(to_json(shown).decode(), nl=False)
         return 0
-    from soak.reports.run_list import counts_in_words, list_lines, sparklines
+    from soak.reports.run_history.listing import counts_in_words, list_lines, sparklines
 
     width = shutil.get_terminal_size().columns if terminal else None
-    colored = terminal and not os.environ.get("NO_COLOR")
+    colored = has_color(sys.stdout)
     text = [
         _colored(*line) if colored else line[1] for line in list_lines(shown, sparklines(found), str(folder), width)
     ]

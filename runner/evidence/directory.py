@@ -45,9 +45,15 @@ def stream_name(scenario_name: str) -> str:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file atomically: an existing one is unchanged on failure. Raises OutputError."""
+    """Write a file atomically: an existing one is unchanged on failure. Raises OutputError.
+
+    A pipe or a device, such as /dev/stdout, is written to; putting a file into its place would take it from everyone.
+    """
     partial = path.with_name(f".{path.name}.partial")
     with writing(path):
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_bytes(content)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             partial.write_bytes(content)

@@ -99,22 +99,22 @@ def _check(directory: RunDirectory, given: Given) -> None:
 
 def _line(text: str, option: str) -> str:
     """A name or a role. Raises UsageError."""
-    told = " ".join(text.split())
-    if not told or len(told) > LONGEST_NAME or not told.isprintable():
+    cleaned = " ".join(text.split())
+    if not cleaned or len(cleaned) > LONGEST_NAME or not cleaned.isprintable():
         raise UsageError(
             f"{option} {quoted(text)} is not a line of 1 to {LONGEST_NAME} characters (write it like Ann Lee)"
         )
-    return told
+    return cleaned
 
 
 def _note(text: str) -> str:
-    told = text.strip()
-    if not told:
+    cleaned = text.strip()
+    if not cleaned:
         raise UsageError("a note is empty (write what was seen)")
-    if len(told) > LONGEST_NOTE:
-        what = f"a note of {len(told):,} characters is too long"
+    if len(cleaned) > LONGEST_NOTE:
+        what = f"a note of {len(cleaned):,} characters is too long"
         raise UsageError(f"{what} (write at most {LONGEST_NOTE:,}, and where the rest is)")
-    return told
+    return cleaned
 
 
 def read_note(path: Path) -> str:

@@ -72,7 +72,8 @@ def export_to(
     except ValueError:
         parts = urlsplit("")
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise UsageError(f"{url if '@' not in url else 'the URL'} is not a valid URL (write http://127.0.0.1:4318)")
+        shown = "the URL" if any(sign in url for sign in "@?#") else url
+        raise UsageError(f"{shown} is not a valid URL, or has other parts (write http://127.0.0.1:4318)")
     if "@" in parts.netloc:
         raise UsageError(f"the URL contains a user name or password (put them into {USERNAME} and {PASSWORD})")
     username = environment.get(USERNAME, "")

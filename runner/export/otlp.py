@@ -8,7 +8,9 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import TypeVar
 
+from google.protobuf.message import DecodeError, Message
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
@@ -125,8 +127,22 @@ class OtlpMetrics:
         """Write them all. Raises ExportError."""
         body = encode_metrics(metrics_data(snapshots, self._resource)).SerializeToString()
         answer = self._poster.send(self._url, body, _HEADERS, missing=f"it has no {METRICS_PATH}", read=True)
-        said = ExportMetricsServiceResponse.FromString(answer).partial_success
+        said = _understood(answer, ExportMetricsServiceResponse()).partial_success
         _refuse_partly(said.rejected_data_points, "data points")
+
+
+_Answer = TypeVar("_Answer", bound=Message)
+
+
+def _understood(answer: bytes, form: _Answer) -> _Answer:
+    """The answer as a message. Raises ExportError for that of something else, such as the page of a website."""
+    try:
+        form.ParseFromString(answer)
+    except DecodeError:
+        raise ExportError(
+            "its answer is not of this protocol (write the base URL of a receiver)", lasting=True
+        ) from None
+    return form
 
 
 def _refuse_partly(rejected: int, what: str) -> None:
@@ -226,7 +242,7 @@ class OtlpTraces:
         spans = [span for parcel in parcels for span in parcel]
         body = encode_spans(sdk_spans(spans, self._about)).SerializeToString()
         answer = self._poster.send(self._url, body, _HEADERS, missing=f"it has no {TRACES_PATH}", read=True)
-        _refuse_partly(ExportTraceServiceResponse.FromString(answer).partial_success.rejected_spans, "spans")
+        _refuse_partly(_understood(answer, ExportTraceServiceResponse()).partial_success.rejected_spans, "spans")
 
 
 def parcels(spans: Sequence[TraceSpan], clock: WallClock) -> Iterator[Parcel]:

@@ -53,7 +53,7 @@ def read_runs(folder: Path) -> list[RunRow]:
         raise UsageError(f"{folder}: {reason(error)} (give a folder of runs)") from None
     if has_signs(names):
         return [read_run(folder, ".")]
-    rows = [read_run(folder / name, name) for name in _run_names(folder, "", 1)]
+    rows = [read_run(folder / name, name) for name in _run_names(folder, "", 1) if not _is_round(folder, name)]
     return sorted(rows, key=lambda row: (row.started_at, row.path), reverse=True)
 
 
@@ -85,6 +85,15 @@ def _run_names(folder: Path, above: str, depth: int) -> Iterator[str]:
                 yield below
         if depth == 1 and not found:
             yield path
+
+
+def _is_round(folder: Path, name: str) -> bool:
+    """Whether a name is a link into the folder that was asked for, or to one above it: no run is listed twice."""
+    first = folder / name.partition("/")[0]
+    if not first.is_symlink():
+        return False
+    own, led = folder.resolve(), first.resolve()
+    return own.is_relative_to(led) or led.is_relative_to(own)
 
 
 def _is_folder(entry: os.DirEntry[str], *, links: bool) -> bool:

@@ -104,8 +104,8 @@ def read_run(folder: Path, name: str) -> RunRow:
             raise _unfinished(folder)
         return _row(folder, name, manifest, content)
     except _RefusedError as refused:
-        told = _told(manifest) if manifest else {}
-        return RunRow(name, refused.state, printable(str(refused)), **told)  # type: ignore[arg-type]
+        known = _fields(manifest) if manifest else {}
+        return RunRow(name, refused.state, printable(str(refused)), **known)  # type: ignore[arg-type]
 
 
 def _row(folder: Path, name: str, manifest: _Manifest, manifest_content: bytes) -> RunRow:
@@ -115,17 +115,17 @@ def _row(folder: Path, name: str, manifest: _Manifest, manifest_content: bytes) 
     for field in ("verdict", "scenario", "scenario_sha256", "target", "seed"):
         if getattr(manifest, field) != getattr(verdict, field):
             raise _RefusedError(RunState.DAMAGED, f"{MANIFEST} and {VERDICT} contradict each other: {field}")
-    told = {
-        **_told(manifest),
+    known = {
+        **_fields(manifest),
         "length_s": verdict.duration_s,
         "ended_s": verdict.ended_s,
         "objectives": [_objective(each) for each in verdict.objectives],
         "report": next((each for each in REPORTS if (folder / each).is_file()), ""),
     }
-    return RunRow(name, RunState(verdict.verdict.value), **told)  # type: ignore[arg-type]
+    return RunRow(name, RunState(verdict.verdict.value), **known)  # type: ignore[arg-type]
 
 
-def _told(manifest: _Manifest) -> dict[str, object]:
+def _fields(manifest: _Manifest) -> dict[str, object]:
     """What the manifest says, by the names of the fields of a row."""
     git = manifest.git
     versions = {f"version of {name}": version for name, version in manifest.versions.items()}

@@ -10,6 +10,7 @@ from soak.schemas.errors import UsageError, reason
 from soak.schemas.evidence.runs import History
 
 PAGE = "index.html"
+_HEAD_BYTES = 200_000
 
 
 def read_history(folder: Path) -> History:
@@ -23,7 +24,7 @@ def write_page(history: History, out: Path | None) -> Path:
 
     Raises UsageError for a place inside a run directory or a file that is not such a page, and OutputError.
     """
-    from soak.reports.run_history import MADE_BY, render_history
+    from soak.reports.run_history.page import MADE_BY, render_history
 
     path = out or Path(history.folder) / PAGE
     refuse_in_run(path)
@@ -35,8 +36,15 @@ def write_page(history: History, out: Path | None) -> Path:
 
 
 def _refuse_other(path: Path, mark: str) -> None:
+    """Raise UsageError for anything that is not such a page; a pipe or a device is not even opened: it may have no end."""
     try:
-        if path.is_dir() or (path.exists() and mark.encode() not in path.read_bytes()):
+        if path.exists() and not (path.is_file() and mark in _first(path)):
             raise UsageError(f"{path}: exists, and soak history did not write it (choose another --out)")
     except OSError as error:
         raise UsageError(f"{path}: {reason(error)} (choose another --out)") from None
+
+
+def _first(path: Path) -> str:
+    """The beginning of a file; the mark of a page is in its head, after the styles."""
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES).decode(errors="replace")

@@ -113,16 +113,16 @@ def differences(before: RunRow, after: RunRow) -> Iterator[str]:
 
     The stored scenario holds the seed, so that it is compared only for runs with the same seed.
     """
-    told = {name: (_told(before)[name], value) for name, value in _told(after).items()}
+    known = {name: (_facts(before)[name], value) for name, value in _facts(after).items()}
     names = list(dict.fromkeys([*before.environment, *after.environment]))
-    told |= {name: (before.environment.get(name, ""), after.environment.get(name, "")) for name in names}
-    for name, (old, new) in told.items():
+    known |= {name: (before.environment.get(name, ""), after.environment.get(name, "")) for name in names}
+    for name, (old, new) in known.items():
         if old != new:
             yield f"{name} {old or 'unknown'}, then {new or 'unknown'}"
     if before.seed == after.seed and before.scenario_sha256 != after.scenario_sha256:
         yield "the scenario was edited"
 
 
-def _told(run: RunRow) -> dict[str, str]:
+def _facts(run: RunRow) -> dict[str, str]:
     dirty = " with uncommitted changes" if run.dirty else ""
     return {"commit": f"{run.commit[:12]}{dirty}" if run.commit else "", "clock": run.clock}

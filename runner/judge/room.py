@@ -15,7 +15,8 @@ from soak.runner.judge.rows import Rows
 from soak.runner.judge.samples import Facts
 from soak.runner.judge.table import Table
 from soak.schemas.evidence.explanation import Case
-from soak.schemas.evidence.verdict import Gain, Section
+from soak.schemas.evidence.gain import Gain
+from soak.schemas.evidence.verdict import Section
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import find, room
 from soak.schemas.language.slis import Sli

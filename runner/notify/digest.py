@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from soak.runner.explained import explanation_of
 from soak.schemas.evidence.verdict import Status, Verdict
-from soak.schemas.language.expression import Unit
+from soak.schemas.language.margins import margin_words, observed_words
 from soak.schemas.language.model import Scenario
 from soak.schemas.units import show_duration
 
@@ -48,12 +48,10 @@ def digest_of(verdict: Verdict, scenario: Scenario, run: str, picture: tuple[byt
         why.append((reason.text, explanation.text if explanation else ""))
     why += [(caveat, "") for caveat in verdict.caveats] + [(warning, "") for warning in verdict.warned]
     ordered = sorted(verdict.applicable, key=lambda each: _ORDER[each.status])
-    rows = []
-    for each in ordered[:MOST_ROWS]:
-        unit = Unit(each.unit)
-        observed = "nothing" if each.value is None else unit.show_beside(each.value, each.target)
-        margin = "" if each.margin is None else unit.show_margin(each.margin, each.target)
-        rows.append(ObjectiveLine(each.status.value, each.objective, observed, margin))
+    rows = [
+        ObjectiveLine(each.status.value, each.objective, observed_words(each), margin_words(each))
+        for each in ordered[:MOST_ROWS]
+    ]
     lasted = show_duration(round(verdict.ended_s))
     return Digest(
         verdict.headline,

@@ -2,14 +2,15 @@
 
 from html import escape
 
+from soak.reports.look.palette import Role, light
 from soak.runner.notify.digest import Digest, ObjectiveLine
-from soak.runner.notify.message import Tone
+from soak.runner.notify.message import COLOURS, Tone
 
 PICTURE = "run.png"
 """The name of the attached picture, by which the text shows it."""
 
-_COLOURS = {Tone.INFO: "#1f5fa8", Tone.SUCCESS: "#1a7a48", Tone.WARNING: "#8a5a00", Tone.FAILURE: "#b42525"}
-_STATUS = {"PASS": "#1a7a48", "FAIL": "#b42525"}
+_STATUS = {"PASS": light(Role.OK), "FAIL": light(Role.BAD)}
+_INK, _SOFT, _LINE, _PAPER = map(light, (Role.INK, Role.SOFT, Role.LINE, Role.PAPER))
 _FONT = "font-family:system-ui,Segoe UI,Helvetica,Arial,sans-serif"
 
 
@@ -24,31 +25,31 @@ def html_of(digest: Digest, tone: Tone, *, with_picture: bool) -> str:
     more = f"<p>{digest.more} more objectives are in the report.</p>" if digest.more else ""
     commands = "".join(f"<div><code>{escape(each)}</code></div>" for each in digest.commands)
     return (
-        f'<div style="{_FONT};color:#1b2430;background:#ffffff;max-width:680px;padding:8px">'
-        f'<p style="margin:0;padding:10px 14px;color:#ffffff;background:{_COLOURS[tone]};font-size:20px">'
+        f'<div style="{_FONT};color:{_INK};background:{_PAPER};max-width:680px;padding:8px">'
+        f'<p style="margin:0;padding:10px 14px;color:{_PAPER};background:{COLOURS[tone]};font-size:20px">'
         f"<strong>{escape(digest.headline)}</strong></p>"
         f'<h2 style="margin:14px 0 2px;font-size:18px">{escape(digest.title)}</h2>'
-        f'<p style="margin:0;color:#5a6572">{escape(digest.about)}</p>'
+        f'<p style="margin:0;color:{_SOFT}">{escape(digest.about)}</p>'
         f"{f'<ul>{why}</ul>' if why else ''}{_table(digest.rows)}{more}{picture}"
         f'<div style="margin-top:12px">{commands}</div></div>'
     )
 
 
 def _reason(what: str, explained: str) -> str:
-    below = f'<br><span style="color:#5a6572">{escape(explained)}</span>' if explained else ""
+    below = f'<br><span style="color:{_SOFT}">{escape(explained)}</span>' if explained else ""
     return f"<li><strong>{escape(what)}</strong>{below}</li>"
 
 
 def _table(rows: tuple[ObjectiveLine, ...]) -> str:
     if not rows:
         return ""
-    cell = "padding:4px 10px;border-bottom:1px solid #dde2e8"
+    cell = f"padding:4px 10px;border-bottom:1px solid {_LINE}"
     head = "".join(
         f'<th scope="col" align="{align}" style="{cell}">{name}</th>'
         for name, align in (("", "left"), ("objective", "left"), ("observed", "right"), ("margin", "right"))
     )
     body = "".join(
-        f'<tr><td style="{cell};color:{_STATUS.get(row.status, "#8a5a00")}"><strong>{escape(row.status)}</strong></td>'
+        f'<tr><td style="{cell};color:{_STATUS.get(row.status, light(Role.DOUBT))}"><strong>{escape(row.status)}</strong></td>'
         f'<td style="{cell}">{escape(row.objective)}</td>'
         f'<td align="right" style="{cell}">{escape(row.observed)}</td>'
         f'<td align="right" style="{cell}">{escape(row.margin)}</td></tr>'

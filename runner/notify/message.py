@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from soak.reports.look.palette import Role, light
 from soak.runner.notify.digest import Digest
 
 
@@ -14,6 +15,15 @@ class Tone(StrEnum):
     SUCCESS = "success"
     WARNING = "warning"
     FAILURE = "failure"
+
+
+COLOURS = {
+    Tone.INFO: light(Role.NOW),
+    Tone.SUCCESS: light(Role.OK),
+    Tone.WARNING: light(Role.DOUBT),
+    Tone.FAILURE: light(Role.BAD),
+}
+"""Of a message, on white."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from soak.runner.notify.digest import Digest, ObjectiveLine
-from soak.runner.notify.message import Message, Send, Tone
+from soak.runner.notify.message import COLOURS, Message, Send, Tone
 
 HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 TIMEOUT_S = 10.0
 _MOST_HEADER, _MOST_SECTION = 150, 3_000
-_COLOURS = {Tone.INFO: "#1f5fa8", Tone.SUCCESS: "#1a7a48", Tone.WARNING: "#8a5a00", Tone.FAILURE: "#b42525"}
 _MARKS = {Tone.INFO: "", Tone.SUCCESS: "\u2705 ", Tone.WARNING: "\u26a0\ufe0f ", Tone.FAILURE: "\u274c "}
 
 
@@ -33,9 +32,9 @@ def payload_of(message: Message) -> dict[str, Any]:
     title = f"{_MARKS[message.tone]}{message.title}"
     if message.digest is None:
         text = f"*{escaped(title)}*\n{escaped(message.text)}"
-        return {"text": escaped(title), "attachments": [{"color": _COLOURS[message.tone], "blocks": [_section(text)]}]}
+        return {"text": escaped(title), "attachments": [{"color": COLOURS[message.tone], "blocks": [_section(text)]}]}
     blocks = [_header(title), *_blocks(message.digest)]
-    return {"text": escaped(title), "attachments": [{"color": _COLOURS[message.tone], "blocks": blocks}]}
+    return {"text": escaped(title), "attachments": [{"color": COLOURS[message.tone], "blocks": blocks}]}
 
 
 def _blocks(digest: Digest) -> list[dict[str, Any]]:

@@ -21,6 +21,8 @@ from soak.runner.watch.state import State
 
 TOKEN_HEADER = "X-Soak-Token"
 MOST_BYTES = 4096
+_MOST_DIGITS = 20
+"""Of a stated length; very many of them are no number for Python."""
 _ACTIONS = {"/mark": "mark", "/stop": "stop"}
 
 
@@ -68,7 +70,8 @@ class Control:
     def _refused(self, said: Said) -> tuple[int, str] | None:
         """Why a request is not even read; None for one that is."""
         host, origin = said.headers.get("Host") or "", said.headers.get("Origin") or ""
-        if not is_loopback(host) or origin != f"http://{host}":
+        several = any(len(said.headers.get_all(name) or ()) > 1 for name in ("Host", "Origin"))
+        if several or not is_loopback(host) or origin != f"http://{host}":
             return 403, "only the page of this dashboard can ask"
         if said.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
             return 403, "only the page of this dashboard can ask"
@@ -79,7 +82,7 @@ class Control:
             return 404, "there is /mark and /stop"
         if (said.headers.get("Content-Type") or "").split(";")[0].strip() != "application/json":
             return 415, "send JSON"
-        if not (said.length.isascii() and said.length.isdigit()):
+        if not (said.length.isascii() and said.length.isdigit() and len(said.length) <= _MOST_DIGITS):
             return 411, "say how long the request is"
         return (413, f"at most {MOST_BYTES} bytes") if int(said.length) > MOST_BYTES else None
 

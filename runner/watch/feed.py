@@ -20,6 +20,8 @@ _KEPT = 64
 """Messages kept for pages that were away for a moment."""
 
 _MOST_BANDS = 2000
+_MOST_DIGITS = 18
+"""Of the number of a message."""
 _COLUMN_OF_TIME = "t_s"
 
 
@@ -199,7 +201,8 @@ class Feed:
 
     def _known(self, last_id: str) -> int | None:
         epoch, _, number = last_id.partition("-")
-        return int(number) if epoch == self._epoch and number.isascii() and number.isdigit() else None
+        is_number = number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS
+        return int(number) if epoch == self._epoch and is_number else None
 
     def _has(self, number: int) -> bool:
         """Whether all messages after a number are still there."""

@@ -9,6 +9,7 @@ from soak.schemas.evidence.attribution import FaultAttribution
 from soak.schemas.evidence.changepoints import SeriesChanges
 from soak.schemas.evidence.decided import Decided
 from soak.schemas.evidence.explanation import Explanation
+from soak.schemas.evidence.gain import Gain
 from soak.schemas.evidence.marks import Mark
 from soak.schemas.evidence.notebook import Shown
 from soak.schemas.evidence.tails import Tail
@@ -204,32 +205,6 @@ class FaultResult(msgspec.Struct, frozen=True):
     seen: int
     status: Status
     detail: str
-
-
-class Share(msgspec.Struct, frozen=True):
-    """A share of tasks, with its confidence interval; None where tasks depend on each other for too long."""
-
-    count: int
-    share: float
-    interval: tuple[float, float] | None
-
-
-class Gain(msgspec.Struct, frozen=True):
-    """The gain of a client's policies: shares of the tasks that ended.
-
-    before: first call succeeded. after: DONE. rescued, spoilt: DONE although the first call failed, FAILED although it
-    succeeded. `tasks_for_a_point`: tasks needed to estimate `after` to within one percentage point.
-    """
-
-    tasks: int
-    confidence: float
-    before: Share
-    after: Share
-    improvement: float
-    interval: tuple[float, float] | None
-    rescued: int
-    spoilt: int
-    tasks_for_a_point: int
 
 
 class Section(msgspec.Struct, frozen=True):

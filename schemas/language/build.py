@@ -25,7 +25,17 @@ from soak.schemas.language.faults import Fault
 from soak.schemas.language.http import build_http
 from soak.schemas.language.kinds import build_kinds, label_values, mixture, part_values
 from soak.schemas.language.model import Burst, Exactly, Phase, Process, Scenario, Telemetry, Tenant, Workload
-from soak.schemas.language.outlets import BOTH, DEFAULT_TIMEOUT_S, Export, ExportType, Notify, Occasion, Secret, Signal
+from soak.schemas.language.outlets import (
+    BOTH,
+    DEFAULT_EVERY_S,
+    DEFAULT_TIMEOUT_S,
+    Export,
+    ExportType,
+    Notify,
+    Occasion,
+    Secret,
+    Signal,
+)
 from soak.schemas.language.own_slis import named_slis, scenario_slis
 from soak.schemas.language.registry import language_of
 from soak.schemas.language.room import Language
@@ -94,7 +104,7 @@ def _export(data: Mapping_) -> Export:
     secret = data.get("password") or data.get("token")
     return Export(
         ExportType(data["type"]),
-        every_s=units.duration(data["every"]),
+        every_s=units.duration(data["every"]) if "every" in data else DEFAULT_EVERY_S,
         timeout_s=units.duration(data["timeout"]) if "timeout" in data else DEFAULT_TIMEOUT_S,
         required=data.get("required", True),
         url=data.get("url", "").rstrip("/"),

@@ -1,6 +1,7 @@
 """What a CI service is told of a run: annotations at the lines of the scenario, and a chart in its summary."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,8 @@ def test_the_summary_has_the_chart_and_says_where_the_report_is(ran: Path) -> No
     summary = job_summary_of(verdict_of(ran), loaded_from(ran).scenario, ran / "run")
     assert "```mermaid" in summary
     assert "run/report.html`" in summary
+
+
+def test_a_title_stays_text_in_the_summary(ran: Path) -> None:
+    named = replace(loaded_from(ran).scenario, title="<img src=x> | `a`")
+    assert job_summary_of(verdict_of(ran), named).splitlines()[0].endswith(": &lt;img src=x> \\| 'a'")

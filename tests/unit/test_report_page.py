@@ -14,7 +14,7 @@ import pytest
 from pages import charts
 
 from soak.reports.data import read_metrics
-from soak.reports.history import read_histories
+from soak.reports.events import read_histories
 from soak.reports.render import render
 from soak.runner.cli import run_command
 from soak.schemas.errors import EvidenceError

@@ -16,11 +16,11 @@ from pages import charts, tables
 
 from soak.reports import room as rooms
 from soak.reports.data import Metrics, RunData, read_run
-from soak.reports.page import render_page
 from soak.reports.plots import render_plots
 from soak.reports.plots.canvas import BLUE
 from soak.reports.plots.panels import Line, Over, Panel
 from soak.reports.room import Grown, Room, room_of
+from soak.reports.run_page.page import render_page
 from soak.reports.summary import render_incident, render_summary
 from soak.runner.cli import run_command
 from soak.schemas.errors import UsageError

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import launched, needs_browser
 from pages import charts
 
 from soak.reports.data import read_run
@@ -119,3 +120,23 @@ def test_a_run_of_minutes_shows_seconds(run: Path) -> None:
     np.testing.assert_allclose(success["lines"][0]["values"], found.success, rtol=1e-6)
     assert [line["name"] for line in flow["lines"]] == ["due", "DONE", "FAILED"]
     assert (flow["lines"][0]["values"] * found.lengths_s).sum() == pytest.approx(len(ended.all_due_s))
+
+
+@needs_browser
+def test_charts_point_together_and_show_all_again(run: Path) -> None:
+    with launched() as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(f"file://{run / 'report.html'}")
+        first, second = (page.locator("figure.chart").nth(place) for place in (0, 1))
+        second.scroll_into_view_if_needed()
+        box = second.locator(".u-over").bounding_box()
+        page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 60)
+        first.locator(".readout", has_text="at ").wait_for()
+        again = page.locator(".hint button")
+        assert not again.is_visible()
+        page.mouse.down()
+        page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 60, steps=4)
+        page.mouse.up()
+        again.wait_for(state="visible")
+        again.click()
+        again.wait_for(state="hidden")

@@ -8,8 +8,8 @@ import pytest
 from pages import tables
 
 from soak.reports.data import RunData, read_run
-from soak.reports.page import render_page
 from soak.reports.plots import render_plots
+from soak.reports.run_page.page import render_page
 from soak.reports.summary import render_summary
 from soak.reports.tails import basis, often
 from soak.runner.cli import run_command

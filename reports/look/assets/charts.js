@@ -221,6 +221,7 @@ const soakCharts = (() => {
     return [numbers(chart.t), ...chart.lines.map(line => values(line.values)), ...around(chart).map(values)];
   }
   function show_(figure, chart) {
+    chart.group ??= "run";
     const data = dataOf(chart), place = document.createElement("div");
     figure.soakRange = limitsOf(chart, data);
     figure.append(place);
@@ -262,6 +263,8 @@ const soakCharts = (() => {
   function all(charts) {
     const seen = new Set();
     for (const chart of charts) {
+      // The default is not written.
+      chart.group ??= "run";
       const figure = document.getElementById("chart-" + chart.name);
       if (!figure) continue;
       if (!seen.has(chart.group)) { seen.add(chart.group); hint(figure.closest(".charts") || figure, chart.group); }

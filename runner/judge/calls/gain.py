@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from soak.runner.judge.dependence import INDEPENDENT, Dependence
 from soak.runner.judge.interval import wilson, z_of
-from soak.schemas.evidence.verdict import Gain, Share
+from soak.schemas.evidence.gain import Gain, Share
 
 CONFIDENCE = 0.95
 _A_POINT = 0.01

@@ -14,7 +14,7 @@ from soak.runner.judge.samples import Facts, Samples
 from soak.runner.judge.schedule import schedule_of
 from soak.runner.judge.task_violations import note_early
 from soak.runner.judge.violations import law, note
-from soak.schemas.evidence.verdict import Gain
+from soak.schemas.evidence.gain import Gain
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.slis import Sli
 from soak.schemas.stream.block import Block, Bools, Floats, quantise

@@ -7,12 +7,11 @@ from soak.runner.judge.gateway.comparable import GatewayComparable
 from soak.runner.judge.gateway.tracker import GatewayTracker
 from soak.runner.judge.room import Busy, Room
 from soak.schemas.language.model import Scenario
-from soak.schemas.systems.gateway.settings import gateway_of
 
 
 def busy(scenario: Scenario) -> Sequence[Busy]:
-    """Requests in service, limited by the workers."""
-    return (Busy("in_service", "workers busy", gateway_of(scenario).workers),)
+    """Requests in service: those that wait for a worker among them."""
+    return (Busy("in_service", "requests in service"),)
 
 
 ROOM = Room(tracker=GatewayTracker, busy=busy, account=GatewayAccount, comparable=GatewayComparable)

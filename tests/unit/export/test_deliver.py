@@ -11,7 +11,7 @@ from soak.runner.export.afterwards import ATTEMPTS, Delivery, deliver, export_to
 from soak.runner.export.database import ExportError
 from soak.runner.export.feed import Feed
 from soak.runner.export.metrics import MetricSnapshot, Reading
-from soak.runner.export.otlp import OtlpMetrics
+from soak.runner.export.otlp import OtlpMetrics, OtlpTraces
 from soak.runner.export.post import Poster
 from soak.schemas.errors import SoakError, UsageError
 from soak.schemas.language.outlets import Export, ExportType, Secret
@@ -94,6 +94,16 @@ def test_what_was_taken_in_part_is_never_sent_again() -> None:
     assert (feed.count.lost, feed.count.errors) == (1, 1)
 
 
+@pytest.mark.parametrize("metrics", [True, False])
+def test_the_answer_of_something_else_is_no_error_of_ours(metrics: bool) -> None:
+    with receiving(lambda request, before: (200, b"<html>Welcome</html>")) as taken:
+        poster = Poster(5.0, {})
+        receiver = OtlpMetrics(taken.url, poster, ABOUT) if metrics else OtlpTraces(taken.url, poster, ABOUT)
+        with pytest.raises(ExportError, match="its answer is not of this protocol") as raised:
+            receiver.send([])
+    assert raised.value.lasting
+
+
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
@@ -113,8 +123,10 @@ def test_credentials_come_from_the_environment(
 @pytest.mark.parametrize(
     ("url", "environment", "headers", "said"),
     [
-        ("127.0.0.1:4318", {}, [], "127.0.0.1:4318 is not a valid URL (write http://127.0.0.1:4318)"),
+        ("127.0.0.1:4318", {}, [], "127.0.0.1:4318 is not a valid URL, or has other parts (write http"),
         ("http://h:99999", {}, [], "http://h:99999 is not a valid URL"),
+        ("http://h:1?token=pw", {}, [], "the URL is not a valid URL, or has other parts"),
+        ("http://h:1#pw", {}, [], "the URL is not a valid URL, or has other parts"),
         ("http://me:pw@h:1", {}, [], "the URL contains a user name or password (put them into SOAK_EXPORT_USERNAME"),
         (
             "http://h",

@@ -3,6 +3,7 @@
 import hashlib
 import html
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,8 +15,8 @@ from typing import Any
 import pytest
 from run_folders import run_folder, write
 
-from soak.reports.run_history import render_history
-from soak.reports.run_trends import draw_trend
+from soak.reports.run_history.page import render_history
+from soak.reports.run_history.trends import draw_trend
 from soak.runner.cli import run_command
 from soak.runner.history.session import read_history
 from soak.schemas.evidence.runs import History, Trend
@@ -250,6 +251,14 @@ def test_no_evidence_and_no_other_page_is_overwritten(tmp_path: Path, capsys: py
     assert run_command(["history", str(tmp_path)]) == 2
     assert "soak history did not write it" in capsys.readouterr().err
     assert (tmp_path / "index.html").read_text() == "mine"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+def test_a_pipe_in_place_of_the_page_is_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_folder(tmp_path / "one")
+    os.mkfifo(tmp_path / "index.html")
+    assert run_command(["history", str(tmp_path)]) == 2
+    assert "soak history did not write it" in capsys.readouterr().err
 
 
 def test_as_json_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,14 @@ import msgspec
 import pytest
 from run_folders import run_folder, seal, write
 
-from soak.reports.run_list import BARS, counts_in_words, list_lines, margin_words, smallest_margin, sparklines
+from soak.reports.run_history.listing import (
+    BARS,
+    counts_in_words,
+    list_lines,
+    margin_words,
+    smallest_margin,
+    sparklines,
+)
 from soak.runner.cli import run_command
 from soak.runner.history.folder import Filter, read_runs
 from soak.runner.margin_bar import used
@@ -146,6 +153,14 @@ def test_links_in_circles_end(tmp_path: Path) -> None:
     assert [row.path for row in read_runs(tmp_path)] == ["a/one"]
 
 
+def test_no_run_is_listed_again_under_the_name_of_a_link(tmp_path: Path) -> None:
+    run_folder(tmp_path / "runs" / "one")
+    (tmp_path / "runs" / "latest").symlink_to(tmp_path / "runs" / "one")
+    (tmp_path / "runs" / "all").symlink_to(tmp_path / "runs")
+    (tmp_path / "runs" / "up").symlink_to(tmp_path)
+    assert [row.path for row in read_runs(tmp_path / "runs")] == ["one"]
+
+
 # Margins.
 
 
@@ -164,6 +179,7 @@ def test_links_in_circles_end(tmp_path: Path) -> None:
         (Op.EQ, Unit.ANSWER, 1.0, 0.0, None),
         (Op.ABOUT, Unit.DURATION, 10.0, 1.0, 0.1),
         (Op.LE, Unit.DURATION, None, None, None),
+        (Op.LE, Unit.DURATION, 1e-308, -1e308, None),
     ],
 )
 def test_the_relative_margin_is_the_share_of_what_is_allowed_that_is_left(

@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from http.client import HTTPMessage
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from soak.runner.requests import FILE
-from soak.runner.watch.control import Control
+from soak.runner.requests import FILE, Requests
+from soak.runner.watch.control import Control, Said
 from soak.runner.watch.dashboard import make_server
 from soak.runner.watch.feed import Feed
 
@@ -80,6 +81,8 @@ def test_the_page_can_ask(asking: Asking, tmp_path: Path) -> None:
         ({"token": "x"}, 403),
         ({"token": ""}, 403),
         ({"host": "evil.example"}, 403),
+        ({"host": "127.0.0.1:80@evil.example"}, 403),
+        ({"host": "127.0.0.1:80:80"}, 403),
         ({"origin": "http://evil.example"}, 403),
         ({"origin": "null"}, 403),
         ({"site": "cross-site"}, 403),
@@ -106,3 +109,33 @@ def test_without_control_it_is_read_only(tmp_path: Path) -> None:
     server.server_close()
     assert (status, "read-only" in words) == (405, True)
     assert not (tmp_path / FILE).exists()
+
+
+@pytest.mark.parametrize("name", ["Host", "Origin"])
+def test_a_header_that_says_two_things_says_none(name: str, asking: Asking, tmp_path: Path) -> None:
+    headers, own = HTTPMessage(), f"127.0.0.1:{asking.port}"
+    for each, value in (("Host", own), ("Origin", f"http://{own}"), (name, "evil.example")):
+        headers[each] = value
+    control = Control([tmp_path])
+    headers["X-Soak-Token"], headers["Content-Type"] = control.token, "application/json"
+    said = Said("/mark", headers, "26", lambda size: b'{"run": 0, "text": "deploy"}')
+    assert control.answer(said, Feed([tmp_path]))[0] == 403
+
+
+def test_numbers_with_very_many_digits_are_none(tmp_path: Path) -> None:
+    feed, many = Feed([tmp_path]), "9" * 5000
+    control = Control([tmp_path])
+    headers = HTTPMessage()
+    told = {"Host": "localhost:1", "Origin": "http://localhost:1", "Content-Type": "application/json"}
+    for name, value in (told | {"X-Soak-Token": control.token}).items():
+        headers[name] = value
+    assert control.answer(Said("/mark", headers, many, lambda size: b""), feed)[0] == 411
+    feed.end()
+    assert list(feed.messages(f"{feed._epoch}-{many}", 0.01)) == [b""]
+
+
+def test_a_folder_in_place_of_the_requests_ends_no_run(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir()
+    vocabulary: Any = None
+    requests = Requests(tmp_path, vocabulary)
+    assert requests._lines() == []

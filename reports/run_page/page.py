@@ -1,19 +1,22 @@
 """report.html: one self-contained file, from a Jinja2 template with autoescaping."""
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from soak.reports.attribution import AttributionTables, attribution_tables
 from soak.reports.data import RunData
 from soak.reports.decided import section
-from soak.reports.history import read_histories
+from soak.reports.events import read_histories
 from soak.reports.look.charts import Chart, encode
 from soak.reports.look.page import base
 from soak.reports.look.table import Table
 from soak.reports.reviews import shown_reviews
 from soak.reports.room import ask, room_of
 from soak.reports.run_page import first, tables
+from soak.reports.run_page.broken import broken
 from soak.reports.run_page.causes import accounts
 from soak.reports.run_page.distribution import distribution
 from soak.reports.run_page.ended import read_ended
@@ -36,16 +39,11 @@ TEMPLATE = TEMPLATES / "report.html.j2"
 
 def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template: Path | None = None) -> str:
     """The report of the run in `directory`; `template` may be a user's. Raises UsageError if that fails, EvidenceError."""
-    system = run.scenario.system
-
-    def inline(name: str) -> str:
-        """A plot for embedding in the page; empty if the run does not have it."""
-        return base64.b64encode(plots[name]).decode() if name in plots else ""
-
+    system, inline = run.scenario.system, partial(_inlined, plots)
     stream = directory / f"soak_{run.scenario.name}.jsonl"
     ended = None if run.work else read_ended(stream)
     windows = windows_of(ended, run.verdict.ended_s) if ended else None
-    charts, found = _charts(run, windows), accounts(run)
+    charts = _charts(run, windows)
     encoded = encode(charts.all)
     parts = ask(system, "its part of report.html", room_of(system).page, run, inline).strip()
     return render_template(
@@ -53,30 +51,47 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
         run,
         escaped=True,
         **base(first.head_of(run), charts.all, encoded),
-        accounts=found,
-        tiles=first.tiles(run),
-        steps=first.next_steps(run, found),
+        **_said_first(run),
         contents=_contents(run, charts),
         tables=_tables(run),
+        **charts.places(),
         sections=[(each, tables.system_section(each)) for each in _sections(run)],
-        explained=[
-            tables.cases_of(run, each, run.verdict.explanation[:place])
-            for place, each in enumerate(run.verdict.explanation)
-        ],
-        objective_charts=charts.objectives,
-        small_charts=charts.small,
+        explained=_explained(run),
         small_note=ask(system, "its note on small charts", room_of(system).small_note, run),
-        system_charts=charts.system,
-        process_charts=charts.processes,
-        lanes=charts.lanes,
         resolution=_resolution(encoded.fold, windows),
         histories=read_histories(stream, run.verdict.slowest),
         latencies=distribution(run, ended) if ended else None,
-        growth_charts=charts.growth,
         tails_plot=inline("tails.svg"),
         system_part=parts,
         plots=list(plots),
     )
+
+
+def _inlined(plots: Mapping[str, bytes], name: str) -> str:
+    """A plot in base64; empty if the run does not have it."""
+    return base64.b64encode(plots[name]).decode() if name in plots else ""
+
+
+def _said_first(run: RunData) -> dict[str, object]:
+    """What stands under the verdict."""
+    found = accounts(run)
+    shown = broken(run, found)
+    return {
+        "broken": shown,
+        "notes": first.notes(run),
+        "not_judged": first.not_judged(run),
+        "reasons": _reasons(run, shown.subjects),
+        "caveats": [] if shown.table.rows else run.verdict.caveats,
+        "tiles": first.tiles(run),
+        "steps": first.next_steps(run, found),
+    }
+
+
+def _reasons(run: RunData, said: frozenset[str]) -> list[str]:
+    """The reasons that the table does not say already; all of them where evidence of before does not tell them apart."""
+    if not run.verdict.typed_reasons:
+        return list(run.verdict.reasons)
+    return [each.text for each in run.verdict.typed_reasons if each.subject not in said]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +109,17 @@ class _Charts:
         lanes = [self.lanes] if self.lanes else []
         return [*self.objectives, *self.small, *lanes, *self.system, *self.processes, *self.growth]
 
+    def places(self) -> dict[str, object]:
+        """The charts, by the places that they have on the page."""
+        return {
+            "objective_charts": self.objectives,
+            "small_charts": self.small,
+            "system_charts": self.system,
+            "process_charts": self.processes,
+            "growth_charts": self.growth,
+            "lanes": self.lanes,
+        }
+
 
 def _charts(run: RunData, windows: Windows | None) -> _Charts:
     if len(run.metrics.t_s) < LEAST_MINUTES:
@@ -106,6 +132,11 @@ def _charts(run: RunData, windows: Windows | None) -> _Charts:
     return _Charts(
         list(objective_charts(run, windows)), small, lanes_chart(run), system_charts(run, windows), processes, growth
     )
+
+
+def _explained(run: RunData) -> list[tables.CaseTable]:
+    explanation = run.verdict.explanation
+    return [tables.cases_of(run, each, explanation[:place]) for place, each in enumerate(explanation)]
 
 
 def _sections(run: RunData) -> list[Section]:

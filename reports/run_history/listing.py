@@ -13,7 +13,7 @@ SPARK = 10
 """Runs that a sparkline shows: this one and those before it."""
 
 _NONE = "·"
-_WIDEST = {"scenario": 28, "target": 20, "objective": 40}
+_WIDEST = {"scenario": 28, "target": 20, "seed": 20, "objective": 40}
 _DROPPED = ("seed", "length", "commit", "trend", "target")
 """Columns that a narrow terminal does without, the first of these first."""
 

@@ -7,8 +7,8 @@ from markupsafe import Markup
 
 from soak.reports.look.page import Head, document
 from soak.reports.look.table import AnyCell, Cell, Column, Table, Tone
-from soak.reports.run_data import View, data_for_script, when
-from soak.reports.run_list import (
+from soak.reports.run_history.data import View, data_for_script, when
+from soak.reports.run_history.listing import (
     commit_words,
     counts_in_words,
     length_words,
@@ -16,7 +16,7 @@ from soak.reports.run_list import (
     scenario_words,
     smallest_margin,
 )
-from soak.reports.run_trends import draw_trend
+from soak.reports.run_history.trends import draw_trend
 from soak.reports.summary import make_environment
 from soak.schemas.evidence.changepoints import ChangeKind
 from soak.schemas.evidence.runs import (
@@ -260,9 +260,9 @@ def _notes(series: RunSeries, trend: Trend) -> Iterator[str]:
 def summary_lines(history: History) -> str:
     """The whole of it for a terminal."""
     found = list(changes_of(history))
-    return "\n".join([lead(history, found), *(line for each in found for line in _told(each))])
+    return "\n".join([lead(history, found), *(line for each in found for line in _lines(each))])
 
 
-def _told(found: Found) -> Iterator[str]:
+def _lines(found: Found) -> Iterator[str]:
     yield f"  {found.trend.objective} of {found.series.name} {change_words(found)} (p = {found.change.p:.2g})"
     yield f"    {'; '.join(found.change.differences) or NOTHING_ELSE}"

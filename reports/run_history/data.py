@@ -8,8 +8,8 @@ from urllib.parse import quote
 import msgspec
 from markupsafe import Markup
 
-from soak.reports.run_list import length_words, margin_words, scenario_words, smallest_margin
-from soak.reports.run_trends import LEFT, RIGHT, WIDTH
+from soak.reports.run_history.listing import length_words, margin_words, scenario_words, smallest_margin
+from soak.reports.run_history.trends import LEFT, RIGHT, WIDTH
 from soak.schemas.evidence.runs import History, Key, RunRow, keyed
 from soak.schemas.language.expression import Unit
 
