@@ -1,6 +1,7 @@
 """How Sphinx builds the site; `docs/site/build.py` calls it."""
 
 from importlib.metadata import version as version_of
+from pathlib import Path
 
 project = "soak"
 author = "The soak authors"
@@ -22,7 +23,7 @@ html_title = f"soak {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = ["search-note.js"]
-html_search_scorer = "scorer.js"
+html_search_scorer = str(Path(__file__).with_name("scorer.js"))
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False

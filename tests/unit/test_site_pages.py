@@ -133,3 +133,12 @@ def test_what_builds_the_site_is_locked_beside_the_product() -> None:
     names = {line.split("==")[0] for line in lines}
     assert names >= {"sphinx", "myst-parser", "furo"}
     assert names & locked == set(), "constraints.txt has these already"
+
+
+def test_what_the_search_ranks_last_is_on_the_site() -> None:
+    scorer = (SITE / "scorer.js").read_text(encoding="utf-8")
+    (late,) = re.findall(r"\[([^\]]+)\]\.includes\(page\)", scorer)
+    named = {f"{name}.md" for name in re.findall(r'"(\w+)"', late)}
+    assert named == {"changelog.md", "contributing.md", "releasing.md", "security.md"}
+    assert named <= {PAGES.on_site(name) for name in PAGES.sources()}
+    assert "scorer.js" in (SITE / "conf.py").read_text(encoding="utf-8")
