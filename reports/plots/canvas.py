@@ -145,7 +145,8 @@ def stairs(edges_s: Floats, values: Floats) -> tuple[Floats, Floats]:
 
 def within(run: RunData, t_s: Floats, values: Floats) -> tuple[Floats, Floats]:
     """Points of a line by minutes, none after the end of the run; few ones as a level for each minute."""
-    points_s: Floats = np.minimum(t_s, run.verdict.ended_s or np.inf)
-    if len(points_s) <= _FEW:
-        return np.repeat(np.concatenate([[0.0], points_s]), 2)[1:-1], np.repeat(values, 2)
-    return points_s, values
+    ended_s = run.verdict.ended_s or np.inf
+    if len(t_s) <= _FEW:
+        return np.repeat(np.concatenate([[0.0], np.minimum(t_s, ended_s)]), 2)[1:-1], np.repeat(values, 2)
+    # A minute that the run did not fill would look like a drop.
+    return t_s[t_s <= ended_s], values[t_s <= ended_s]

@@ -24,6 +24,8 @@ from matplotlib.transforms import IdentityTransform
 from soak.reports.look.palette import Role, light
 
 TEXT_PT, TITLE_PT, SMALL_PT = 10.0, 11.5, 9.0
+_BOLD_PT = 1.12 * TITLE_PT
+"""Titles are bold: as wide as letters of this size."""
 _ROW, _GAP, _HANDLE = 15.0, 5.0, 18.0
 """Height of a line of text, space around text, and width of a stroke of the legend, in points."""
 _WIDEST = 0.42
@@ -73,7 +75,7 @@ class _Head:
 
 
 def _head(axes: Axes, width: float) -> _Head:
-    title = fitted(axes.get_title(loc="left"), width, TITLE_PT)
+    title = fitted(axes.get_title(loc="left"), width, _BOLD_PT)
     handles, names = axes.get_legend_handles_labels()
     entries = [
         _Entry(handle, fitted(name, width - _HANDLE - 3 * _GAP, SMALL_PT))
@@ -81,7 +83,7 @@ def _head(axes: Axes, width: float) -> _Head:
     ]
     if not entries:
         return _Head(title, (), beside=True)
-    if sum(each.width for each in entries) + width_of(title, TITLE_PT) + 2 * _GAP <= width:
+    if sum(each.width for each in entries) + width_of(title, _BOLD_PT) + 2 * _GAP <= width:
         return _Head(title, (entries,), beside=True)
     rows: list[list[_Entry]] = [[]]
     for entry in entries:

@@ -55,6 +55,8 @@ def _dots(axes: Axes, t_s: Floats, values: Floats, label: str | None) -> None:
     x[2::3] = y[2::3] = np.nan
     axes.plot(x, y, color=BLUE, lw=2.6, solid_capstyle="round")
     axes.plot([], [], ".", color=BLUE, label=label)
+    if len(y):
+        axes.margins(y=0.1)
     if len(y) and not np.ptp(values[known]):
         axes.set_ylim(min(0.0, values[known][0]), max(1.2 * values[known][0], 1.0))
 

@@ -17,7 +17,8 @@ _MOST_NAMED = 3
 _ACROSS = 430.0
 """About the width of axes, in points."""
 _SIDES = ((0.995, "right"), (0.005, "left"))
-_BEHIND = {"facecolor": light(Role.PAPER), "alpha": 0.7, "lw": 0, "pad": 0.5}
+BEHIND = {"facecolor": light(Role.PAPER), "alpha": 0.7, "lw": 0, "pad": 0.5}
+"""A box of paper behind words that are written on lines."""
 
 
 def fault_windows(run: RunData) -> list[tuple[str, Window]]:
@@ -78,7 +79,7 @@ def limits(axes: Axes, found: Sequence[tuple[float, str, str]]) -> None:
             va="bottom",
             color=color,
             fontsize=SMALL_PT,
-            bbox=_BEHIND,
+            bbox=BEHIND,
         )
         note.set_zorder(3)
 

@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from soak.reports.plots.canvas import BLUE, BURST, GREEN, ORANGE, RED, STYLE, figure, to_svg
-from soak.reports.plots.marks import fault_names, phase_names, shade
+from soak.reports.plots.frame import SMALL_PT
+from soak.reports.plots.marks import BEHIND, fault_names, phase_names, shade
 from soak.reports.plots.scale import span_axis, whole_numbers
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.rhythms import burst_windows
@@ -84,4 +85,7 @@ def _set_times(axes: Axes, scenario: Scenario, top: float) -> None:
             axes.axvline(t_s, color=ORANGE, lw=1.2, label=None if number or place else "at a set time")
         for t_s in each.times_s[:1] if place < _MOST_NAMED else ():
             height = top * (1.06 - 0.08 * place)
-            axes.text(t_s, height, f"  {each.count:,} {each.name}", color=ORANGE, fontsize=8)
+            words = axes.text(
+                t_s, height, f"  {each.count:,} {each.name}", color=ORANGE, fontsize=SMALL_PT, bbox=BEHIND
+            )
+            words.set_zorder(3)

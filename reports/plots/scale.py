@@ -14,6 +14,8 @@ from soak.schemas.units import write_duration
 
 _MINUTE_S, _DAY_S = 60.0, 86_400.0
 _MOST_ACROSS, _MOST_UP = 8, 5
+_LEAST = 3
+"""Of fewer than these on a logarithmic axis nothing can be read between them: its ticks are as those of a linear one."""
 _CLOCKS_S = (60.0, 120.0, 300.0, 600.0, 1200.0, 3600.0, 7200.0, 18_000.0, 36_000.0, 86_400.0, 172_800.0, 432_000.0)
 """Ticks of logarithmic axes from a minute on: 1, 2, 5, 10 and 20 minutes, 1, 2, 5 and 10 hours, 1, 2 and 5 days."""
 _FORMS = {Unit.DURATION: Form.SECONDS, Unit.RATIO: Form.RATIO, Unit.SIZE: Form.BYTES}
@@ -42,6 +44,10 @@ class Decades(Round):
     def tick_values(self, vmin: float, vmax: float) -> Any:
         """The ticks of a range."""
         low, high = max(vmin, 1e-12), max(vmax, 1e-12)
+        found = self._within(low, high)
+        return found if len(found) >= _LEAST else linear(low, high, self._form, self._most)
+
+    def _within(self, low: float, high: float) -> list[float]:
         if self._form is not Form.SECONDS or high < _CLOCKS_S[0]:
             return logarithmic(low, high, most=self._most)
         below = logarithmic(low, _CLOCKS_S[0], most=self._most) if low < _CLOCKS_S[0] else []
@@ -62,6 +68,9 @@ class Shown(Formatter):
         """One value."""
         if self._form is Form.SECONDS and value >= _MINUTE_S:
             return write_duration(value)
+        if self._form is Form.RATIO:
+            # Ticks of shares of a thousandth of a percent would all read 0.01%.
+            return f"{round(100 * value, 9) or 0:.6g}%" if value else "0"
         return "0" if not value else show(value, self._form)
 
     def format_ticks(self, values: Sequence[float]) -> list[str]:

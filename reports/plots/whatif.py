@@ -53,7 +53,9 @@ def _means(axes: Axes, changed: list[Effect], confidence: float) -> None:
     axes.set_ylim(len(changed) - 0.5, -0.5)
     axes.axvline(0, color=GREY, lw=0.8)
     axes.set_xlabel(f"median change [%], all intervals together {confidence:.0%}")
-    axes.set_title("What the change does (red: worse, green: better, grey: noise)")
+    for words, color in (("worse", RED), ("better", GREEN), ("noise", GREY)):
+        axes.plot([], [], color=color, lw=2.2, label=words)
+    axes.set_title("What the change does")
 
 
 def _percent(relative: float) -> str:
@@ -74,7 +76,7 @@ def _pairs(axes: Axes, effect: Effect) -> None:
             color=color,
             marker="o" if name == "base" else "D",
             ms=4 if len(base) <= _FEW else 2,
-            lw=0,
+            ls="",
             label=name,
         )
     axes.set_xlabel("pair of replications")
