@@ -25,7 +25,7 @@ _NUMBERS = {
     **dict.fromkeys(("samples", "min_samples"), np.int64),
     "thin": np.bool_,
 }
-_COLUMNS = [
+_COLUMNS = (
     "objective",
     "sli",
     "labels",
@@ -45,7 +45,7 @@ _COLUMNS = [
     "warn",
     "warning",
     "detail",
-]
+)
 
 
 @dataclass(frozen=True, repr=False)

@@ -126,7 +126,7 @@ def test_a_table_says_what_it_misses(form: str, packages: str, monkeypatch: pyte
     tables = [soak.Events(Path("none"), {}), soak.Series({"t_s": np.array([60.0])}, {}), soak.Objectives(None, {})]  # type: ignore[arg-type]
     for table in tables:
         with pytest.raises(
-            soak.UsageError, match=rf"needs {packages} not installed \(pip install 'soak-runner\[{form}\]'\)"
+            soak.UsageError, match=rf"needs {packages} not installed \(in a checkout: pip install '\.\[{form}\]'\)"
         ):
             getattr(table, form)()
     assert tables[1]["t_s"].tolist() == [60.0]  # type: ignore[index]

@@ -154,15 +154,20 @@ const soakCharts = (() => {
       ctx.fillStyle = css(limit.role); ctx.fillText(...place);
     }
     ctx.lineWidth = 1.4 * ratio;
+    const named = [];
     for (const [at, words, role] of chart.marks || []) {
       const x = u.valToPos(at, "x", true);
       if (x < bbox.left || x > bbox.left + bbox.width) continue;
       ctx.strokeStyle = ctx.fillStyle = css(role);
       ctx.beginPath(); ctx.moveTo(x, bbox.top); ctx.lineTo(x, bbox.top + bbox.height); ctx.stroke();
       if (!chart.small) {
-        const late = x > bbox.left + bbox.width * .7;
+        // Words of marks that are near go below each other; what finds no place is in the list of marks.
+        const late = x > bbox.left + bbox.width * .7, wide = ctx.measureText(words).width + 8 * ratio, from = late ? x - wide : x, to = from + wide;
+        const row = [0, 1, 2].find(each => !named.some(other => other.row === each && from < other.to && other.from < to));
+        if (row === undefined) continue;
+        named.push({ row, from, to });
         ctx.textAlign = late ? "right" : "left"; ctx.textBaseline = "top";
-        ctx.fillText(words, x + (late ? -4 : 4) * ratio, bbox.top + 2 * ratio);
+        ctx.fillText(words, x + (late ? -4 : 4) * ratio, bbox.top + (2 + 13 * row) * ratio);
       }
     }
     ctx.restore();
