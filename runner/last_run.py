@@ -1,16 +1,21 @@
-"""The run before: of the same scenario, in the same folder."""
+"""The run before: one in the same folder with which a run can be compared like for like."""
 
 import os
 from pathlib import Path
 
 from soak.runner.evidence.directory import VERDICT, stream_name
+from soak.runner.history.reading import read_run
+from soak.schemas.evidence.runs import RunRow
 
 MOST_LOOKED_AT = 2_000
 """Entries of a folder that are looked at: a run does not wait for a folder of any size."""
+MOST_READ = 50
+"""Runs of the scenario that are read, the newest first."""
 
 
 def last_run(directory: Path, scenario: str) -> Path | None:
-    """The newest other run directory beside `directory` that has a verdict on the scenario; None: there is none."""
+    """The newest other run directory beside `directory` whose run has a verdict, and the same scenario, tier, settings, target
+    and speed; None: there is none."""
     found: list[tuple[float, str]] = []
     try:
         own = directory.resolve()
@@ -21,4 +26,13 @@ def last_run(directory: Path, scenario: str) -> Path | None:
                     found.append(((place / VERDICT).stat().st_mtime, entry.path))
     except OSError:
         return None
-    return Path(max(found)[1]) if found else None
+    if not found:
+        return None
+    wanted = _kind(read_run(directory, directory.name))
+    newest = (Path(path) for _, path in sorted(found, reverse=True)[:MOST_READ])
+    return next((path for path in newest if wanted and _kind(read_run(path, path.name)) == wanted), None)
+
+
+def _kind(run: RunRow) -> tuple[str, ...] | None:
+    """What runs that can be compared have in common; None for one without a verdict."""
+    return (*run.series, run.environment["speed"]) if run.state.judged else None

@@ -1,6 +1,7 @@
 """Builds the documentation site: `python docs/site/build.py FOLDER`. Exit code 1 if a link is broken or a page asks another host.
 
-Needs `pip install -c constraints.txt -r docs/requirements.txt .`; the folder can be opened in a browser without a server.
+Needs `pip install -c constraints.txt -r docs/requirements.txt .`; the folder can be opened in a browser without a server,
+but the search has excerpts only with one: `python -m http.server -d FOLDER`.
 """
 
 import shutil
@@ -26,7 +27,8 @@ def build(out: Path) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch, "source")
         pages.write(source)
-        shutil.copy(HERE / "conf.py", source)
+        for name in ("conf.py", "scorer.js"):
+            shutil.copy(HERE / name, source)
         shutil.copytree(HERE / "_static", source / "_static")
         shutil.rmtree(out, ignore_errors=True)
         code = build_main(

@@ -6,8 +6,9 @@ import numpy as np
 
 from soak.reports.data import RunData
 from soak.reports.gateway.data import latency_of
-from soak.reports.look.charts import Chart, Fold, Form, Limit, Line
-from soak.reports.look.palette import Role
+from soak.reports.look.charts import Chart, Form, Limit, Line
+from soak.reports.look.palette import SERIES, Role
+from soak.reports.look.svg import only_value
 from soak.reports.run_page.surroundings import bands, marks
 from soak.schemas.evidence.verdict import Status
 from soak.schemas.stream.block import Floats
@@ -15,22 +16,81 @@ from soak.schemas.systems.gateway.documents import LatencyReport, OverTime
 
 MOST_TENANTS = 24
 """Tenants that are drawn, those with the worst latency; the table has them all."""
+MOST_TOGETHER = 8
+"""Tenants that are lines of one chart."""
+_FEWEST = 2
+_FAR = 10.0
+"""One that has this many times as much as most hides them on one linear scale."""
 
 
 def small_charts(run: RunData) -> Sequence[Chart]:
-    """Two charts for each tenant, on one scale for all; none of a run without tenants, whose charts are those of the run."""
+    """What tenants have in common, and two small charts for each of them; none of a run with one tenant or none.
+
+    The small ones are on one scale, but for those of requests where one tenant has far more than most.
+    """
     found = latency_of(run)
-    if found is None or not any(sum(each.due) for each in found.over_time if each.tenant):
+    if found is None or sum(bool(each.tenant) and sum(each.due) > 0 for each in found.over_time) < _FEWEST:
         return ()
     drawn = _drawn(found)
     latencies = [_latency(each) for each in drawn]
     high = max((float(np.nanmax(each)) for each in latencies if np.isfinite(each).any()), default=1.0)
-    most = max(max(each.due, default=0) for each in drawn) / found.window_s
-    charts = []
+    peaks = [max(each.due, default=0) / found.window_s for each in drawn]
+    alike = max(peaks) <= _FAR * float(np.median(peaks))
+    charts = [_latencies(run, found, drawn, latencies), _loads(run, found, drawn)]
     for place, (each, latency_s) in enumerate(zip(drawn, latencies, strict=True)):
         charts.append(_latency_chart(run, found, each, latency_s, place, high))
-        charts.append(_throughput_chart(run, found, each, place, most))
+        charts.append(_throughput_chart(run, found, each, place, max(peaks) if alike else peaks[place]))
     return charts
+
+
+def _spread(lines: Sequence[Floats]) -> bool:
+    """Whether the largest of the lines hides the others on a linear scale."""
+    peaks = [float(np.nanmax(each)) for each in lines if np.isfinite(each).any()]
+    return bool(peaks) and max(peaks) > _FAR * float(np.median(peaks)) > 0
+
+
+def _latencies(run: RunData, found: LatencyReport, drawn: Sequence[OverTime], latencies: Sequence[Floats]) -> Chart:
+    chosen = list(zip(drawn, latencies, strict=True))[:MOST_TOGETHER]
+    shown = [(each.tenant, np.where(latency_s > 0, latency_s, np.nan)) for each, latency_s in chosen]
+    return _together(run, found, "tenants-latency", "Latency p95 of each tenant", shown, Form.SECONDS, "")
+
+
+def _loads(run: RunData, found: LatencyReport, drawn: Sequence[OverTime]) -> Chart:
+    shown = [(each.tenant, np.array(each.due, dtype=np.float64) / found.window_s) for each in drawn[:MOST_TOGETHER]]
+    return _together(
+        run, found, "tenants-load", "Requests that each tenant was to send", shown, Form.NUMBER, "requests/s"
+    )
+
+
+def _together(
+    run: RunData,
+    found: LatencyReport,
+    name: str,
+    title: str,
+    shown: Sequence[tuple[str, Floats]],
+    form: Form,
+    unit: str,
+) -> Chart:
+    """Up to eight tenants as lines; on a logarithmic scale, which has no place for 0, where one is far above most."""
+    log = _spread([values for _, values in shown])
+    lines = [
+        Line(tenant, SERIES[place % len(SERIES)], np.where(values > 0, values, np.nan) if log else values)
+        for place, (tenant, values) in enumerate(shown)
+    ]
+    return Chart(
+        name,
+        title,
+        _ends(run, found, max(len(values) for _, values in shown)),
+        lines,
+        form,
+        unit,
+        bands=bands(run),
+        marks=marks(run),
+        log=log,
+        low=None if log else 0.0,
+        stepped=True,
+        span_s=(0.0, run.verdict.ended_s),
+    )
 
 
 def _drawn(found: LatencyReport) -> list[OverTime]:
@@ -59,15 +119,15 @@ def _latency_chart(
     run: RunData, found: LatencyReport, each: OverTime, latency_s: Floats, place: int, high: float
 ) -> Chart:
     limits = [
-        Limit(o.objective, o.limit, Role.BAD if o.status is Status.FAIL else Role.OK)
+        Limit(only_value(o.objective), o.limit, Role.BAD if o.status is Status.FAIL else Role.OK)
         for o in run.verdict.objectives
-        if o.is_of_latency and o.limit and o.labels.get("tenant", "") in {"", each.tenant}
+        if o.sli == "latency_p95" and o.limit and o.labels.get("tenant", "") in {"", each.tenant}
     ]
     return Chart(
         f"tenant-{place}-latency",
         f"{each.tenant}: latency p95",
         _ends(run, found, len(latency_s)),
-        [Line("p95", Role.BLUE, latency_s, Fold.PEAK)],
+        [Line("p95", Role.BLUE, latency_s)],
         Form.SECONDS,
         limits=limits,
         bands=bands(run),
@@ -92,7 +152,7 @@ def _throughput_chart(run: RunData, found: LatencyReport, each: OverTime, place:
     ]
     return Chart(
         f"tenant-{place}-requests",
-        f"{each.tenant}: requests per second",
+        f"{each.tenant}: requests/s",
         _ends(run, found, len(each.due)),
         lines,
         unit="requests/s",

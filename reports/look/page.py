@@ -9,9 +9,10 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from soak.reports.look.charts import Chart, Data, encode
+from soak.reports.look.charts import Chart
+from soak.reports.look.encoded import Data, encode
 from soak.reports.look.palette import variables
-from soak.reports.look.svg import draw
+from soak.reports.look.svg import draw, legend, shaded, thinned
 from soak.reports.look.table import Tone, sign_of, tone_of
 
 ASSETS = Path(__file__).with_name("assets")
@@ -40,7 +41,9 @@ class Head:
 
 def prepare(environment: jinja2.Environment) -> None:
     """Give an environment what the base page and the macros need."""
-    environment.filters.update(sign=sign_of, tone=tone_of, svg=draw)
+    environment.filters.update(
+        sign=sign_of, tone=tone_of, quoted=quoted, svg=draw, legend=legend, shaded=shaded, thinned=thinned
+    )
 
 
 def document(
@@ -69,6 +72,11 @@ def base(head: Head, charts: Sequence[Chart] = (), data: Data | None = None) -> 
         "script": script() if charts else Markup(),
         "notice": notice() if charts else Markup(),
     }
+
+
+def quoted(text: str) -> Markup:
+    """A text inside a quoted string of a style sheet: what could end it, or the element, is written as its code point."""
+    return Markup("".join(each if each.isalnum() or each in " .,·-_" else f"\\{ord(each):x} " for each in text))
 
 
 @cache

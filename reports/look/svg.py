@@ -1,118 +1,165 @@
 """A chart as an SVG without scripts: what is printed, and what a reader sees who lets no script run.
 
-Colours are variables of the style sheet, so that it follows the paper. It has no size of its own: 1000 units are its width.
+Its box is the room of the lines, of whatever width; places in it are per cent, and what is written beside them is as large as
+the text of the page. The style sheet gives it its height and its margins, those of the chart that a script draws in its place.
 """
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 
 import numpy as np
 from markupsafe import Markup, escape
 
-from soak.reports.look.charts import Band, Chart, Fold, Form, Line, folded
+from soak.reports.look.charts import Band, Chart, Form, Kind, Line
 from soak.reports.look.palette import DASHES
-from soak.reports.look.ticks import STEPS_S, extent, linear, logarithmic, show
+from soak.reports.look.scale import FEW_TICKS, Scale
+from soak.reports.look.thin import ends_of, folded
+from soak.reports.look.ticks import clock, labels, linear, logarithmic, scale_of, times
 from soak.schemas.stream.block import Floats
-from soak.schemas.units import show_duration
 
-WIDTH, LEFT, RIGHT, TOP, HEIGHT, FOOT, LANE = 1000, 108, 12, 22, 150, 24, 20
-_MOST_POINTS = 240
+MOST_POINTS = 480
+MOST_FULL_BURSTS = 12
+"""More bursts than these are a strip along the top: full stripes would shade everything."""
+_SMALL_POINTS = 200
 _MOST_TICKS = 12
+_SMALL_TICKS = 5
 _MOST_BANDS = 200
+_LONGEST_LANE = 15
+_NEAR = 9.0
+"""Names of limits are this far apart, in per cent of the height."""
+_WORDS = {
+    Kind.FAULT: "fault",
+    Kind.BURST: "burst",
+    Kind.PHASE: "phase (every second one)",
+    Kind.ALERT: "alert",
+    Kind.GAP: "not observed",
+}
 
 
 def draw(chart: Chart) -> Markup:
     """The chart as `<svg>`, with its description as label."""
-    height = (TOP + LANE * len(chart.lanes) if chart.lanes else TOP + HEIGHT) + FOOT
-    bottom = height - FOOT
-    x = _across(chart.span)
-    parts = [*_bands(chart, x, bottom)]
+    x = Scale(*chart.span)
+    parts = [*_bands(chart, x)]
     parts += _lanes(chart, x) if chart.lanes else _lines(chart, x)
     for mark in chart.marks:
         at = x(mark.at_s)
         parts.append(
-            f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{TOP - 8}" y2="{bottom}" stroke="var(--{mark.role.value})" '
+            f'<line x1="{at:.2f}%" x2="{at:.2f}%" y1="0" y2="100%" stroke="var(--{mark.role.value})" '
             f'stroke-width="1.5"><title>{escape(mark.words)}</title></line>'
         )
-    parts += _time_axis(chart.span, x, bottom)
-    return Markup(
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(chart.described)}">{"".join(parts)}</svg>'
+    parts += _time_axis(chart, x)
+    rows = f' style="--rows:{len(chart.lanes)}"' if chart.lanes else ""
+    return Markup(f'<svg role="img" aria-label="{escape(chart.described)}"{rows}>{"".join(parts)}</svg>')
+
+
+def thinned(chart: Chart) -> str:
+    """What a point of the picture stands for where there are more than can be seen; empty otherwise."""
+    fold = _fold(chart)
+    if fold == 1 or not len(chart.t_s):
+        return ""
+    return f"lowest and highest value of each {clock(float(2 * fold * np.median(np.diff(chart.t_s))))}"
+
+
+def shaded(chart: Chart) -> Markup:
+    """A key of the bands that a chart has; empty without any."""
+    kinds = list(dict.fromkeys(band.kind for band in chart.bands))
+    strip = _bursts(chart) > MOST_FULL_BURSTS
+    keys = []
+    for kind in kinds:
+        along = kind is Kind.BURST and strip
+        box = f'<rect width="22" height="{5 if along else 10}" class="band {kind.value}"/>'
+        words = f"{_WORDS[kind]}{', along the top' if along else ''}"
+        keys.append(f'<span><svg width="22" height="10" aria-hidden="true">{box}</svg> {words}</span>')
+    return Markup(f'<p class="key">Shaded: {" ".join(keys)}</p>') if kinds else Markup()
+
+
+def legend(chart: Chart) -> Markup:
+    """The names of the lines with their strokes; a script makes buttons of them and adds values."""
+    keys = (
+        f'<span><svg width="22" height="10" aria-hidden="true"><line x2="22" y1="5" y2="5" stroke="var(--{line.role.value})" '
+        f'stroke-width="2.4"{_dashed(number)}/></svg>{escape(line.name)}</span>'
+        for number, line in enumerate(chart.lines)
     )
+    return Markup("").join(Markup(each) for each in keys)
 
 
-def _across(span: tuple[float, float]) -> Callable[[float], float]:
-    low, high = span
-    scale = (WIDTH - LEFT - RIGHT) / max(high - low, 1e-9)
-    return lambda t_s: LEFT + min(max((t_s - low) * scale, 0.0), float(WIDTH - LEFT - RIGHT))
+def _bursts(chart: Chart) -> int:
+    return sum(band.kind is Kind.BURST for band in chart.bands)
 
 
-def _bands(chart: Chart, x: Callable[[float], float], bottom: int) -> Iterator[str]:
-    for band in chart.bands[:_MOST_BANDS]:
-        yield _rect(band, x, TOP, bottom - TOP, f"band {band.kind.value}", 1.0)
+def _bands(chart: Chart, x: Scale) -> Iterator[str]:
+    strip = _bursts(chart) > MOST_FULL_BURSTS
+    bursts = [band for band in chart.bands if band.kind is Kind.BURST and strip]
+    for band in [each for each in chart.bands if each not in bursts][:_MOST_BANDS]:
+        yield _rect(band, x, "0", "100%", f' class="band {band.kind.value}"')
+    if bursts:
+        path = "".join(
+            f"M{10 * x(each.start_s):.1f} 0H{max(10 * x(each.end_s), 10 * x(each.start_s) + 1):.1f}V1H{10 * x(each.start_s):.1f}Z"
+            for each in bursts
+        )
+        box = 'viewBox="0 0 1000 1" preserveAspectRatio="none" width="100%" height="5"'
+        yield f'<svg {box} class="strip"><path d="{path}" class="band burst"/></svg>'
 
 
-def _rect(band: Band, x: Callable[[float], float], top: float, height: float, name: str, opacity: float) -> str:
+def _rect(band: Band, x: Scale, top: str, height: str, more: str) -> str:
     left, right = x(band.start_s), x(band.end_s)
-    seen = f"{band.name}: {show_duration(round(band.start_s))} to {show_duration(round(band.end_s))}"
-    strength = "" if opacity == 1.0 else f' opacity="{opacity:.2g}"'
+    seen = f"{band.name}: {clock(round(band.start_s))} to {clock(round(band.end_s))}"
     return (
-        f'<rect class="{name}" x="{left:.1f}" y="{top:.0f}" width="{max(right - left, 1.0):.1f}" height="{height:.0f}"{strength}>'
+        f'<rect x="{left:.2f}%" y="{top}" width="{max(right - left, 0.1):.2f}%" height="{height}"{more}>'
         f"<title>{escape(seen)}</title></rect>"
     )
 
 
-def _lanes(chart: Chart, x: Callable[[float], float]) -> Iterator[str]:
+def _lanes(chart: Chart, x: Scale) -> Iterator[str]:
+    high = 100 / len(chart.lanes)
     for place, lane in enumerate(chart.lanes):
-        top = TOP + place * LANE
-        label = lane.name if len(lane.name) <= 15 else f"{lane.name[:14]}…"
-        yield f'<text x="{LEFT - 8}" y="{top + 14}" text-anchor="end" class="tick">'
-        yield f"<title>{escape(lane.name)}</title>{escape(label)}</text>"
+        name = lane.name if len(lane.name) <= _LONGEST_LANE else f"{lane.name[: _LONGEST_LANE - 1]}…"
+        yield f'<text x="-8" y="{(place + 0.5) * high:.2f}%" dy="4" text-anchor="end" class="tick">'
+        yield f"<title>{escape(lane.name)}</title>{escape(name)}</text>"
         yield f'<g fill="var(--{lane.role.value})">'
         for band in lane.bands:
-            yield _rect(band, x, top + 3, LANE - 6, "", band.strength)
+            strength = "" if band.strength == 1.0 else f' opacity="{band.strength:.2g}"'
+            yield _rect(band, x, f"{(place + 0.18) * high:.2f}%", f"{0.64 * high:.2f}%", strength)
         yield "</g>"
 
 
-def _lines(chart: Chart, x: Callable[[float], float]) -> Iterator[str]:
-    thinned = [_thin(chart, line) for line in chart.lines]
-    values = [value for _, found in thinned for value in found[np.isfinite(found)].tolist()]
-    low, high = extent(chart.low, chart.high, [*values, *(limit.value for limit in chart.limits)], log=chart.log)
+def _lines(chart: Chart, x: Scale) -> Iterator[str]:
+    low, high = scale_of(chart)
+    y = Scale(low, high, chart.log)
+    ticks = logarithmic(low, high, chart.form) if chart.log else linear(low, high, chart.form)
+    for value, words in zip(ticks, labels(ticks, chart.form, log=chart.log), strict=True):
+        at = 100 - y(value)
+        yield f'<line x1="0" x2="100%" y1="{at:.2f}%" y2="{at:.2f}%" class="grid"/>'
+        yield f'<text x="-6" y="{at:.2f}%" dy="4" class="tick" text-anchor="end">{escape(words)}</text>'
+    fold = _fold(chart)
+    t_s = ends_of(chart.t_s, fold)
+    yield '<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" width="100%" height="100%">'
+    for place, line in enumerate(chart.lines):
+        yield from _path(chart, line, place, t_s, folded(line.values, fold), x, y)
+    yield "</svg>"
+    yield from _limits(chart, y)
 
-    def y(value: float) -> float:
-        part = (value - low) / (high - low)
-        share = np.log(max(value, low) / low) / np.log(high / low) if chart.log else part
-        return float(TOP + HEIGHT * (1 - min(max(share, 0.0), 1.0)))
 
-    for value in logarithmic(low, high, chart.form) if chart.log else linear(low, high, chart.form):
-        at = y(value)
-        yield f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}" class="grid"/>'
-        yield f'<text x="{LEFT - 6}" y="{at + 4:.1f}" class="tick" text-anchor="end">{escape(show(value, chart.form))}</text>'
-    yield from _legend(chart)
-    for place, (line, (t_s, found)) in enumerate(zip(chart.lines, thinned, strict=True)):
-        yield from _path(line, place, t_s, found, x, y)
+def _fold(chart: Chart) -> int:
+    """How many points of the chart each point of the picture stands for."""
+    return -(-len(chart.t_s) // (_SMALL_POINTS if chart.small else MOST_POINTS)) or 1
+
+
+def _limits(chart: Chart, y: Scale) -> Iterator[str]:
+    """Each with its words at the right, above it or else below it; those of one that is too near are its title only."""
+    written: list[float] = []
+    words = []
     for limit in chart.limits:
-        at = y(limit.value)
-        color = f"var(--{limit.role.value})"
-        yield f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}" class="limit" stroke="{color}"/>'
-        yield f'<text x="{LEFT + 4}" y="{at - 3:.1f}" class="tick" fill="{color}">{escape(limit.words)}</text>'
-
-
-def _thin(chart: Chart, line: Line) -> tuple[Floats, Floats]:
-    """Neighbours as one, where there are more than can be seen."""
-    fold = -(-len(chart.t_s) // _MOST_POINTS) or 1
-    return folded(chart.t_s, fold, Fold.LAST), folded(line.values, fold, line.fold)
-
-
-def _legend(chart: Chart) -> Iterator[str]:
-    """Names with their strokes, from the right."""
-    place = float(WIDTH - RIGHT)
-    for number, line in reversed(list(enumerate(chart.lines))):
-        yield f'<text x="{place:.0f}" y="{TOP - 9}" class="tick" text-anchor="end">{escape(line.name)}</text>'
-        place -= 7 * len(line.name) + 8
-        yield (
-            f'<line x1="{place - 22:.0f}" x2="{place:.0f}" y1="{TOP - 13}" y2="{TOP - 13}" stroke="var(--{line.role.value})" '
-            f'stroke-width="2"{_dashed(number)}/>'
-        )
-        place -= 38
+        at, color = 100 - y(limit.value), f"var(--{limit.role.value})"
+        yield f'<line x1="0" x2="100%" y1="{at:.2f}%" y2="{at:.2f}%" class="limit" stroke="{color}">'
+        yield f"<title>{escape(limit.words)}</title></line>"
+        for centre, dy in ((at - 5, -4), (at + 5, 13)):
+            if 3 <= centre <= 97 and all(abs(centre - each) >= _NEAR for each in written):
+                written.append(centre)
+                place = f'x="100%" dx="-4" y="{at:.2f}%" dy="{dy}" class="tick name" text-anchor="end"'
+                words.append(f'<text {place} style="fill:{color}">{escape(limit.words)}</text>')
+                break
+    yield from words
 
 
 def _dashed(number: int) -> str:
@@ -120,27 +167,40 @@ def _dashed(number: int) -> str:
     return f' stroke-dasharray="{" ".join(map(str, dash))}"' if dash else ""
 
 
-def _path(
-    line: Line, place: int, t_s: Floats, values: Floats, x: Callable[[float], float], y: Callable[[float], float]
-) -> Iterator[str]:
+def _path(chart: Chart, line: Line, place: int, t_s: Floats, values: Floats, x: Scale, y: Scale) -> Iterator[str]:
     """A line with gaps where nothing is known; a point between two gaps is a dot."""
-    words: list[str] = []
-    known = np.isfinite(values).tolist()
-    for number, (at, value) in enumerate(zip(t_s.tolist(), values.tolist(), strict=True)):
-        if not known[number]:
-            continue
-        before = number > 0 and known[number - 1]
-        after = number + 1 < len(known) and known[number + 1]
-        words.append(f"{'L' if before else 'M'}{x(at):.1f} {y(value):.1f}{'' if before or after else 'h.1'}")
-    if words:
-        yield f'<path d="{"".join(words)}" stroke="var(--{line.role.value})"{_dashed(place)}/>'
+    known = np.isfinite(values) & ((values > 0) | (not chart.log))
+    runs = np.flatnonzero(np.diff(np.concatenate([[False], known, [False]]).astype(np.int8)))
+    path, area = [], []
+    for start, end in zip(runs[::2].tolist(), runs[1::2].tolist(), strict=True):
+        points = [
+            (10 * x(at), 1000 - 10 * y(value))
+            for at, value in zip(t_s[start:end].tolist(), values[start:end].tolist(), strict=True)
+        ]
+        words = [f"M{points[0][0]:.1f} {points[0][1]:.1f}"]
+        if chart.stepped:
+            words += [f"V{b:.1f}H{a:.1f}" for a, b in points[1:]]
+        else:
+            words += [f"L{a:.1f} {b:.1f}" for a, b in points[1:]]
+        path.append("".join(words) + ("h.1" if len(points) == 1 else ""))
+        area.append(f"{path[-1]}V1000H{points[0][0]:.1f}Z")
+    color = f"var(--{line.role.value})"
+    if line.filled and area:
+        yield f'<path d="{"".join(area)}" style="fill:{color};fill-opacity:.13;stroke:none"/>'
+    if path:
+        yield f'<path d="{"".join(path)}" stroke="{color}"{_dashed(place)} vector-effect="non-scaling-stroke"/>'
 
 
-def _time_axis(span: tuple[float, float], x: Callable[[float], float], bottom: int) -> Iterator[str]:
-    low, high = span
-    step = next((step for step in STEPS_S if (high - low) / step <= _MOST_TICKS), STEPS_S[-1])
-    for number in range(int(np.ceil(low / step)), int(high // step) + 1):
-        at = x(number * step)
-        yield f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{bottom}" y2="{bottom + 4}" class="axis"/>'
-        text = show(float(number * step), Form.SECONDS) if number else "0"
-        yield f'<text x="{at:.1f}" y="{bottom + 17}" class="tick" text-anchor="middle">{escape(text)}</text>'
+def _time_axis(chart: Chart, x: Scale) -> Iterator[str]:
+    found = times(*chart.span, _SMALL_TICKS if chart.small else _MOST_TICKS)
+    for number, (value, words) in enumerate(zip(found, labels(found, Form.SECONDS), strict=True)):
+        at = x(value)
+        yield f'<svg x="{at:.2f}%" y="100%" overflow="visible"><line y2="4" class="axis"/></svg>'
+        less = " alternate" if number % 2 and len(found) > FEW_TICKS else ""
+        yield f'<text x="{at:.2f}%" y="100%" dy="17" class="tick{less}" text-anchor="middle">{escape(words)}</text>'
+
+
+def only_value(words: str) -> str:
+    """What a limit asks for without what it is about, for small charts: `<= 650ms` of `latency_p95 <= 650ms`."""
+    found = re.search(r"(?:<=|>=|==|<|>)\s*\S+", words)
+    return found[0] if found else words

@@ -1,9 +1,11 @@
 """Round numbers for axes, and how values are written beside them."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from soak.reports.look.charts import Form
+import numpy as np
+
+from soak.reports.look.charts import Chart, Form
 from soak.schemas.units import show_duration, show_ratio, show_size
 
 STEPS_S = (
@@ -24,6 +26,65 @@ def show(value: float, form: Form) -> str:
             return show_size(value)
         case Form.NUMBER:
             return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+_CLOCKS = (("s", 1.0, 120.0), ("m", 60.0, 7200.0), ("h", 3600.0, 345_600.0), ("d", 86_400.0, math.inf))
+"""Units of time: seconds of each, and up to how many seconds it is used."""
+
+
+def clock(seconds: float) -> str:
+    """A duration in the unit of its size, and the next smaller one: seconds below 2 min, minutes below 2 h, hours below 4 d."""
+    if seconds < 0:
+        return f"-{clock(-seconds)}"
+    if seconds < _CLOCKS[0][2]:
+        return show_duration(seconds) if seconds else "0"
+    place = next(place for place, (_, _, below) in enumerate(_CLOCKS) if seconds < below)
+    (unit, size, _), (smaller, small, _) = _CLOCKS[place], _CLOCKS[place - 1]
+    count, rest = divmod(round(seconds / small), round(size / small))
+    return f"{count}{unit}" + (f"{rest}{smaller}" if rest else "")
+
+
+def labels(ticks: Sequence[float], form: Form, *, log: bool = False) -> list[str]:
+    """What is written beside the ticks of an axis: durations all in the unit of the largest, so that they compare.
+
+    What is not a whole number of it has the next smaller one too. On a logarithmic scale each is a whole number of its own unit.
+    """
+    if form is not Form.SECONDS:
+        return [show(each, form) for each in ticks]
+    if log:
+        return [_whole(each) for each in ticks]
+    largest = max((abs(each) for each in ticks), default=0.0)
+    if largest < 1:
+        return [f"{1000 * each:.4g}ms" if each else "0" for each in ticks]
+    place = next(place for place, (_, _, below) in enumerate(_CLOCKS) if largest < below)
+    return [_in_unit(each, place) for each in ticks]
+
+
+def _in_unit(seconds: float, place: int) -> str:
+    if not seconds:
+        return "0"
+    if seconds < 0:
+        return f"-{_in_unit(-seconds, place)}"
+    unit, size, _ = _CLOCKS[place]
+    if not place:
+        return f"{seconds:.4g}{unit}"
+    smaller, small, _ = _CLOCKS[place - 1]
+    count, rest = divmod(round(seconds / small), round(size / small))
+    return (f"{count}{unit}" if count else "") + (f"{rest}{smaller}" if rest else "")
+
+
+def _whole(seconds: float) -> str:
+    for unit, size, _ in _CLOCKS[2::-1]:
+        if seconds >= size and math.isclose(seconds % size, 0.0, abs_tol=1e-9):
+            days = unit == "h" and seconds >= _CLOCKS[2][2]
+            return f"{seconds / (86_400 if days else size):.4g}{'d' if days else unit}"
+    return show_duration(seconds)
+
+
+def times(low: float, high: float, most: int) -> list[float]:
+    """Round moments of an axis of time, in seconds: at most `most` distances between them."""
+    step = next((step for step in STEPS_S if (high - low) / step <= most), STEPS_S[-1])
+    return [float(number * step) for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def linear(low: float, high: float, form: Form, most: int = 5) -> list[float]:
@@ -88,3 +149,13 @@ def extent(chart_low: float | None, chart_high: float | None, values: list[float
         )
     air = 0.06 * (high - low)
     return (low if chart_low is not None else low - air, high if chart_high is not None else high + air)
+
+
+def scale_of(chart: Chart) -> tuple[float, float]:
+    """The lowest and the highest of the scale of a chart, of every value that it has: the picture and the script share it."""
+    shown = [each for line in chart.lines for each in (line.values, *(line.around or ()))]
+    values = [limit.value for limit in chart.limits]
+    for each in shown:
+        known = each[np.isfinite(each) & ((each > 0) | (not chart.log))]
+        values += [float(known.min()), float(known.max())] if len(known) else []
+    return extent(chart.low, chart.high, values, log=chart.log)

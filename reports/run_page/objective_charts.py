@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from soak.reports.data import RunData
-from soak.reports.look.charts import Chart, Fold, Form, Limit, Line
+from soak.reports.look.charts import Chart, Form, Limit, Line
 from soak.reports.look.palette import Role
 from soak.reports.plots.success import moving_rate
 from soak.reports.room import room_of
@@ -73,8 +73,7 @@ def _latency(run: RunData, objectives: Sequence[ObjectiveResult], name: str, win
     roles = {"p50": Role.BLUE, "p95": Role.ORANGE, "p99": Role.PURPLE}
     values = windows.quantiles_s if windows else [run.metrics.get(f"latency_{each}_s") for each in roles]
     lines = [
-        Line(each, role, np.maximum(found, 1e-6), Fold.LAST)
-        for (each, role), found in zip(roles.items(), values, strict=True)
+        Line(each, role, np.maximum(found, 1e-6)) for (each, role), found in zip(roles.items(), values, strict=True)
     ]
     return _drawn(
         run,
@@ -105,7 +104,7 @@ def _success(run: RunData, objectives: Sequence[ObjectiveResult], name: str, win
         name,
         f"Success rate, {windows.words if windows else _window(run)}",
         windows.t_s if windows else minutes_of(run),
-        [Line("success rate", Role.BLUE, rate, Fold.LAST)],
+        [Line("success rate", Role.BLUE, rate)],
         unit=Unit.RATIO,
         further=aborts,
         low=max(0.0, lowest - 0.15 * (1 - lowest)),
@@ -128,13 +127,14 @@ def column_of(run: RunData, sli: str) -> str | None:
 def _by_minute(run: RunData, objectives: Sequence[ObjectiveResult], name: str, column: str) -> Chart:
     values = run.metrics.columns[column]
     grows = Unit(objectives[0].unit) in {Unit.COUNT_PER_HOUR, Unit.DURATION_PER_HOUR, Unit.SIZE_PER_HOUR}
-    fold = Fold.PEAK if column.endswith("_max") else Fold.MEAN
-    lines = [Line(column, Role.BLUE, values, fold), *([_fitted(run, objectives[0])] if grows else [])]
+    lines = [Line(column, Role.BLUE, values), *([_fitted(run, objectives[0])] if grows else [])]
     title = f"{objectives[0].sli}: {column} by the minute"
     # A growth has no level that it must not pass: its limit is that of the slope.
     drawn = [each for each in lines if each]
     unit = Unit(objectives[0].unit)
-    return _drawn(run, objectives, name, title, minutes_of(run), drawn, unit=unit, limited=not grows, low=0.0)
+    return _drawn(
+        run, objectives, name, title, minutes_of(run), drawn, unit=unit, limited=not grows, low=0.0, of=column
+    )
 
 
 def _fitted(run: RunData, objective: ObjectiveResult) -> Line | None:
@@ -154,7 +154,7 @@ def _so_far(run: RunData, objectives: Sequence[ObjectiveResult], name: str) -> C
         return None
     t_s, values = np.array([each for each, _ in points]), np.array([float(value or 0.0) for _, value in points])
     every = show_duration(run.checkpoints.every_s)
-    lines = [Line("so far", Role.BLUE, values, Fold.LAST)]
+    lines = [Line("so far", Role.BLUE, values)]
     title, unit = f"{key}: the run so far, at checkpoints (every {every})", Unit(objectives[0].unit)
     return _drawn(run, objectives, name, title, t_s, lines, unit=unit)
 
@@ -182,6 +182,7 @@ def _drawn(
     log: bool = False,
     low: float | None = None,
     high: float | None = None,
+    of: str = "",
 ) -> Chart:
     form = _FORMS.get(unit, Form.NUMBER)
     low, high = _scale(form, lines, low, high) if not log else (low, high)
@@ -199,6 +200,7 @@ def _drawn(
         log=log,
         low=low,
         high=high,
+        of=of,
         span_s=span(run),
     )
 

@@ -6,11 +6,11 @@ from itertools import islice
 import numpy as np
 
 from soak.reports.data import MINUTE_S, ProcessSamples, RunData
-from soak.reports.look.charts import Chart, Fold, Form, Lane, Line
+from soak.reports.look.charts import Chart, Form, Lane, Line
 from soak.reports.look.palette import SERIES, Role
 from soak.reports.plots.canvas import role_of
 from soak.reports.plots.growth import grown_panels
-from soak.reports.plots.panels import TASKS_ON_PAGE, Over, Panel
+from soak.reports.plots.panels import TASKS_ON_PAGE, Panel
 from soak.reports.room import ask, room_of
 from soak.reports.run_page.surroundings import bands, lanes, marks
 from soak.reports.run_page.windows import Windows
@@ -85,10 +85,10 @@ def minutes_of(run: RunData) -> Floats:
 
 
 def _by_minutes(panel: Panel, run: RunData, name: str) -> Chart:
-    lines = []
-    for line in panel.lines:
-        fold = Fold.PEAK if line.over is Over.PEAK else Fold.MEAN
-        lines.append(Line(line.name, role_of(line.color), line.values(run.metrics, 1), fold, filled=line.filled))
+    lines = [
+        Line(line.name, role_of(line.color), line.values(run.metrics, 1), filled=line.filled) for line in panel.lines
+    ]
+    columns = [name for line in panel.lines for name in line.columns]
     return Chart(
         name,
         panel.title,
@@ -100,6 +100,7 @@ def _by_minutes(panel: Panel, run: RunData, name: str) -> Chart:
         low=0.0,
         span_s=span(run),
         word=panel.title,
+        of=columns[0] if len(columns) == 1 else "",
     )
 
 
@@ -138,6 +139,7 @@ def process_charts(run: RunData) -> Iterator[Chart]:
 def growth_charts(run: RunData) -> Iterator[Chart]:
     """Each series that may grow slowly, with its fitted line."""
     forms = {"s": (Form.SECONDS, ""), "MiB": (Form.BYTES, "")}
+    columns = {each.sli: each.column for each in room_of(run.scenario.system).grown}
     for place, (growth, title, unit, t_s, values) in enumerate(grown_panels(run)):
         form, shown = forms.get(unit, (Form.NUMBER, unit))
         times = np.minimum(t_s, run.verdict.ended_s or np.inf)
@@ -155,6 +157,7 @@ def growth_charts(run: RunData) -> Iterator[Chart]:
             bands=bands(run),
             marks=marks(run),
             low=0.0,
+            of=columns.get(growth.sli, ""),
             span_s=span(run),
         )
 

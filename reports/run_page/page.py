@@ -10,7 +10,9 @@ from soak.reports.attribution import AttributionTables, attribution_tables
 from soak.reports.data import RunData
 from soak.reports.decided import section
 from soak.reports.events import read_histories
-from soak.reports.look.charts import Chart, encode
+from soak.reports.look.charts import Chart
+from soak.reports.look.contents import with_contents
+from soak.reports.look.encoded import encode
 from soak.reports.look.page import base
 from soak.reports.look.table import Table
 from soak.reports.reviews import shown_reviews
@@ -21,6 +23,7 @@ from soak.reports.run_page.causes import accounts
 from soak.reports.run_page.distribution import distribution
 from soak.reports.run_page.ended import read_ended
 from soak.reports.run_page.objective_charts import objective_charts
+from soak.reports.run_page.once import once
 from soak.reports.run_page.over_time import (
     LEAST_MINUTES,
     growth_charts,
@@ -46,13 +49,12 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
     charts = _charts(run, windows)
     encoded = encode(charts.all)
     parts = ask(system, "its part of report.html", room_of(system).page, run, inline).strip()
-    return render_template(
+    page = render_template(
         template or TEMPLATE,
         run,
         escaped=True,
         **base(first.head_of(run), charts.all, encoded),
         **_said_first(run),
-        contents=_contents(run, charts),
         tables=_tables(run),
         **charts.places(),
         sections=[(each, tables.system_section(each)) for each in _sections(run)],
@@ -65,6 +67,7 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
         system_part=parts,
         plots=list(plots),
     )
+    return with_contents(page)
 
 
 def _inlined(plots: Mapping[str, bytes], name: str) -> str:
@@ -128,10 +131,10 @@ def _charts(run: RunData, windows: Windows | None) -> _Charts:
         return _Charts(list(objective_charts(run, windows)), [], lanes_chart(run), system_charts(run, windows), [], [])
     system = run.scenario.system
     small = list(ask(system, "its small charts", room_of(system).small, run))
-    processes, growth = list(process_charts(run)), list(growth_charts(run))
-    return _Charts(
-        list(objective_charts(run, windows)), small, lanes_chart(run), system_charts(run, windows), processes, growth
+    objectives, panels, growth = once(
+        list(objective_charts(run, windows)), system_charts(run, windows), list(growth_charts(run))
     )
+    return _Charts(objectives, small, lanes_chart(run), panels, list(process_charts(run)), growth)
 
 
 def _explained(run: RunData) -> list[tables.CaseTable]:
@@ -141,25 +144,6 @@ def _explained(run: RunData) -> list[tables.CaseTable]:
 
 def _sections(run: RunData) -> list[Section]:
     return [each for each in [run.verdict.section, *(run.verdict.sections or [])] if each]
-
-
-def _contents(run: RunData, charts: _Charts) -> list[tuple[str, str]]:
-    """The links under the verdict: ids and titles of what the page has."""
-    found = [
-        ("why", "Why", bool(run.verdict.explanation)),
-        ("objectives", "Objectives", True),
-        ("tenants", "By tenant", bool(charts.small)),
-        ("run", "The run", True),
-        ("timeline", "Timeline", bool(charts.system or charts.lanes)),
-        ("alerts", "Alerts", True),
-        ("faults", "Faults", True),
-        ("errors", "Errors", not run.work),
-        ("laws", "Laws and aborts", True),
-        ("processes", "Processes", bool(charts.processes)),
-        ("environment", "Environment", True),
-        ("review", "Review", True),
-    ]
-    return [(place, title) for place, title, there in found if there]
 
 
 def _resolution(folds: dict[str, int], windows: Windows | None) -> str:

@@ -12,6 +12,8 @@ const soakLive = (() => {
   try { token = location.hash.slice(1) || sessionStorage.getItem("soak-token") || ""; if (token) sessionStorage.setItem("soak-token", token); } catch { token = location.hash.slice(1); }
   if (location.hash) history.replaceState(null, "", location.pathname);
 
+  const kept = name => { try { return sessionStorage.getItem(name) || ""; } catch { return ""; } };
+
   function table(caption, columns, rows, empty) {
     if (!rows.length) return node("p", empty, "soft");
     const made = node("table", undefined, "cards" + (columns.length > 3 ? " many" : "")), head = node("tr"), body = node("tbody");
@@ -34,8 +36,9 @@ const soakLive = (() => {
 
   function made(number) {
     const section = document.getElementById("run").content.cloneNode(true).firstElementChild, run = { number, section, figures: new Map(), columns: {}, made: 0 };
+    section.querySelector(".ask").by.value = kept("soak-by");
     section.querySelector(".ask").addEventListener("submit", event => { event.preventDefault(); ask(run, "mark"); });
-    section.querySelector(".stop").addEventListener("click", () => { if (confirm("Stop this run? It ends as interrupted, and its evidence is kept.")) ask(run, "stop"); });
+    section.querySelector(".stop").addEventListener("click", () => { if (run.section.querySelector(".ask").by.reportValidity() && confirm("Stop this run? It ends as interrupted, and its evidence is kept.")) ask(run, "stop"); });
     const after = [...runs.values()].find(each => each.number > number);
     place.insertBefore(section, after ? after.section : null);
     runs.set(number, run);
@@ -47,12 +50,22 @@ const soakLive = (() => {
     try {
       const answer = await fetch("/" + what, { method: "POST", headers: { "Content-Type": "application/json", "X-Soak-Token": token }, body: JSON.stringify({ run: run.number, text: what === "mark" ? form.text.value : "", by: form.by.value }) });
       said.textContent = (await answer.text()).trim();
-      if (answer.ok) form.text.value = "";
+      if (!answer.ok) return;
+      try { sessionStorage.setItem("soak-by", form.by.value); } catch { /* It is asked for again. */ }
+      form.text.value = "";
     } catch { said.textContent = "the dashboard does not answer"; }
   }
 
+  // What an operator asked for has come back in the stream: the page says so.
+  const marks = found => table("Marks", [["time", "n"], ["what"], ["by"]], found.map(each => [time(each.at_s), each.text, each.by]), "");
+  function marked(run, before, found) {
+    const last = found[found.length - 1];
+    if (before && found.length > before.marks.length) run.section.querySelector(".ask output").textContent = `${last.stop ? "stop asked for" : "marked"} at ${time(last.at_s)}${last.by ? " by " + last.by : ""}`;
+    run.section.querySelector(".marks").replaceChildren(...(last ? [marks(found.slice(-5).reverse())] : []));
+  }
   function head(run, state) {
     const { section, about } = run, $ = css => section.querySelector(css), now = tone(state.provisional) || "now";
+    marked(run, run.head, state.marks);
     run.head = state;
     $(".kicker").textContent = [about.name, state.target, state.speed !== 1 ? "speed " + state.speed : "", about.clock === "real" ? "" : "simulated clock"].filter(Boolean).join(" · ");
     const badge = $(".badge"); badge.className = "badge " + now; badge.textContent = SIGNS[now] + " " + state.provisional;
@@ -73,7 +86,7 @@ const soakLive = (() => {
     $(".lists").replaceChildren(
       node("h3", "Alerts"), table("Alerts", [["alert"], ["severity"], ["fired", "n"], ["resolved", "n"]], state.history.map(each => [each.name, each.severity, time(each.fired_s), each.resolved_s === null ? "fires" : time(each.resolved_s)]), "No alert has fired."),
       node("h3", "Failed attempts"), table("Failed attempts by error class", [["error"], ["so far", "n"]], Object.entries(state.errors).map(([name, count]) => [name, number(count)]), "No attempt has failed."),
-      ...(state.marks.length ? [node("h3", "Marks"), table("Marks", [["time", "n"], ["what"], ["by"]], state.marks.map(each => [time(each.at_s), each.text, each.by]), "")] : []));
+      ...(state.marks.length ? [node("h3", "Marks"), marks(state.marks)] : []));
   }
 
   function lanes(run) {

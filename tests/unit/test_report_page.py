@@ -78,7 +78,7 @@ def test_the_verdict_comes_first_and_everything_is_there(run: Path) -> None:
         '<h2 id="timeline">',
         '<h2 id="alerts">',
         '<h2 id="errors">',
-        "<h2>Slowest",
+        '<h2 id="slowest-tasks">',
         '<h2 id="review">',
     ]
     places = [text.index(each) for each in order]
@@ -124,7 +124,7 @@ def test_the_charts_have_every_minute(run: Path) -> None:
     drawn, metrics = charts(text), read_metrics(run / "metrics.csv")
     assert list(drawn) == [
         "Success rate, 30 min window", "Latency, 30 min window", "Faults, alerts and phases", "Tasks per minute",
-        "Queue depth (PENDING)", "Busy workers", "PENDING tasks", "Latency",
+        "Queue depth (PENDING)", "Busy workers", "Latency",
     ]  # fmt: skip
     depth = drawn["Queue depth (PENDING)"]
     assert depth["lines"][0]["values"].tolist() == metrics.get("queue_depth_max").tolist()

@@ -140,3 +140,11 @@ def test_charts_point_together_and_show_all_again(run: Path) -> None:
         again.wait_for(state="visible")
         again.click()
         again.wait_for(state="hidden")
+
+
+def test_quantiles_of_a_window_are_latencies_that_were_seen() -> None:
+    rows = [(0.0, 0.5 + 0.1 * n, False) for n in range(10)]
+    found = windows_of(ended_of(*rows), 100.0)
+    assert found is not None and found.width_s == 1.0
+    # In the first second five tasks end, after 0.5 to 0.9 s: the median is the third of them, p95 and p99 the last.
+    assert [each[0] for each in found.quantiles_s] == pytest.approx([0.7, 0.9, 0.9])

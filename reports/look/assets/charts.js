@@ -46,7 +46,50 @@ const soakCharts = (() => {
     if (form === "B") return bytes(v);
     return Math.abs(v) >= 1000 ? Math.round(v).toLocaleString("en") : digits(v, 4);
   }
-  const clock = s => s ? duration(s) : "0";
+  // As ticks.py: durations of an axis in one unit, round numbers, moments.
+  const CLOCKS = [["s", 1, 120], ["m", 60, 7200], ["h", 3600, 345600], ["d", 86400, Infinity]];
+  function parts(s, place, bare) {
+    const [unit, size] = CLOCKS[place], [smaller, small] = CLOCKS[place - 1], whole = Math.round(s / small), ratio = size / small;
+    const count = Math.floor(whole / ratio), rest = whole % ratio;
+    return (count || !bare ? count + unit : "") + (rest ? rest + smaller : "");
+  }
+  const sizeOf = s => CLOCKS.findIndex(each => s < each[2]);
+  function clock(s) { return s < 0 ? "-" + clock(-s) : s < 120 ? s ? duration(s) : "0" : parts(s, sizeOf(s)); }
+  // A value in the unit of its axis, whose largest tick is given; on a logarithmic one in the unit of its own size.
+  function timed(s, largest, log) {
+    const place = log ? (s >= 345600 ? 3 : s >= 3600 ? 2 : s >= 60 ? 1 : 0) : sizeOf(Math.max(largest, s));
+    return !place || s < 60 ? (s ? duration(s) : "0") : parts(s, place, s < CLOCKS[place][1]);
+  }
+  function moments(s, largest) {
+    let out = "", rest = Math.round(s);
+    for (const [unit, size] of CLOCKS.slice(0, sizeOf(largest) + 1).reverse()) { const count = Math.floor(rest / size); rest -= count * size; if (count) out += count + unit; }
+    return out || "0";
+  }
+  function whole(s) {
+    for (const [unit, size] of CLOCKS.slice(0, 3).reverse()) if (s >= size && Math.abs(s % size) < 1e-9) {
+      const days = unit === "h" && s >= 345600;
+      return digits(s / (days ? 86400 : size), 4) + (days ? "d" : unit);
+    }
+    return duration(s);
+  }
+  function labels(ticks, form, log) {
+    if (form !== "s") return ticks.map(v => show(v, form));
+    if (log) return ticks.map(whole);
+    const largest = Math.max(0, ...ticks.map(Math.abs));
+    if (largest < 1) return ticks.map(v => v ? digits(1000 * v, 4) + "ms" : "0");
+    const place = sizeOf(largest), one = s => !s ? "0" : s < 0 ? "-" + one(-s) : place ? parts(s, place, true) : digits(s, 4) + "s";
+    return ticks.map(one);
+  }
+  const multiples = (low, high, step) => { const out = []; for (let i = Math.ceil(low / step - 1e-9); i <= Math.floor(high / step + 1e-9); i++) out.push(i * step); return out; };
+  const times = (low, high, most) => multiples(low, high, STEPS.find(step => (high - low) / step <= most) || STEPS[STEPS.length - 1]);
+  function linear(low, high, form, most = 5) {
+    const span = high - low, about = span / most;
+    if (!(span > 0) || !isFinite(span)) return [low];
+    const fits = step => Math.floor(high / step + 1e-9) - Math.ceil(low / step - 1e-9) + 1 <= most;
+    let step = form === "s" && about >= 1 ? STEPS.find(each => each >= about / 2 && fits(each)) : undefined;
+    for (let power = Math.floor(Math.log10(about)); step === undefined; power++) step = [1, 2, 5].map(each => each * 10 ** power).find(each => each >= about / 2 && fits(each));
+    return multiples(low, high, step);
+  }
 
   function limitsOf(chart, data) {
     let low = Infinity, high = -Infinity;
@@ -62,15 +105,17 @@ const soakCharts = (() => {
     return [chart.low !== undefined ? low : low - air, chart.high !== undefined ? high : high + air];
   }
 
+  const MOST_FULL_BURSTS = 12;
   function bands(u, chart) {
     const { ctx, bbox } = u, top = bbox.top, x = t => u.valToPos(t, "x", true), left = bbox.left, right = left + bbox.width;
     const colours = { fault: ["bad", .12], burst: ["burst", .3], phase: ["now", .06], alert: ["doubt", .16], gap: ["soft", .2] };
     ctx.save();
+    const strip = (chart.bands || []).filter(band => band[3] === "burst").length > MOST_FULL_BURSTS;
     for (const [start, end, , kind] of chart.bands || []) {
-      const from = Math.max(x(start), left), to = Math.min(Math.max(x(end), x(start) + 1), right);
+      const from = Math.max(x(start), left), to = Math.min(Math.max(x(end), x(start) + 1), right), along = strip && kind === "burst";
       if (to < left || from > right) continue;
-      ctx.globalAlpha = colours[kind][1]; ctx.fillStyle = css(colours[kind][0]);
-      ctx.fillRect(from, top, to - from, bbox.height);
+      ctx.globalAlpha = along ? 1 : colours[kind][1]; ctx.fillStyle = css(colours[kind][0]);
+      ctx.fillRect(from, top, to - from, along ? 5 * (devicePixelRatio || 1) : bbox.height);
     }
     const lanes = chart.lanes || [], height = bbox.height / Math.max(lanes.length, 1);
     lanes.forEach(([, role, spans], place) => {
@@ -89,53 +134,66 @@ const soakCharts = (() => {
     const { ctx, bbox } = u, ratio = devicePixelRatio || 1;
     ctx.save();
     ctx.font = 11 * ratio + "px system-ui, sans-serif"; ctx.lineWidth = 1.4 * ratio;
-    const written = [];
+    const written = [], words = [];
     for (const limit of chart.limits || []) {
       const y = u.valToPos(limit.value, "y", true);
       if (y < bbox.top - 1 || y > bbox.top + bbox.height + 1) continue;
-      ctx.strokeStyle = ctx.fillStyle = css(limit.role);
+      ctx.strokeStyle = css(limit.role);
       ctx.setLineDash([5 * ratio, 3 * ratio]); ctx.beginPath(); ctx.moveTo(bbox.left, y); ctx.lineTo(bbox.left + bbox.width, y); ctx.stroke();
-      if (written.some(at => Math.abs(at - y) < 13 * ratio)) continue;
-      written.push(y);
-      const below = y < bbox.top + 16 * ratio;
-      ctx.textAlign = "left"; ctx.textBaseline = below ? "top" : "bottom";
-      ctx.fillText(limit.words, bbox.left + 5 * ratio, y + (below ? 3 : -2) * ratio, bbox.width - 10 * ratio);
+      for (const middle of [y - 9 * ratio, y + 9 * ratio]) {
+        if (middle < bbox.top + 5 * ratio || middle > bbox.top + bbox.height - 5 * ratio || written.some(at => Math.abs(at - middle) < 14 * ratio)) continue;
+        written.push(middle); words.push([limit, middle]);
+        break;
+      }
     }
-    ctx.setLineDash([]);
+    // A halo in the colour of the paper keeps lines out of the words.
+    ctx.setLineDash([]); ctx.textAlign = "right"; ctx.textBaseline = "middle"; ctx.lineJoin = "round";
+    for (const [limit, middle] of words) {
+      const place = [limit.words, bbox.left + bbox.width - 4 * ratio, middle, bbox.width - 10 * ratio];
+      ctx.strokeStyle = css("paper"); ctx.lineWidth = 4 * ratio; ctx.strokeText(...place);
+      ctx.fillStyle = css(limit.role); ctx.fillText(...place);
+    }
+    ctx.lineWidth = 1.4 * ratio;
+    const named = [];
     for (const [at, words, role] of chart.marks || []) {
       const x = u.valToPos(at, "x", true);
       if (x < bbox.left || x > bbox.left + bbox.width) continue;
       ctx.strokeStyle = ctx.fillStyle = css(role);
       ctx.beginPath(); ctx.moveTo(x, bbox.top); ctx.lineTo(x, bbox.top + bbox.height); ctx.stroke();
       if (!chart.small) {
-        const late = x > bbox.left + bbox.width * .7;
+        // Words of marks that are near go below each other; what finds no place is in the list of marks.
+        const late = x > bbox.left + bbox.width * .7, wide = ctx.measureText(words).width + 8 * ratio, from = late ? x - wide : x, to = from + wide;
+        const row = [0, 1, 2].find(each => !named.some(other => other.row === each && from < other.to && other.from < to));
+        if (row === undefined) continue;
+        named.push({ row, from, to });
         ctx.textAlign = late ? "right" : "left"; ctx.textBaseline = "top";
-        ctx.fillText(words, x + (late ? -4 : 4) * ratio, bbox.top + 2 * ratio);
+        ctx.fillText(words, x + (late ? -4 : 4) * ratio, bbox.top + (2 + 13 * row) * ratio);
       }
     }
     ctx.restore();
   }
 
   function options(figure, chart, width) {
-    const lanes = chart.lanes || [], small = width < 460, axis = { stroke: () => css("soft"), font: "11px system-ui, sans-serif", ticks: { stroke: () => css("line"), size: 4 } };
-    const height = lanes.length ? 30 + 20 * lanes.length : chart.small ? 150 : small ? 190 : 210;
+    const lanes = chart.lanes || [], small = matchMedia("(max-width: 640px)").matches || chart.small, axis = { stroke: () => css("soft"), font: "11px system-ui, sans-serif", ticks: { stroke: () => css("line"), size: 4 } };
+    // As high as the picture in whose place it comes.
+    const still = figure.querySelector(".still"), height = (still && still.offsetHeight) || (lanes.length ? 30 + 20 * lanes.length : chart.small ? 150 : 210);
+    const named = words => words.map((word, i) => small && !chart.small && words.length > 4 && i % 2 ? "" : word);
     const laneNames = (u, splits) => splits.map(v => { const lane = lanes[lanes.length - 1 - Math.round(v - .5)]; return lane ? (lane[0].length > 15 ? lane[0].slice(0, 14) + "…" : lane[0]) : ""; });
     return {
-      width, height, legend: { show: false },
-      cursor: { sync: { key: chart.group }, drag: { x: true, y: false, setScale: false }, y: false, points: { size: 6 } },
+      width, height, legend: { show: false }, padding: [lanes.length ? 4 : 8, 12, 0, 0],
+      cursor: { drag: { x: true, y: false, setScale: false }, y: false, points: { size: 6 } },
       focus: { alpha: 1 },
       scales: {
         x: { time: false, range: () => view(chart.group) || chart.span },
         y: lanes.length ? { range: [0, lanes.length] } : { distr: chart.log ? 3 : 1, range: u => figure.soakRange },
       },
       axes: [
-        { ...axis, grid: { show: false }, incrs: STEPS, space: small ? 60 : 80, values: (u, splits) => splits.map(clock), size: 26 },
+        { ...axis, grid: { show: false }, splits: u => times(u.scales.x.min, u.scales.x.max, chart.small ? 5 : 12), values: (u, splits) => named(labels(splits, "s")), size: 26 },
         lanes.length
           ? { ...axis, grid: { show: false }, ticks: { show: false }, splits: () => lanes.map((_, i) => i + .5), values: laneNames, size: small ? 96 : 112 }
-          : { ...axis, grid: { stroke: () => css("line"), width: 1 }, size: chart.small || small ? 58 : 112, space: 30,
-              ...(chart.form === "s" && !chart.log ? { incrs: [1e-4, 2e-4, 5e-4, .001, .002, .005, .01, .02, .05, .1, .2, .5].concat(STEPS) } : {}),
-              ...(chart.log ? { splits: u => logSplits(u.scales.y.min, u.scales.y.max, chart.form), filter: (u, s) => s } : {}),
-              values: (u, splits) => splits.map(v => v === null ? "" : show(v, chart.form)) },
+          : { ...axis, grid: { stroke: () => css("line"), width: 1 }, size: small ? 58 : 112,
+              splits: u => chart.log ? logSplits(u.scales.y.min, u.scales.y.max, chart.form) : linear(u.scales.y.min, u.scales.y.max, chart.form),
+              filter: (u, splits) => splits, values: (u, splits) => labels(splits, chart.form, chart.log) },
       ],
       series: [{}].concat(chart.lines.flatMap((line, i) => [{
         label: line.name, stroke: () => css(line.role), width: 1.5, dash: line.dash, spanGaps: false,
@@ -146,7 +204,7 @@ const soakCharts = (() => {
       hooks: {
         drawClear: [u => bands(u, chart)],
         draw: [u => levels(u, chart)],
-        setCursor: [u => readout(figure, chart, u)],
+        setCursor: [u => { readout(figure, chart, u); follow(chart, u); }],
         setSelect: [u => { if (u.select.width > 4) zoom(chart.group, u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x")); u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false); }],
         ready: [u => { u.over.addEventListener("dblclick", () => zoom(chart.group, null)); keys(figure, chart, u); }],
       },
@@ -172,30 +230,56 @@ const soakCharts = (() => {
   const members = group => [...drawn.values()].filter(each => each.chart.group === group);
   function zoom(group, low, high) {
     groups.set(group, { view: low === null ? null : [low, high] });
-    for (const { plot, chart } of members(group)) { const [from, to] = view(group) || chart.span; plot.setScale("x", { min: from, max: to }); }
-    for (const hint of document.querySelectorAll(".hint[data-group]")) if (hint.dataset.group === group) hint.querySelector("button").hidden = low === null;
+    for (const { plot, chart, figure } of members(group)) { const [from, to] = view(group) || chart.span; plot.setScale("x", { min: from, max: to }); figure.querySelector(".whole").hidden = low === null; }
   }
 
+  function node(name, kind, text) { const made = document.createElement(name); made.className = kind; if (text) made.textContent = text; return made; }
+  function stroke(line) {
+    const box = node("i", "");
+    box.innerHTML = '<svg width="22" height="10" aria-hidden="true"><path d="M0 5H22" stroke-width="2.4" fill="none"/></svg>';
+    const path = box.querySelector("path");
+    path.setAttribute("stroke", `var(--${line.role})`); path.setAttribute("stroke-dasharray", (line.dash || []).join(" "));
+    return box.firstChild;
+  }
+  // Between title and plot: the lines, each a button that hides it, with its value under the cursor; beside the title, the moment.
+  function prepare(figure, chart, place) {
+    const title = figure.querySelector("figcaption"), whole = node("button", "whole", "Show all");
+    let box = figure.querySelector(".readout");
+    if (!box) { box = node("div", "readout"); place.before(box); }
+    whole.type = "button"; whole.hidden = !view(chart.group); whole.addEventListener("click", () => zoom(chart.group, null));
+    if (!figure.querySelector(".moment")) figure.append(node("span", "moment"), whole);
+    if (chart.log && title && !title.textContent.includes("log scale")) title.append(" ", node("small", "", "log scale"));
+    box.hidden = !!(chart.lanes && chart.lanes.length);
+    for (const each of box.querySelectorAll("span")) each.remove();
+    box.prepend(...chart.lines.map((line, i) => {
+      const button = node("button", "line");
+      button.type = "button"; button.title = "Show or hide this line"; button.setAttribute("aria-pressed", "true");
+      button.append(stroke(line), line.name, node("b", ""));
+      button.addEventListener("click", () => {
+        const { plot } = drawn.get(chart.name), on = button.getAttribute("aria-pressed") !== "true", edges = chart.lines.slice(0, i).filter(each => each.low).length;
+        button.setAttribute("aria-pressed", on);
+        plot.setSeries(i + 1, { show: on });
+        if (line.low) for (const edge of [1, 2]) plot.setSeries(chart.lines.length + 2 * edges + edge, { show: on });
+      });
+      return button;
+    }));
+  }
+  // The cursors of a group stand at the same moment, each with the values of its own chart.
+  let leading = false;
+  function follow(chart, u) {
+    if (leading) return;
+    leading = true;
+    const away = !(u.cursor.left >= 0), at = away ? 0 : u.posToVal(u.cursor.left, "x");
+    for (const { plot } of members(chart.group)) if (plot !== u) plot.setCursor(away ? { left: -10, top: -10 } : { left: plot.valToPos(at, "x"), top: plot.over.clientHeight / 2 }, true, false);
+    leading = false;
+  }
   function readout(figure, chart, u) {
-    const box = figure.querySelector(".readout"), at = u.cursor.idx;
-    if (!box) return;
-    const time = at === null || at === undefined ? u.data[0].length - 1 : at, hovering = at !== null && at !== undefined;
-    const t = u.cursor.left >= 0 && hovering ? u.posToVal(u.cursor.left, "x") : null;
-    box.replaceChildren();
-    const put = (name, value, line) => {
-      const span = document.createElement("span"), b = document.createElement("b");
-      if (line) { const key = document.createElement("i"); key.style.background = `repeating-linear-gradient(90deg, ${css(line.role)} 0 ${line.dash && line.dash.length ? line.dash[0] + "px, transparent " + line.dash[0] + "px " + (line.dash[0] + line.dash[1]) + "px" : "22px"}) 0 50% / 100% 2.5px no-repeat`; span.append(key); }
-      b.textContent = value; span.append(name + " ", b); box.append(span);
-    };
-    if (chart.lanes && chart.lanes.length) {
-      if (t === null) { put("", ""); return; }
-      put("at", clock(Math.round(t)));
-      for (const [name, , spans] of chart.lanes) { const hit = spans.find(([from, to]) => from <= t && t <= Math.max(to, from)); if (hit) put(name, hit[2] && hit[2] !== name ? hit[2] : "active"); }
-      return;
-    }
-    if (hovering) put("at", clock(Math.round(u.data[0][time])));
-    if (t !== null) { const during = [...new Set((chart.bands || []).filter(([from, to]) => from <= t && t <= to).map(band => band[2]))]; if (during.length) put("during", during.join(", ")); }
-    chart.lines.forEach((line, i) => put(line.name, hovering ? show(u.data[i + 1][time], chart.form) + (chart.unit && chart.form === "" ? " " + chart.unit : "") : "", line));
+    const box = figure.querySelector(".readout"), moment = figure.querySelector(".moment"), at = u.cursor.idx;
+    if (!box || !moment) return;
+    const hovering = at !== null && at !== undefined && u.cursor.left >= 0, t = hovering ? u.posToVal(u.cursor.left, "x") : null, lanes = chart.lanes || [];
+    const during = [...new Set((lanes.length ? lanes.flatMap(([name, , spans]) => spans.map(([from, to]) => [from, to, name])) : chart.bands || []).filter(([from, to]) => t !== null && from <= t && t <= to).map(band => band[2]))];
+    moment.textContent = hovering ? "at " + moments(lanes.length ? t : u.data[0][at], chart.span[1]) + (during.length ? ", during " + during.join(", ") : "") : "";
+    if (!lanes.length) box.querySelectorAll("b").forEach((b, i) => { const v = hovering ? u.data[i + 1][at] : null; b.textContent = !hovering ? "" : chart.form === "s" && v !== null ? timed(v, figure.soakRange[1], chart.log) : show(v, chart.form); });
   }
 
   function keys(figure, chart, u) {
@@ -205,7 +289,7 @@ const soakCharts = (() => {
       const times = u.data[0]; if (!times.length) return;
       const from = u.valToIdx(u.scales.x.min), to = u.valToIdx(u.scales.x.max), at = u.cursor.idx ?? from, far = Math.max(1, Math.round((to - from) / (event.shiftKey ? 10 : 100)));
       const go = { ArrowRight: at + far, ArrowLeft: at - far, Home: from, End: to }[event.key];
-      if (go !== undefined) u.setCursor({ left: u.valToPos(times[Math.min(Math.max(go, from), to)], "x"), top: u.over.clientHeight / 2 });
+      if (go !== undefined) u.setCursor({ left: u.valToPos(times[Math.min(Math.max(go, from), to)], "x"), top: u.over.clientHeight / 2 }, true, true);
       else if (event.key === "+" || event.key === "-") {
         const span = (u.scales.x.max - u.scales.x.min) * (event.key === "+" ? .25 : 1), middle = times[at];
         const [low, high] = chart.span;
@@ -222,10 +306,10 @@ const soakCharts = (() => {
   }
   function show_(figure, chart) {
     chart.group ??= "run";
-    const data = dataOf(chart), place = document.createElement("div");
-    figure.soakRange = limitsOf(chart, data);
-    figure.append(place);
-    if (!figure.querySelector(".readout")) { const box = document.createElement("div"); box.className = "readout"; box.setAttribute("aria-live", "polite"); figure.append(box); }
+    const data = dataOf(chart), place = document.createElement("div"), still = figure.querySelector(".still");
+    figure.soakRange = chart.scale || limitsOf(chart, data);
+    if (still) still.after(place); else figure.append(place);
+    prepare(figure, chart, place);
     const plot = new uPlot(options(figure, chart, figure.clientWidth || 600), data, place);
     figure.classList.add("drawn");
     drawn.set(chart.name, { figure, chart, plot });
@@ -238,7 +322,7 @@ const soakCharts = (() => {
     // The plot's options hold the chart: what may change of it is put into the same object.
     Object.assign(found.chart, chart);
     const data = dataOf(found.chart);
-    found.figure.soakRange = limitsOf(found.chart, data);
+    found.figure.soakRange = found.chart.scale || limitsOf(found.chart, data);
     found.plot.setData(data, false);
     const [low, high] = view(found.chart.group) || found.chart.span;
     found.plot.batch(() => { found.plot.setScale("x", { min: low, max: high }); found.plot.setScale("y", { min: null, max: null }); });
@@ -249,11 +333,8 @@ const soakCharts = (() => {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   addEventListener("beforeprint", () => { for (const each of document.querySelectorAll("details:not([open]):not(.long)")) { each.open = true; each.dataset.shut = ""; } });
   addEventListener("afterprint", () => { for (const each of document.querySelectorAll("details[data-shut]")) { each.open = false; delete each.dataset.shut; } });
-  function hint(first, group) {
-    const p = document.createElement("p"), reset = document.createElement("button");
-    p.className = "hint"; p.dataset.group = group; p.textContent = "Drag across a chart to zoom, double-click to see all; arrow keys move the cursor. ";
-    reset.type = "button"; reset.textContent = "Show all"; reset.hidden = true; reset.addEventListener("click", () => zoom(group, null));
-    p.append(reset); first.before(p);
+  function hint(first) {
+    first.before(node("p", "hint", "Drag across a chart to zoom, double-click to see all; arrow keys move the cursor; a name below a title shows or hides its line."));
   }
   // A chart is drawn when it comes near the screen: until then its picture is there.
   const waiting = new Map();
@@ -267,11 +348,11 @@ const soakCharts = (() => {
       chart.group ??= "run";
       const figure = document.getElementById("chart-" + chart.name);
       if (!figure) continue;
-      if (!seen.has(chart.group)) { seen.add(chart.group); hint(figure.closest(".charts") || figure, chart.group); }
+      if (!seen.has(chart.group)) { seen.add(chart.group); hint(figure.closest(".charts") || figure); }
       waiting.set(figure, chart);
       near.observe(figure);
     }
   }
-  return { all, show: show_, update, zoom, format: show, duration };
+  return { all, show: show_, update, zoom, format: show, duration, clock, labels, linear, logarithmic: logSplits, times };
 })();
 if (typeof CHARTS !== "undefined") soakCharts.all(CHARTS);

@@ -169,3 +169,9 @@ def test_a_webhook_that_refuses_is_a_failure(monkeypatch: pytest.MonkeyPatch) ->
         assert not slack_sender(taken.url)(Message("t", "x"))
     with pytest.raises(ValueError, match="VARIABLE is not a URL supported by Apprise"):
         sender_to("VARIABLE", "nonsense")
+
+
+def test_a_mail_holds_no_element_that_the_scenario_wrote() -> None:
+    row = ObjectiveLine("FAIL", "<b>o</b>", "<b>v</b>", "<b>m</b>")
+    digest = Digest("<b>h", "<b>t", "<b>a", (("<b>why", "<b>how"),), (row,), 0, ("<b>c",))
+    assert "<b>" not in html_of(digest, Tone.FAILURE, with_picture=False)

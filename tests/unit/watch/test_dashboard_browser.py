@@ -1,6 +1,8 @@
 """The dashboard in a real browser: it loads, is kept up to date, survives the end, and asks nobody else for anything."""
 
+import json
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -201,6 +203,27 @@ def test_without_scripts_it_says_where_the_report_is(browser: "Browser", site: S
     said = page.text_content("noscript") or ""
     assert "needs scripts" in said
     assert str(site.folder / "report.html") in said
+
+
+def test_a_mark_is_confirmed_when_it_is_in_the_stream(browser: "Browser", site: Site) -> None:
+    lines = site.content.splitlines(keepends=True)
+    place = int(len(lines) * 0.6)
+    moment = json.loads(lines[place - 1])["t"]
+    mark = json.dumps({"t": moment, "type": "run.marked", "name": HOSTILE, "by": "Anna"}).encode() + b"\n"
+    site.content = b"".join([*lines[:place], mark, *lines[place:]])
+    page = opened(browser, site)
+    page.wait_for_selector("figure.drawn")
+    assert page.text_content(".ask output") == page.text_content(".marks") == ""
+    assert page.evaluate("[...document.querySelectorAll('.ask input')].every(each => each.required)")
+    page.evaluate("sessionStorage.setItem('soak-by', 'Anna')")
+    site.grow(0.9)
+    wait(page, "document.querySelector('.ask output').textContent !== ''")
+    assert re.fullmatch(r"marked at 1h\d+m(\d+s)? by Anna", page.text_content(".ask output") or "")
+    assert HOSTILE in (page.text_content(".marks") or "")
+    page.reload()
+    page.wait_for_selector("figure.drawn")
+    assert page.input_value(".ask input[name=by]") == "Anna"
+    assert site.errors == []
 
 
 def test_only_the_link_with_the_token_may_ask(browser: "Browser", site: Site) -> None:
