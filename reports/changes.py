@@ -21,7 +21,9 @@ def render_changes(changes: Changes, differences: Differences | None = None) -> 
     text = (TEMPLATES / TEMPLATE).read_text(encoding="utf-8")
     environment = make_environment()
     environment.filters.update(signed=show_signed, gain=show_gain, one_by_one=one_by_one)
-    markdown = environment.from_string(text).render(changes=changes, plot=PLOT, task_plot=TASK_PLOT)
+    markdown = environment.from_string(text).render(
+        changes=changes, headline=headline(changes), plot=PLOT, task_plot=TASK_PLOT
+    )
     with mpl.rc_context(STYLE):
         drawn = {PLOT: plot.plot(changes)}
         if changes.tasks is not None and differences is not None:
@@ -36,7 +38,7 @@ def show_signed(value: float | None, unit: str = Unit.DURATION) -> str:
 
 def summary_lines(changes: Changes) -> str:
     """The comparison for a terminal: what became worse or better."""
-    lines = [f"{_headline(changes)}  {changes.run.scenario}"]
+    lines = [f"{headline(changes)}  {changes.run.scenario}"]
     lines += [f"  {reason}" for reason in changes.reasons]
     for each in changes.changes:
         if each.direction is Direction.BETTER:
@@ -59,10 +61,13 @@ def one_by_one(changes: Changes) -> str:
     return f"{unit} by {unit}"
 
 
-def _headline(changes: Changes) -> str:
+def headline(changes: Changes) -> str:
+    """The answer in words; that nothing became worse says nothing of runs that are not like for like."""
     if changes.regressed:
         return "REGRESSED"
-    return "NOT REGRESSED" if changes.compared else "NOTHING COMPARED"
+    if not changes.compared:
+        return "NOTHING COMPARED"
+    return "NOT COMPARABLE" if changes.different else "NOT REGRESSED"
 
 
 def _task_lines(changes: Changes) -> list[str]:

@@ -23,7 +23,7 @@ def render_parity(parity: Parity, latencies: Latencies) -> dict[str, bytes]:
     environment = make_environment()
     environment.filters.update(signed=_signed)
     text = (TEMPLATES / TEMPLATE).read_text(encoding="utf-8")
-    markdown = environment.from_string(text).render(parity=parity, plot=PLOT)
+    markdown = environment.from_string(text).render(parity=parity, agreement=agreement(parity), plot=PLOT)
     with mpl.rc_context(STYLE):
         return {"parity.md": markdown.encode(), PLOT: plot.plot(parity, latencies)}
 
@@ -43,17 +43,22 @@ def summary_words(parity: Parity) -> str:
     return f"{words[0].upper()}{words[1:]}"
 
 
+def agreement(parity: Parity) -> tuple[int, int]:
+    """How many figures agree, and how many were compared."""
+    compared = [figure for figure in parity.figures if figure.status is not Agreement.NOT_COMPARED]
+    return sum(figure.status is Agreement.AGREES for figure in compared), len(compared)
+
+
 def summary_lines(parity: Parity) -> str:
     """The comparison for a terminal."""
     counts, sides = parity.tasks, f"{parity.base.target} and {parity.run.target}"
-    compared = [figure for figure in parity.figures if figure.status is not Agreement.NOT_COMPARED]
-    agreeing = sum(figure.status is Agreement.AGREES for figure in compared)
+    agreeing, compared = agreement(parity)
     return "\n".join(
         [
             f"{parity.status.value}  {parity.scenario}: {_WORDS[parity.status]} ({sides}, seed {parity.seed})",
-            *(f"  {reason}" for reason in parity.reasons),
+            f"  {agreeing} of {compared} figures within their tolerance",
             *([_tasks(counts)] if counts.seen else []),
-            f"  {agreeing} of {len(compared)} figures within their tolerance",
+            *(f"  {reason}" for reason in parity.reasons),
         ]
     )
 

@@ -1,16 +1,22 @@
-"""The run before: of the same scenario, in the same folder."""
+"""The run before: one in the same folder with which a run can be compared like for like."""
 
 import os
 from pathlib import Path
 
-from soak.runner.evidence.directory import VERDICT, stream_name
+from soak.runner.evidence.directory import CHECKSUMS, MANIFEST, VERDICT, stream_name
+from soak.schemas.errors import SoakError
+from soak.schemas.evidence.manifest import Manifest
+from soak.schemas.evidence.versions import decode_evidence
 
 MOST_LOOKED_AT = 2_000
 """Entries of a folder that are looked at: a run does not wait for a folder of any size."""
+MOST_READ = 50
+"""Runs of the scenario that are read, the newest first."""
 
 
 def last_run(directory: Path, scenario: str) -> Path | None:
-    """The newest other run directory beside `directory` that has a verdict on the scenario; None: there is none."""
+    """The newest other run directory beside `directory` whose run has a verdict, and the same scenario, tier, settings, target
+    and speed; None: there is none."""
     found: list[tuple[float, str]] = []
     try:
         own = directory.resolve()
@@ -21,4 +27,21 @@ def last_run(directory: Path, scenario: str) -> Path | None:
                     found.append(((place / VERDICT).stat().st_mtime, entry.path))
     except OSError:
         return None
-    return Path(max(found)[1]) if found else None
+    if not found:
+        return None
+    wanted = _kind(directory)
+    newest = (Path(path) for _, path in sorted(found, reverse=True)[:MOST_READ])
+    return next((path for path in newest if wanted and _kind(path) == wanted), None)
+
+
+def _kind(directory: Path) -> tuple[str, ...] | None:
+    """What runs that can be compared have in common; None for one without a verdict, or that cannot be read."""
+    path = directory / MANIFEST
+    try:
+        found = decode_evidence(path.read_bytes(), Manifest, path)
+    except (OSError, SoakError):
+        return None
+    if found.verdict is None or not (directory / CHECKSUMS).is_file():
+        return None
+    settings = [each for each in found.settings if not each.startswith("seed=")]
+    return (found.scenario, found.tier or "", *settings, found.target, f"{found.speed:g}")

@@ -61,6 +61,9 @@ def _head(changes: Changes) -> Head:
         lead = f"{worse} of {tested} tested SLIs became worse by more than noise and {show_ratio(changes.least)}."
         if not worse:
             lead = "What was required relative to the base does not hold."
+    elif changes.compared and changes.different:
+        status, tone = "NOT COMPARABLE", Tone.DOUBT
+        lead = f"The runs are not like for like: that none of {tested} tested SLIs became worse says little of each difference."
     elif changes.compared:
         status, tone = "NOT REGRESSED", Tone.OK
         lead = f"Nothing became worse by more than noise and {show_ratio(changes.least)}; {tested} SLIs were tested."
@@ -92,6 +95,10 @@ def _steps(changes: Changes) -> Iterator[Step]:
     if changes.regressed:
         yield Step("Read why in the report of the run: since when, what went on then", "soak report RUN_DIR")
         yield Step("Ask the model which change does it", "soak compare SCENARIO --with KEY=VALUE")
+    elif changes.compared and changes.different:
+        yield Step(
+            "Repeat the run as the base was made: same scenario, settings, target and speed", "soak run SCENARIO"
+        )
     elif changes.compared:
         yield Step("Make the run the base of later ones", "soak baseline RUN_DIR baseline.json")
     else:

@@ -45,9 +45,10 @@ def notes(run: RunData) -> list[str]:
     """What a reader has to know before all else: that nothing real ran, and what was changed in the scenario."""
     found = []
     if run.verdict.clock != "real":
-        found.append(
-            "SIMULATED: a model ran, not the system itself. The verdict is about the design and its settings, not about a build."
+        ran = (
+            run.task_words.simulated.capitalize() if run.task_words else "Simulated: a model ran, not the system itself"
         )
+        found.append(f"{ran}. The verdict is about the design and its settings, not about a build.")
     if run.manifest.settings:
         found.append(f"Changed in the scenario: {', '.join(run.manifest.settings)}.")
     return found

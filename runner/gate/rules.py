@@ -1,6 +1,7 @@
 """Evaluation of rules, with everything they checked."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -78,8 +79,8 @@ def check_runs(rule: RunsRule, root: Path, now: datetime) -> tuple[RuleResult, l
     """Run directories: requirements of each, and their number; also returns the runs checked."""
     found = find_runs(root, rule.where)
     looked_at = _chosen(rule, found)
-    judged = _judged(rule, looked_at, now)
-    checks = [RuleCheck(run.name, not problem, problem or _words(rule, run)) for run, problem in judged]
+    judged = list(_judged(rule, looked_at, now))
+    checks = [RuleCheck(run.name, not problem, problem or _words(rule, run)) for run, problem, _ in judged]
     good = {run.scenario for run, check in zip(looked_at, checks, strict=True) if check.ok}
     wanted = list(rule.scenarios) or sorted({run.scenario for run in looked_at if run.scenario})
     least = rule.at_least or (len(wanted) if rule.scenarios else 1)
@@ -88,12 +89,22 @@ def check_runs(rule: RunsRule, root: Path, now: datetime) -> tuple[RuleResult, l
     if not looked_at:
         detail = f"no run in {rule.where}" + (f" of {', '.join(rule.scenarios)}" if rule.scenarios else "")
     elif len(good) < least:
-        what = f": {', '.join(missing)} missing" if missing else ""
-        detail = f"{len(good)} of {least} scenarios{what}"
+        unreviewed = Counter(run.scenario for run, _, only_reviews in judged if only_reviews)
+        detail = _too_few(missing, unreviewed, f"{len(good)} of {least} scenarios")
     if rule.at_least is not None and not detail:
         # Enough scenarios hold: further runs that do not are shown, but do not count.
         return RuleResult(rule.name, True, "", checks), looked_at
     return result(rule.name, detail, checks), looked_at
+
+
+def _too_few(missing: list[str], unreviewed: Mapping[str, int], counted: str) -> str:
+    """Which scenarios no run stands for; unreviewed: how many runs of each lack nothing but reviews."""
+    gone = [name for name in missing if name not in unreviewed]
+    words = [f"{', '.join(gone)} missing"] if gone else []
+    for name in sorted({*missing} & {*unreviewed}):
+        count = unreviewed[name]
+        words += [f"{count} run{'s' * (count > 1)} of {name}, none with the reviews asked for"]
+    return "; ".join(words) if len(missing) == 1 and not gone else f"{counted}{': ' * bool(words)}{'; '.join(words)}"
 
 
 def _chosen(rule: RunsRule, found: list[Run]) -> list[Run]:
@@ -107,12 +118,12 @@ def _chosen(rule: RunsRule, found: list[Run]) -> list[Run]:
     return [run for run in chosen if run in newest.values()]
 
 
-def _judged(rule: RunsRule, runs: list[Run], now: datetime) -> Iterator[tuple[Run, str]]:
+def _judged(rule: RunsRule, runs: list[Run], now: datetime) -> Iterator[tuple[Run, str, bool]]:
+    """Each run with what is wrong with it, and whether that is only that reviews are missing."""
     for run in runs:
         problems = list(_problems(rule, run))
-        if rule.reviewed:
-            problems += not_reviewed(rule.reviewed, run.directory, now)
-        yield run, "; ".join(problems)
+        unreviewed = list(not_reviewed(rule.reviewed, run.directory, now)) if rule.reviewed else []
+        yield run, "; ".join([*problems, *unreviewed]), bool(unreviewed) and not problems
 
 
 def _words(rule: RunsRule, run: Run) -> str:

@@ -18,6 +18,7 @@ from soak.schemas.evidence.parity import (
     TaskDifference,
     Topic,
 )
+from soak.schemas.evidence.verdict import ReasonKind
 from soak.schemas.language.expression import Unit
 from soak.schemas.stream.block import Block, Bools, Ints
 from soak.schemas.stream.by_kind import kind_flags
@@ -54,7 +55,7 @@ def compare(base: Source, run: Source) -> tuple[Parity, Latencies]:
     parity = Parity(
         schema_version=SCHEMA_VERSION,
         status=_status(pairs, figures, reasons),
-        reasons=[*reasons, *_host(figures, overhead)],
+        reasons=[*_late(base, run, figures), *reasons, *_host(figures, overhead)],
         scenario=base.identity.scenario,
         scenario_sha256=base.identity.scenario_sha256,
         seed=base.identity.seed,
@@ -93,6 +94,16 @@ def _status(pairs: Pairs, figures: list[Figure], reasons: list[str]) -> Agreemen
 
 def _explained_of(figures: list[Figure]) -> list[Figure]:
     return [each for each in figures if each.status is Agreement.EXPLAINED]
+
+
+def _late(base: Source, run: Source, figures: list[Figure]) -> Iterator[str]:
+    """What to do where a load generator fell behind: said before what that may have caused."""
+    agree = {Agreement.AGREES, Agreement.NOT_COMPARED}
+    if all(each.status in agree for each in figures):
+        return
+    of_both = [*base.verdict.typed_reasons, *run.verdict.typed_reasons]
+    if any(each.kind is ReasonKind.LATENESS for each in of_both):
+        yield "this host was too busy: repeat at a lower --speed"
 
 
 def _host(figures: list[Figure], overhead: HostOverhead) -> Iterator[str]:

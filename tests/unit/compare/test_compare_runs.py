@@ -192,12 +192,17 @@ def test_it_is_said_in_what_two_runs_differ(
     other = msgspec.structs.replace(baseline_of(runs["base"]), scenario="another", target="orchestrator", speed=60.0)
     pinned.write_bytes(msgspec.json.encode(other))
     run_command(["compare", str(pinned), str(runs["base"]), "--out", str(tmp_path / "out")])
-    said = capsys.readouterr().err
+    told, said = capsys.readouterr()
+    assert told.startswith("NOT COMPARABLE  compared\n")
+    assert (tmp_path / "out" / "changes.md").read_text().startswith("# compared: not comparable\n")
+    page = (tmp_path / "out" / "changes.html").read_text()
+    assert "NOT COMPARABLE" in page and "NOT REGRESSED" not in page
     assert "not like for like: " in said
     for difference in ("scenario another and", "target orchestrator and simulation", "speed 60 and 1"):
         assert difference in said
     run_command(["compare", str(runs["base"]), str(runs["base"]), "--out", str(tmp_path / "same")])
-    assert "not like for like" not in capsys.readouterr().err
+    same = capsys.readouterr()
+    assert same.out.startswith("NOT REGRESSED  compared\n") and "not like for like" not in same.err
 
 
 def test_a_second_comparison_has_a_place_of_its_own(

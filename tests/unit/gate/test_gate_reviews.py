@@ -107,6 +107,17 @@ def test_a_run_that_is_not_reviewed_as_asked_is_refused(
     assert "refused" in page
 
 
+def test_the_headline_says_that_reviews_are_missing_and_not_that_the_run_is(made: Path, tmp_path: Path) -> None:
+    _, page = decided(made, tmp_path, "{}")
+    assert "1 run of brief, none with the reviews asked for; " in page
+    assert "brief missing" not in page
+    shutil.copytree(made, tmp_path / "runs" / "b")
+    gate = textwrap.dedent(GATE).format(reviewed="{}").replace("in: runs/*,", "in: runs/*, scenarios: [brief, other],")
+    (tmp_path / "gate.yaml").write_text(gate)
+    [rule] = decide_gate(load_gate(tmp_path / "gate.yaml"), tmp_path).rules
+    assert rule.detail == "0 of 2 scenarios: other missing; 2 runs of brief, none with the reviews asked for"
+
+
 def test_the_command_in_the_decision_makes_it_pass(made: Path, tmp_path: Path) -> None:
     check, _ = decided(made, tmp_path, "{roles: [release manager]}")
     command = check.detail[check.detail.index("(soak ") + 1 : -1]

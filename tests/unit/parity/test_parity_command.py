@@ -137,6 +137,21 @@ def slower(event: Event) -> Event:
     return {**event, "t": event["t"] + 2.5} if event["type"] == "task.done" else event
 
 
+def test_what_agrees_is_said_first_and_what_to_do_where_the_host_was_late(
+    base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = plant(base, tmp_path / "run", slower, target="orchestrator", clock="real")
+    compare(base, run, tmp_path / "on time", DIFFERS)
+    assert "too busy" not in capsys.readouterr().out
+    late = {"kind": "lateness", "subject": "", "status": "INCONCLUSIVE", "text": "the load generator fell behind"}
+    edit_verdict(run, typed_reasons=[late], reasons=[late["text"]])
+    compare(base, run, tmp_path / "late", DIFFERS)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].endswith("figures within their tolerance")
+    assert lines[3] == "  this host was too busy: repeat at a lower --speed"
+    assert lines[1].strip().split(" figures")[0] in (tmp_path / "late" / "parity.md").read_text().splitlines()[2]
+
+
 @pytest.mark.parametrize(("speed", "expected"), [(1.0, DIFFERS), (60.0, AGREES)])
 def test_overheads_of_a_real_system_count_as_often_as_its_speed(
     base: Path, tmp_path: Path, speed: float, expected: int
@@ -179,7 +194,7 @@ def test_the_plot_has_axes_with_units(base: Path, again: Path, tmp_path: Path) -
     compare(base, again, tmp_path / "out", AGREES)
     svg = (tmp_path / "out" / "parity.svg").read_text(encoding="utf-8")
     words = set(re.findall(r"<text[^>]*>(.*?)</text>", svg))
-    assert {"latency [s]", "run minus base [s]", "scenario time [min]", "base: simulation", "run: simulation"} <= words
+    assert {"latency", "run minus base", "scenario time", "base: simulation", "run: simulation"} <= words
 
 
 # What is refused.
