@@ -3,9 +3,10 @@
 import os
 from pathlib import Path
 
-from soak.runner.evidence.directory import VERDICT, stream_name
-from soak.runner.history.reading import read_run
-from soak.schemas.evidence.runs import RunRow
+from soak.runner.evidence.directory import CHECKSUMS, MANIFEST, VERDICT, stream_name
+from soak.schemas.errors import SoakError
+from soak.schemas.evidence.manifest import Manifest
+from soak.schemas.evidence.versions import decode_evidence
 
 MOST_LOOKED_AT = 2_000
 """Entries of a folder that are looked at: a run does not wait for a folder of any size."""
@@ -28,11 +29,19 @@ def last_run(directory: Path, scenario: str) -> Path | None:
         return None
     if not found:
         return None
-    wanted = _kind(read_run(directory, directory.name))
+    wanted = _kind(directory)
     newest = (Path(path) for _, path in sorted(found, reverse=True)[:MOST_READ])
-    return next((path for path in newest if wanted and _kind(read_run(path, path.name)) == wanted), None)
+    return next((path for path in newest if wanted and _kind(path) == wanted), None)
 
 
-def _kind(run: RunRow) -> tuple[str, ...] | None:
-    """What runs that can be compared have in common; None for one without a verdict."""
-    return (*run.series, run.environment["speed"]) if run.state.judged else None
+def _kind(directory: Path) -> tuple[str, ...] | None:
+    """What runs that can be compared have in common; None for one without a verdict, or that cannot be read."""
+    path = directory / MANIFEST
+    try:
+        found = decode_evidence(path.read_bytes(), Manifest, path)
+    except (OSError, SoakError):
+        return None
+    if found.verdict is None or not (directory / CHECKSUMS).is_file():
+        return None
+    settings = [each for each in found.settings if not each.startswith("seed=")]
+    return (found.scenario, found.tier or "", *settings, found.target, f"{found.speed:g}")

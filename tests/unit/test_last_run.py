@@ -1,5 +1,6 @@
 """The run before, of those with which a run can be compared like for like."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -52,18 +53,11 @@ def test_only_a_comparable_run_is_the_run_before(tmp_path: Path, capsys: pytest.
     assert found == [(str(before), str(after)) for before, after in pairs]
 
 
-def test_runs_of_another_speed_are_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    soak(tmp_path / "older", 1)
-    own = soak(tmp_path / "own", 2)
-    from soak.runner import last_run as module
-
-    read = module.read_run
-
-    def faster(folder: Path, name: str) -> module.RunRow:
-        row = read(folder, name)
-        if folder == own:
-            row.environment["speed"] = "60"
-        return row
-
-    monkeypatch.setattr(module, "read_run", faster)
+def test_runs_of_another_speed_are_not_compared(tmp_path: Path) -> None:
+    older, own = soak(tmp_path / "older", 1), soak(tmp_path / "own", 2)
+    assert last_run(own, "brief") == older
+    manifest = json.loads((own / MANIFEST).read_text())
+    (own / MANIFEST).write_text(json.dumps({**manifest, "speed": 60.0}))
+    assert last_run(own, "brief") is None
+    (own / MANIFEST).write_text(json.dumps({**manifest, "verdict": None}))
     assert last_run(own, "brief") is None
