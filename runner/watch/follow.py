@@ -12,6 +12,7 @@ from soak.runner.watch.claimed import is_worked_on
 from soak.runner.watch.state import State, Watched
 from soak.runner.watch.steps import Steps
 from soak.schemas.errors import UsageError
+from soak.schemas.files import ordinary
 from soak.simulation.plan import Plan
 
 EVERY_S = 1.0
@@ -59,7 +60,7 @@ def follow_run(path: Path, replay: float | None = None, *, in_steps: bool = Fals
 def _begins(stream: Path, directory: RunDirectory) -> bool:
     """Whether a runner has not written the first line of the stream yet."""
     try:
-        with stream.open("rb") as file:
+        with ordinary(stream).open("rb") as file:
             return not file.readline().endswith(b"\n") and is_worked_on(directory) is True
     except FileNotFoundError:
         return is_worked_on(directory) is True
