@@ -11,4 +11,6 @@ def render_sheet(sheet: Sheet) -> bytes:
     """The page as a file."""
     environment = make_environment(escaped=True)
     environment.filters["kind"] = lambda part: type(part).__name__
-    return document(environment, TEMPLATE, sheet.head, list(sheet.charts), sheet=sheet).encode("utf-8", "backslashreplace")
+    return document(environment, TEMPLATE, sheet.head, list(sheet.charts), sheet=sheet).encode(
+        "utf-8", "backslashreplace"
+    )

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from soak.runner.console import remark
-from soak.schemas.errors import printable
+from soak.schemas.errors import printable, reason
 from soak.schemas.stream.block import Block, make_block, merge, tick
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import Vocabulary
@@ -136,13 +136,13 @@ def ask(folder: Path, request: Request) -> str:
     try:
         descriptor = os.open(folder / FILE, flags, 0o600)
     except OSError as error:
-        return f"the request cannot be written: {error.strerror or 'error'}"
+        return f"the request cannot be written: {reason(error)}"
     try:
         if os.fstat(descriptor).st_size + len(line) > MOST_BYTES:
             return "this run has had as many requests as it takes"
         os.write(descriptor, line)
     except OSError as error:
-        return f"the request cannot be written: {error.strerror or 'error'}"
+        return f"the request cannot be written: {reason(error)}"
     finally:
         os.close(descriptor)
     return ""

@@ -12,6 +12,8 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
@@ -245,6 +247,10 @@ def _sample(renderer: Any, handle: Any, x: float, y: float, figure: Any) -> None
         alone = first.get_linestyle() in {"None", "none", " ", ""}
         sample = Line2D([x + _HANDLE / 2] if alone else [x, x + _HANDLE], [y] if alone else [y, y])
         sample.update_from(first)
+        sample.set_clip_on(False)
+    elif isinstance(first, LineCollection):
+        sample = Line2D([x, x + _HANDLE], [y, y], linewidth=float(np.atleast_1d(first.get_linewidth())[0]))
+        sample.set_color(to_hex(np.atleast_2d(first.get_edgecolor())[0]))
         sample.set_clip_on(False)
     else:
         color = first.get_facecolor()

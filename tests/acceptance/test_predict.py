@@ -63,10 +63,10 @@ def test_the_page_opens_anywhere_and_the_probability_comes_first(directory: Path
     page = (directory / "prediction.html").read_text()
     assert re.findall(r'(?:src|href)="(?!data:)', page) == []
     share = json.loads((directory / "prediction.json").read_text())["pass_probability"]
-    headline = re.search(r'<p class="answer">(.*?)</p>', page)
-    assert headline
-    assert f"{share['count']} of 24 replications" in headline[1]
-    assert page.index("PASS probability") < page.index("Objectives")
+    lead = re.search(r'<p class="lead">(.*?)</p>', page)
+    assert lead
+    assert f"{share['count']} of 24 replications" in lead[1]
+    assert page.index(lead[1]) < page.index(">Objectives</h2>")
     assert "soak run scenario.yaml --seed SEED" in page
     text = (directory / "prediction.md").read_text()
     assert text.startswith("# 72h: ")

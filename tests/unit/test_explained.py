@@ -90,7 +90,7 @@ def test_every_document_says_why(aborted: Path) -> None:
         assert abort.text in document
         assert document.count("| claimed again after its lease expired |") == 1
     assert objective.text in page
-    assert "<td>claimed again after its lease expired</td>" in page
+    assert ">claimed again after its lease expired</td>" in page
     assert "The cases are those of" in summary
 
 

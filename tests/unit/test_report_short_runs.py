@@ -132,7 +132,7 @@ def test_charts_point_together_and_show_all_again(run: Path) -> None:
         box = second.locator(".u-over").bounding_box()
         page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 60)
         first.locator(".readout", has_text="at ").wait_for()
-        again = page.locator(".hint button")
+        again = second.locator("button.whole")
         assert not again.is_visible()
         page.mouse.down()
         page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 60, steps=4)

@@ -306,4 +306,4 @@ def test_the_report_of_an_aborted_run_links_its_incident(run: Path) -> None:
     assert run_command(["report", str(run)]) == 0
     page = (run / "report.html").read_text()
     assert 'href="incident.md"' in page
-    assert page.index('href="incident.md"') < page.index("<h2")
+    assert page.index('id="next"') < page.index('href="incident.md"') < page.index('class="tiles"')

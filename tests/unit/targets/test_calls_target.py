@@ -264,7 +264,7 @@ def test_it_does_not_go_on(tmp_path: Path) -> None:
 def test_it_says_which_library_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "purgatory", None)
     with pytest.raises(
-        UsageError, match=r"needs purgatory, which is not installed \(pip install 'soak-runner\[calls\]'\)"
+        UsageError, match=r"needs purgatory, which is not installed \(in a checkout: pip install '\.\[calls\]'\)"
     ):
         CallsTarget().admit(calls_scenario(tmp_path).scenario)
 
