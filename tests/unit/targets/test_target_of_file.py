@@ -118,7 +118,7 @@ def test_without_conventions_nothing_changes(files: Path) -> None:
 
 
 def test_a_scenario_that_was_loaded_before_cannot_take_conventions(files: Path) -> None:
-    loaded = soak.load(files / "scenario.yaml")
+    loaded = load(files / "scenario.yaml")
     with pytest.raises(UsageError, match="give the path of the scenario"):
         soak.run(loaded, target=str(files / "target.yaml"), out=files / "run")
     assert not (files / "run").exists()
