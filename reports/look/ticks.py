@@ -135,7 +135,7 @@ _LARGEST = 1e300
 
 def extent(chart_low: float | None, chart_high: float | None, values: list[float], *, log: bool) -> tuple[float, float]:
     """The scale of a chart: its own limits where it has them, otherwise those of its values, with some air above them."""
-    # Beyond that, the distance of two values is no number.
+    # Beyond that, the distance of two values is not a number.
     found = [value for value in values if abs(value) <= _LARGEST and (value > 0 or not log)]
     low = chart_low if chart_low is not None else min(found, default=0.0 if not log else 1.0)
     high = chart_high if chart_high is not None else max(found, default=1.0)
