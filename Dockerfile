@@ -1,5 +1,5 @@
 # soak as a container: `docker build -t soak-runner .`, then
-# `docker run --rm --init -v "$PWD:/work" -u "$(id -u)" soak-runner run scenarios/72h.yaml`.
+# `docker run --rm --init -v "$PWD:/work" -u "$(id -u):$(id -g)" soak-runner run scenarios/72h.yaml`.
 ARG PYTHON=3.13-slim-bookworm
 
 FROM python:${PYTHON} AS build

@@ -36,7 +36,7 @@ def render_prediction(prediction: Prediction, observed: Observed) -> dict[str, b
         "p": prediction,
         "headline": headline(prediction),
         "remarks": remarks(prediction),
-        "first": first(prediction.first_to_break, prediction.objectives),
+        "first": first(prediction.first_to_break, prediction.objectives, prediction.made),
         "command": command(prediction),
     }
     shown = {"objectives": OBJECTIVES, "aborts": plots.get(ABORTS) and ABORTS}
@@ -124,8 +124,8 @@ def _others(p: Prediction) -> str:
     return ", ".join(f"{each.verdict} {each.share.count:,}" for each in p.verdicts if each.verdict != "PASS")
 
 
-def first(found: FirstToBreak, objectives: list[ObjectivePrediction]) -> str:
-    """Which objective or abort condition breaks first, and why it is called that."""
+def first(found: FirstToBreak, objectives: list[ObjectivePrediction], made: int) -> str:
+    """Which objective or abort condition breaks first, and why it is called that; `made`: how many replications there are."""
     fixed = [each.objective for each in objectives if not each.margin_varies]
     never = f" Constant margin: {', '.join(fixed)}." if fixed else ""
     if found.by is First.NONE:
@@ -135,11 +135,11 @@ def first(found: FirstToBreak, objectives: list[ObjectivePrediction]) -> str:
         return f"First to break: abort condition {found.abort} ({which}).{never}"
     if found.by is First.BROKEN:
         which = f"broken in {found.count:,} of the {found.of:,} replications without PASS, no objective more often"
-    elif found.by is First.WITHHELD:
-        which = f"never broken; INCONCLUSIVE in {found.count:,} of the {found.of:,} replications without PASS, none more often"
-    else:
-        which = f"never broken; closest to its limit: {found.deviations:.3g} sigma of headroom"
-    return f"First to break: {found.objective} ({which}).{never}"
+        return f"First to break: {found.objective} ({which}).{never}"
+    if found.by is First.WITHHELD:
+        return f"Nothing broke; {found.count:,} of {made:,} replications could not decide {found.objective}.{never}"
+    nearest = f"{found.objective}, {found.deviations:.3g} sigma of headroom"
+    return f"Nothing broke; closest to its limit: {nearest}.{never}"
 
 
 def command(p: Prediction) -> str:
@@ -179,7 +179,7 @@ def summary_lines(p: Prediction) -> str:
             lines.append(f"  {chance(o.holds):>8}  {o.objective:{width}}  {margin}")
     lines += ["", *(f"  {line}" for line in _other_reasons(p))]
     if p.made and (p.objectives or p.first_to_break.abort):
-        lines.append(f"  {first(p.first_to_break, p.objectives)}")
+        lines.append(f"  {first(p.first_to_break, p.objectives, p.made)}")
     return "\n".join(lines)
 
 

@@ -80,6 +80,13 @@ def shipped(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     return _starting([*_names(_ROOT / "scenarios"), *(f"gates/{name}" for name in _names(_ROOT / "gates"))], incomplete)
 
 
+def templates(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of the templates of `soak init`, those of installed systems too."""
+    from soak.runner.templates import templates as all_templates
+
+    return _starting(all_templates()[0], incomplete)
+
+
 def gates(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Gate files in the folder `gates`; any file where that has none."""
     found = _starting([str(path) for path in sorted(Path("gates").glob("*.yaml"))], incomplete)

@@ -36,7 +36,7 @@ def need(extra: str, who: str) -> None:
     """Raise UsageError when a package of an extra is missing; `who` needs it. What is for this process is imported."""
     if missing := [distribution_of(name) for name in EXTRAS[extra] if not _is_there(name)]:
         what = f"{who} needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed"
-        raise UsageError(f"{what} (pip install '{DISTRIBUTION}[{extra}]')")
+        raise UsageError(f"{what} (in a checkout: pip install '.[{extra}]')")
 
 
 def distribution_of(module: str) -> str:

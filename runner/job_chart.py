@@ -11,6 +11,10 @@ from pathlib import Path
 
 from soak.reports.look.palette import Role, light
 from soak.schemas.evidence.verdict import ObjectiveResult, Status, Verdict
+from soak.schemas.language.expression import Op, Unit
+from soak.schemas.language.margins import relative_margin
+
+_FIRST = (Status.FAIL, Status.INCONCLUSIVE)
 
 MOST_POINTS = 60
 """Points of a line: what a diagram of this width shows."""
@@ -45,14 +49,21 @@ def chart_of(verdict: Verdict, metrics: Path) -> str:
 
 
 def _candidates(verdict: Verdict, rows: Sequence[Mapping[str, str]]) -> Iterator[_Shown]:
-    """What can be drawn: of a broken objective first, then of one that holds, then how much was done."""
-    broken_first = sorted(verdict.applicable, key=lambda each: each.status is not Status.FAIL)
-    for objective in broken_first:
+    """What can be drawn: of what is broken, then what is in doubt, then the smallest margin; or else how much was done."""
+    for objective in sorted(verdict.applicable, key=_urgency):
         if (values := _of_objective(objective, rows)) and not objective.labels:
             worst, unit = objective.op in {"<", "<="}, "share" if objective.sli == "success_rate" else "seconds"
             yield _reduced(objective.objective, rows, values, objective.limit, unit, worst=worst)
     if values := _column(rows, "done"):
         yield _reduced("tasks done a minute", rows, values, None, "tasks", worst=False)
+
+
+def _urgency(objective: ObjectiveResult) -> tuple[int, float]:
+    """What is drawn first: objectives that hold are ordered by their margins, relative to their limits."""
+    if objective.status in _FIRST:
+        return _FIRST.index(objective.status), 0.0
+    margin = relative_margin(Op(objective.op), Unit(objective.unit), objective.target, objective.margin)
+    return len(_FIRST), math.inf if margin is None else margin
 
 
 def _of_objective(objective: ObjectiveResult, rows: Sequence[Mapping[str, str]]) -> list[float]:

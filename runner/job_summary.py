@@ -41,7 +41,7 @@ def job_summary_of(verdict: Verdict, scenario: Scenario, directory: Path | None 
     if directory:
         lines += [
             "",
-            f"Report: `{_code(str(directory / 'report.html'))}`, again: `soak verify {_code(str(directory))}`",
+            f"Report: `{_code(str(directory / 'report.html'))}`, check it: `soak verify {_code(str(directory))}`",
         ]
     return "\n".join(lines)
 

@@ -10,6 +10,7 @@ from soak.runner.evidence.directory import METRICS, VERDICT, RunDirectory, strea
 from soak.runner.evidence.manifest import read_manifest
 from soak.runner.frames.events import Event, Events
 from soak.runner.frames.frame import about
+from soak.runner.frames.objectives import Objectives
 from soak.runner.frames.series import Series
 from soak.runner.notebook import run_html
 from soak.schemas.errors import EvidenceError
@@ -17,7 +18,7 @@ from soak.schemas.evidence.manifest import Manifest
 from soak.schemas.evidence.verdict import Verdict
 from soak.schemas.evidence.versions import decode_evidence
 
-__all__ = ["Event", "Events", "Run", "Series"]
+__all__ = ["Event", "Events", "Objectives", "Run", "Series"]
 
 if TYPE_CHECKING:
     from soak.reports.data import Metrics
@@ -60,6 +61,11 @@ class Run:
     def series(self) -> Series:
         """The per-minute series: NumPy arrays by name, `run.series.pandas()` and others as a table."""
         return Series(self.metrics.columns, about(self.manifest))
+
+    @cached_property
+    def objectives(self) -> Objectives:
+        """The objectives of the verdict, in its order; `run.objectives.pandas()` and others as a table."""
+        return Objectives(self.verdict, about(self.manifest))
 
     def verify(self) -> list[Finding]:
         """What `soak verify` checks: a finding for each, with a `problem` where something differs."""

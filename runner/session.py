@@ -86,7 +86,11 @@ def tell_verdict(loaded: Loaded, verdict: Verdict, directory: Path, *, as_json: 
     else:
         paint = paint_of(sys.stdout)
         quiet = output().quiet
-        text = headline(loaded, verdict, paint) if quiet else summary_lines(loaded, verdict, directory, paint)
+        text = (
+            f"{headline(loaded, verdict, paint)}\n{directory}"
+            if quiet
+            else summary_lines(loaded, verdict, directory, paint)
+        )
         tell(text, color=paint is not plain)
     open_if_asked(directory / "report.html")
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code

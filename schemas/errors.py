@@ -7,22 +7,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
+PUBLIC = "soak"
+"""The module whose names these errors have for users, in tracebacks too."""
+
 
 class SoakError(Exception):
     """Base of every expected error: one message, and the exit code the command ends with."""
 
+    __module__ = PUBLIC
     exit_code = 1
 
 
 class UsageError(SoakError):
     """Wrong usage or impossible request: nothing was run."""
 
+    __module__ = PUBLIC
     exit_code = 2
 
 
 class EvidenceError(SoakError):
     """Evidence is missing, damaged or cannot be written."""
 
+    __module__ = PUBLIC
     exit_code = 5
 
 
@@ -71,10 +77,13 @@ def reason(error: OSError) -> str:
 class VersionError(EvidenceError):
     """Evidence that is whole, but of a version that this release does not read."""
 
+    __module__ = PUBLIC
+
 
 class OutputError(SoakError):
     """A file could not be written; what was written before is kept."""
 
+    __module__ = PUBLIC
     exit_code = 1
 
     @classmethod
@@ -198,6 +207,8 @@ def _counted(text: str) -> list[tuple[int, str]]:
 class FileError(UsageError):
     """A file that cannot be read as what it is to be: `problem` says which, what is wrong and what to do."""
 
+    __module__ = PUBLIC
+
     def __init__(self, path: object, what: str, remedy: str) -> None:
         self.problem = Problem(str(path), 0, 0, "", what, remedy)
         super().__init__(str(self.problem))
@@ -209,6 +220,7 @@ class ScenarioError(SoakError):
     A mistake repeated by an alias is reported once.
     """
 
+    __module__ = PUBLIC
     exit_code = 2
 
     def __init__(self, problems: Sequence[Problem]) -> None:

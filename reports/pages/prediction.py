@@ -135,7 +135,7 @@ def _objectives(p: Prediction, observed: Observed) -> Iterator[Part]:
     yield Table(columns, rows, "Objectives", "The scenario has no objectives, so no replication can PASS.")
     if not p.objectives:
         return
-    yield Text(first(p.first_to_break, p.objectives), soft=False)
+    yield Text(first(p.first_to_break, p.objectives, p.made), soft=False)
     for each, values, margins in zip(p.objectives, observed.values, observed.margins, strict=True):
         found = np.array(margins if each.target is None else values, dtype=np.float64)
         if len(np.unique(found)) > 1:

@@ -77,7 +77,7 @@ class Receivers:
     ) -> int:
         """Send the run to each of them, and say what they took; returns the exit code. Raises SoakError."""
         from soak.runner.evidence.directory import RunDirectory
-        from soak.runner.export.afterwards import export_to, send_run
+        from soak.runner.export.afterwards import export_to, require_listener, send_run
         from soak.runner.export.receivers import extras_of
         from soak.runner.extras import need
         from soak.schemas.language.outlets import BOTH, ExportType, Signal
@@ -89,6 +89,8 @@ class Receivers:
         for extra in extras_of(tuple(exports)):
             need(extra, "soak export")
         directory = RunDirectory.open(run_directory)
+        for export in exports:
+            require_listener(export)
         done = [each for export in exports for each in send_run(directory, export, step_s, start, progress)]
         if as_json:
             facts = [

@@ -17,7 +17,12 @@ _TRY = re.compile(rb"^(# Try: soak run )scenario\.yaml\b", re.MULTILINE)
 
 @click.command("init")
 @click.argument("path", type=click.Path(path_type=Path), required=False)
-@click.option("--template", metavar="NAME", help="What to start from, such as calls or attached; see --list.")
+@click.option(
+    "--template",
+    metavar="NAME",
+    help="What to start from, such as calls or attached; see --list.",
+    shell_complete=completing.templates,
+)
 @click.option(
     "--from",
     "shipped",

@@ -131,5 +131,6 @@ def _lines(each: "Reviewed") -> list[str]:
     lines = [printable(f"{review.at}  {review.decision:8}  by {review.who}, {each.standing.value}")]
     for note in review.notes:
         lead = f"{about(note)}: " if about(note) else ""
-        lines += [printable(f"    {line}") for line in f"{lead}{note.text}".splitlines()]
+        # A line that begins with :: is a command to GitHub Actions, indented or not.
+        lines += [printable(f"    | {line}") for line in f"{lead}{note.text}".splitlines()]
     return lines

@@ -1,5 +1,6 @@
 """A run that has ended, sent to a receiver: its metrics, its traces, or what happened in it."""
 
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
+from soak.runner.console import remark
 from soak.runner.ends import end_after
 from soak.runner.evidence.directory import RunDirectory, stream_name
 from soak.runner.evidence.manifest import read_manifest
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 ATTEMPTS = 5
 """How often a request is made before the export is given up."""
 TIMEOUT_S = 30.0
+CONNECT_S = 5.0
+"""How long a first connection may take."""
 TOKEN, USERNAME, PASSWORD = "SOAK_EXPORT_TOKEN", "SOAK_EXPORT_USERNAME", "SOAK_EXPORT_PASSWORD"
 
 T = TypeVar("T")
@@ -111,6 +115,20 @@ class _Ended:
     verdict: Verdict
     stories: Stories
     clock: WallClock
+
+
+def require_listener(export: Export) -> None:
+    """Connect to the receiver, and send nothing. Raises SoakError if nothing accepts the connection.
+
+    Asked before a stream is read, which may take minutes.
+    """
+    parts = urlsplit(export.url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), CONNECT_S).close()
+    except (OSError, UnicodeError) as error:
+        why = ExportError.of(error)
+        raise SoakError(f"{export.name}: {why}; nothing was sent (start the receiver, or correct the URL)") from None
 
 
 def send_run(
@@ -190,6 +208,7 @@ def deliver(
     Raises SoakError, if a receiver does not take anything after ATTEMPTS attempts.
     """
     left, size, failures, refused, why = list(items), receiver.most_at_once, 0, 0, ""
+    remark(f"  sending {len(left):,} {what} to {export.name}")
     while left:
         batch = left[:size]
         try:
@@ -204,13 +223,20 @@ def deliver(
             else:
                 failures += 1
                 if error.lasting or failures >= ATTEMPTS:
-                    done = f"{len(items) - len(left) - refused} of {len(items)} {what} were taken"
+                    done = _taken(items, left, refused, what)
                     times = f", {failures} times" if failures > 1 else ""
                     raise SoakError(f"{export.name}: {why}{times} ({done})") from None
                 time.sleep(pause_s(failures, first_pause_s))
+        except KeyboardInterrupt:
+            remark(f"{export.name}: interrupted: {_taken(items, left, refused, what)}")
+            raise
         else:
             del left[: len(batch)]
             failures, size = 0, receiver.most_at_once
     if items and refused == len(items):
         raise SoakError(f"{export.name}: {why}; all {refused} {what} were refused")
     return Delivery(export.name, what, len(items) - refused, refused)
+
+
+def _taken(items: Sequence[T], left: Sequence[T], refused: int, what: str) -> str:
+    return f"{len(items) - len(left) - refused} of {len(items)} {what} were taken"

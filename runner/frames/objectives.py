@@ -1,15 +1,100 @@
-"""The objectives of a verdict as an Arrow table, a row each."""
+"""The objectives of a verdict: one by one, or as a table of a row each."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
-from soak.runner.frames.frame import field
+from soak.runner.extras import need
+from soak.runner.frames.frame import field, to_pandas, to_polars
 from soak.schemas.evidence.verdict import ObjectiveResult, Verdict
 
 if TYPE_CHECKING:
+    import pandas
+    import polars
     import pyarrow
+
+WHO = "a run's objectives as a table"
+_NUMBERS = {
+    **dict.fromkeys(
+        ["value", "target", "margin", "interval_low", "interval_high", "confidence", "effective_samples", "warn"],
+        np.float64,
+    ),
+    **dict.fromkeys(("samples", "min_samples"), np.int64),
+    "thin": np.bool_,
+}
+_COLUMNS = [
+    "objective",
+    "sli",
+    "labels",
+    "unit",
+    "value",
+    "op",
+    "target",
+    "margin",
+    "status",
+    "interval_low",
+    "interval_high",
+    "confidence",
+    "samples",
+    "min_samples",
+    "effective_samples",
+    "thin",
+    "warn",
+    "warning",
+    "detail",
+]
+
+
+@dataclass(frozen=True, repr=False)
+class Objectives:
+    """The objectives of a run in the order of the scenario: one by one, or a table of them, a row each.
+
+    A duration is in seconds, a size in bytes, a ratio from 0 to 1, a rate per second: `unit` says which.
+    """
+
+    verdict: Verdict
+    about: Mapping[str, str]
+    """Metadata of the tables: scenario, seed, target, version."""
+
+    def __iter__(self) -> Iterator[ObjectiveResult]:
+        return iter(self.verdict.objectives)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.verdict.objectives)
+
+    def __repr__(self) -> str:
+        return f"<soak.Objectives: {len(self)} of {self.verdict.scenario}>"
+
+    def numpy(self) -> "np.ndarray[tuple[int], np.dtype[Any]]":
+        """All of them as a structured array, a field for each column: `run.objectives.numpy()["margin"]`; NaN: not known."""
+        rows = [_row(each) for each in self]
+        kind = np.dtype([(name, _NUMBERS.get(name, np.object_)) for name in _COLUMNS])
+        return np.array([tuple(_plain(name, row[name]) for name in _COLUMNS) for row in rows], dtype=kind)
+
+    def arrow(self) -> "pyarrow.Table":
+        """All of them as an Arrow table. Raises UsageError without pyarrow."""
+        need("arrow", WHO)
+        return objectives_table(self.verdict, self.about)
+
+    def pandas(self) -> "pandas.DataFrame":
+        """All of them as a pandas DataFrame. Raises UsageError without pandas."""
+        need("pandas", WHO)
+        return to_pandas(self.arrow(), WHO)
+
+    def polars(self) -> "polars.DataFrame":
+        """All of them as a polars DataFrame. Raises UsageError without polars."""
+        need("polars", WHO)
+        return to_polars(self.arrow(), WHO)
+
+
+def _plain(name: str, value: object) -> object:
+    if value is None and _NUMBERS.get(name) is np.float64:
+        return np.nan
+    return dict(value) if name == "labels" and isinstance(value, list) else value
 
 
 def objectives_table(verdict: Verdict, about: Mapping[str, str]) -> "pyarrow.Table":

@@ -29,6 +29,8 @@ class Case:
     windows: WindowFold | None = None
     so_far: bool = False
     """Whether the run goes on: what is open is left aside."""
+    late: bool = False
+    """Whether the load generator fell behind: a longer run cures nothing."""
     comparison: Comparison = field(init=False)
     fold: Fold = field(init=False)
     value: float = field(init=False)
@@ -161,7 +163,7 @@ def advice(case: Case, interval: Interval) -> str:
 
 
 def _times(case: Case, longer: float) -> str:
-    if not 1 < longer <= _LONGEST_ADVICE:
+    if case.late or not 1 < longer <= _LONGEST_ADVICE:
         return ""
     digits = max(0, 1 - math.floor(math.log10(longer)))
     times = math.ceil(longer * 10**digits) / 10**digits

@@ -268,6 +268,7 @@ def _doubts(
         yield _doubt(ReasonKind.INTERRUPTED, f"the run was interrupted at {show_duration(judge.until_s)}{who}")
     if end is End.CUT:
         yield _doubt(ReasonKind.CUT, f"the event stream is incomplete: it ends at {show_duration(judge.until_s)}")
+    yield from _lateness_doubts(judge, identity)
     if not objectives:
         yield _doubt(ReasonKind.NO_OBJECTIVES, "the scenario has no objectives")
     elif all(each.status is Status.NOT_APPLICABLE for each in objectives):
@@ -289,6 +290,15 @@ def _doubts(
     yield from _telemetry_doubts(judge, identity, end)
 
 
+def _lateness_doubts(judge: Judge, identity: Identity) -> Iterator[Reason]:
+    """That the load generator was too slow: said before what it casts doubt on."""
+    if late := _lateness(judge, identity):
+        slower = f"use --speed {identity.speed / 2:g}" if identity.speed != 1 else "run it slower"
+        yield _doubt(ReasonKind.LATENESS, f"{late} ({slower}, or raise telemetry.max_lag)")
+    for doubt in judge.lifecycle.tracker.load_doubts():
+        yield _doubt(ReasonKind.LATENESS, doubt)
+
+
 def _telemetry_doubts(judge: Judge, identity: Identity, end: End) -> Iterator[Reason]:
     telemetry, limits = judge.telemetry, judge.scenario.telemetry
     if telemetry.lost_events:
@@ -298,10 +308,6 @@ def _telemetry_doubts(judge: Judge, identity: Identity, end: End) -> Iterator[Re
             ReasonKind.GAP,
             f"no event or sample for {show_duration(telemetry.longest_gap_s)} (allowed: {show_duration(limits.max_gap_s)})",
         )
-    if late := _lateness(judge, identity):
-        yield _doubt(ReasonKind.LATENESS, f"{late} (run it slower, or raise telemetry.max_lag)")
-    for doubt in judge.lifecycle.tracker.load_doubts():
-        yield _doubt(ReasonKind.LATENESS, doubt)
     if end.orderly:
         yield from (_doubt(ReasonKind.UNSEEN, each) for each in judge.lifecycle.tracker.unseen(judge.lifecycle))
     tasks = judge.scenario.workload.tasks

@@ -35,7 +35,9 @@ def judge_objectives(judge: Judge, late: str) -> list[ObjectiveResult]:
     """The results of all objectives; `late`: how far the load generator fell behind, in words, empty if it did not."""
     windows, placed = judge.windows, list(enumerate(judge.scenario.objectives))
     every = {place for place, objective in placed if objective.window_s is not None and objective.share is None}
-    cases = {place: Case(judge, each, windows.get(place)) for place, each in placed if place not in every}
+    cases = {
+        place: Case(judge, each, windows.get(place), late=bool(late)) for place, each in placed if place not in every
+    }
     _find_failures(list(cases.values()))
     results = (
         judge_every_window(judge, windows[place], late) if place in every else _result(cases[place], late)

@@ -20,7 +20,7 @@ from soak.schemas.language.expression import (
     parse_filter,
 )
 from soak.schemas.language.shape import did_you_mean, nearest
-from soak.schemas.language.slis import AT_THE_END, Aggregate, Better, Sli
+from soak.schemas.language.slis import AT_THE_END, SUCCESS_RATE, Aggregate, Better, Sli
 from soak.schemas.language.spoken import spoken_window
 from soak.schemas.stream.events import SPECS, TYPES
 
@@ -218,12 +218,29 @@ def _sli(expression: Expression, context: Context) -> Sli:
 
 
 def _nearest_sli(name: str, context: Context) -> str:
+    if elsewhere := sli_of_other_tools(name, context.slis):
+        return elsewhere
     turned = _PERCENTILE_FIRST.fullmatch(name)
     if turned and derived(other := f"{turned[2]}_p{turned[1]}", context.slis):
         return f"did you mean {quoted(other)}?"
     return did_you_mean(name, list(context.slis)) if nearest(name, context.slis) else "use an SLI of this system"
 
 
+def sli_of_other_tools(name: str, slis: Mapping[str, Sli]) -> str:
+    """A hint at the SLI among `slis` that other load testers call `name`, such as `p99` or `rps`; empty for other names."""
+    percentile = _PERCENTILE_ALONE.fullmatch(name.lower())
+    other = f"latency_p{percentile[1] or percentile[2]}" if percentile else _OTHER_NAMES.get(name.lower(), "")
+    if not other or not (other in slis or derived(other, slis)):
+        return ""
+    return f"did you mean {quoted(other)}{', which is 1 - error rate' if other == SUCCESS_RATE.name else ''}?"
+
+
+_PERCENTILE_ALONE = re.compile(r"p([0-9]{1,2})|p\(([0-9]{1,2})\)")
+_OTHER_NAMES = {
+    **dict.fromkeys(("error_rate", "errors", "failure_rate", "fail_rate", "http_req_failed"), SUCCESS_RATE.name),
+    **dict.fromkeys(("rps", "qps", "tps", "req_rate", "request_rate", "requests_per_second"), "throughput"),
+    **dict.fromkeys(("response_time", "http_req_duration", "latency"), "latency_p95"),
+}
 _PERCENTILE_FIRST = re.compile(r"p([0-9]{1,2})_([a-z][a-z0-9_]*)")
 
 

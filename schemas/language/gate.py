@@ -8,6 +8,7 @@ from typing import Any
 
 from soak.schemas.errors import Problem, ScenarioError
 from soak.schemas.evidence.verdict import Outcome
+from soak.schemas.language.comparison import sli_of_other_tools
 from soak.schemas.language.derived import derived
 from soak.schemas.language.document import Document, read_document
 from soak.schemas.language.expression import Op, UnclearError, Unit, parse_expression
@@ -183,5 +184,6 @@ def _bound(text: str) -> Bound:
     slis = slis_of_every_system()
     sli = slis.get(expression.sli) or derived(expression.sli, slis)
     if sli is None:
-        raise UnclearError(f"unknown SLI {expression.sli!r}", did_you_mean(expression.sli, list(slis)))
+        hint = sli_of_other_tools(expression.sli, slis) or did_you_mean(expression.sli, list(slis))
+        raise UnclearError(f"unknown SLI {expression.sli!r}", hint)
     return Bound(expression.text, expression.sli, expression.op, sli.unit.parse(expression.target), sli.unit)

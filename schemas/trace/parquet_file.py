@@ -58,7 +58,7 @@ class ParquetFile:
             from pyarrow import parquet
         except ImportError:
             what = f"{self.path.name}: Parquet needs pyarrow, which is not installed"
-            raise TraceError(what, "pip install 'soak-runner[trace]', or write CSV") from None
+            raise TraceError(what, "in a checkout: pip install '.[trace]'; or write CSV") from None
         try:
             file = parquet.ParquetFile(self.path)
         except OSError as error:

@@ -11,9 +11,18 @@ if TYPE_CHECKING:
     from soak.runner.api import load, open_run, run, simulate
     from soak.runner.api import open_run as open
     from soak.runner.evidence.checksums import Finding
-    from soak.runner.opened import Event, Events, Run, Series
+    from soak.runner.opened import Event, Events, Objectives, Run, Series
     from soak.runner.scenario import Scenario
-    from soak.schemas.errors import EvidenceError, OutputError, Problem, ScenarioError, SoakError, UsageError
+    from soak.schemas.errors import (
+        EvidenceError,
+        FileError,
+        OutputError,
+        Problem,
+        ScenarioError,
+        SoakError,
+        UsageError,
+        VersionError,
+    )
     from soak.schemas.evidence.manifest import Manifest
     from soak.schemas.evidence.verdict import End, ObjectiveResult, Outcome, Status, Verdict
     from soak.schemas.language.load import Loaded
@@ -23,11 +32,13 @@ __all__ = [
     "Event",
     "Events",
     "EvidenceError",
+    "FileError",
     "Finding",
     "Loaded",
     "Manifest",
     "Metrics",
     "ObjectiveResult",
+    "Objectives",
     "Outcome",
     "OutputError",
     "Problem",
@@ -39,6 +50,7 @@ __all__ = [
     "Status",
     "UsageError",
     "Verdict",
+    "VersionError",
     "load",
     "open",
     "open_run",
@@ -48,10 +60,20 @@ __all__ = [
 
 _WHERE = {
     **dict.fromkeys(("load", "open_run", "run", "simulate"), "runner.api"),
-    **dict.fromkeys(("Event", "Events", "Run", "Series"), "runner.opened"),
+    **dict.fromkeys(("Event", "Events", "Objectives", "Run", "Series"), "runner.opened"),
     **dict.fromkeys(("End", "ObjectiveResult", "Outcome", "Status", "Verdict"), "schemas.evidence.verdict"),
     **dict.fromkeys(
-        ("EvidenceError", "OutputError", "Problem", "ScenarioError", "SoakError", "UsageError"), "schemas.errors"
+        (
+            "EvidenceError",
+            "FileError",
+            "OutputError",
+            "Problem",
+            "ScenarioError",
+            "SoakError",
+            "UsageError",
+            "VersionError",
+        ),
+        "schemas.errors",
     ),
     "Finding": "runner.evidence.checksums",
     "Loaded": "schemas.language.load",

@@ -20,6 +20,8 @@ _SUFFIXES = frozenset({".yaml", ".yml"})
 _KEYS = ("version:", "system:", "workload:", "slos:", "include:")
 _OPTIONS = frozenset({"tier", "seed", "target", "settings", "overlays", "target_options", "speed", "patience_s"})
 _ALLOWED = "allow_inconclusive"
+_JUDGED: "pytest.StashKey[tuple[Run, bool]]" = pytest.StashKey()
+"""The run that a marked test asked for, and whether it may be INCONCLUSIVE."""
 _MARKER = (
     f"soak(path, *, {', '.join(sorted(_OPTIONS))}, {_ALLOWED}=False): run this scenario for the test, once a session"
 )
@@ -133,13 +135,27 @@ def verdict(soak_run: "Run") -> "Verdict":
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A marked test that takes neither fixture is one of the verdict: it fails unless that is PASS."""
-    names: Iterable[str] = getattr(item, "fixturenames", ())
-    if item.get_closest_marker("soak") is None or {"soak_run", "verdict"}.intersection(names):
+    """The run of a marked test that takes neither fixture."""
+    if item.get_closest_marker("soak") is not None and _is_alone(item):
+        _marked_run(item)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Fail a marked test by its verdict: without a fixture unless that is PASS, with one if it is INCONCLUSIVE."""
+    found = item.stash.get(_JUDGED, None)
+    if found is None:
         return
-    run = _marked_run(item)
-    if run.verdict.verdict.exit_code:
+    run, allowed = found
+    inconclusive = run.verdict.verdict.value == "INCONCLUSIVE"
+    if (inconclusive and not allowed) or (run.verdict.verdict.exit_code and _is_alone(item)):
         pytest.fail(_words(run), pytrace=False)
+
+
+def _is_alone(item: pytest.Item) -> bool:
+    """Whether the verdict is all that a test is of: it takes no fixture that has it."""
+    names: Iterable[str] = getattr(item, "fixturenames", ())
+    return not {"soak_run", "verdict"}.intersection(names)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -160,15 +176,20 @@ def _marked_run(item: pytest.Item) -> "Run":
     allowed = asked.pop(_ALLOWED, False)
     wrong = sorted(asked.keys() - _OPTIONS)
     if wrong or len(marker.args) != 1:
-        what = f"no option {', '.join(wrong)}" if wrong else "it takes the path of one scenario"
+        what = "; ".join(map(_no_option, wrong)) or "it takes the path of one scenario"
         pytest.fail(f"@pytest.mark.soak: {what} (write {_MARKER.partition(': ')[0]})", pytrace=False)
     try:
         run = _run(item, _wanted(item.config, _found(item, marker.args[0]), asked))
     except NotPassedError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
-    if run.verdict.verdict.value == "INCONCLUSIVE" and not allowed:
-        pytest.fail(_words(run), pytrace=False)
+    item.stash[_JUDGED] = run, bool(allowed)
     return run
+
+
+def _no_option(name: str) -> str:
+    from soak.schemas.language.shape import did_you_mean
+
+    return f"no option {name}: {did_you_mean(name, [*_OPTIONS, _ALLOWED])}"
 
 
 def _words(run: "Run") -> str:

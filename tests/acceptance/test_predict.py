@@ -212,4 +212,4 @@ def test_dask_is_asked_for_only_by_those_who_want_it(
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert run_command(["predict", SCENARIO, *QUICK, "-n", "1", "--out", str(tmp_path / "out")]) == 0
     assert run_command(["predict", SCENARIO, "--dask", "tcp://127.0.0.1:1"]) == 2
-    assert "pip install 'soak-runner[dask]'" in capsys.readouterr().err
+    assert "pip install '.[dask]'" in capsys.readouterr().err

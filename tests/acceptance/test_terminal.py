@@ -140,10 +140,10 @@ def test_a_terminal_that_goes_away_stops_no_run_over_its_table(tmp_path: Path) -
     assert (tmp_path / "run" / "verdict.json").exists()
 
 
-def test_a_quiet_run_says_its_verdict_only(tmp_path: Path) -> None:
+def test_a_quiet_run_says_its_verdict_and_where_it_is(tmp_path: Path) -> None:
     code, text = at_a_terminal("run", SCENARIO, "--duration", "6h", "-o", tmp_path / "run", "-q")
     assert code == 0
-    assert ESCAPE.sub("", text) == "PASS  72 h stress soak (ORCH-014, profile B)\n"
+    assert ESCAPE.sub("", text) == f"PASS  72 h stress soak (ORCH-014, profile B)\n{tmp_path / 'run'}\n"
 
 
 def test_errors_of_a_quiet_command_are_said(tmp_path: Path) -> None:

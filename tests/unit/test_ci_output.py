@@ -4,13 +4,14 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from soak.runner.ci_annotations import annotations_of
 from soak.runner.cli import run_command
 from soak.runner.job_chart import chart_of
 from soak.runner.job_summary import job_summary_of
-from soak.schemas.evidence.verdict import Verdict
+from soak.schemas.evidence.verdict import Status, Verdict
 from soak.schemas.evidence.versions import decode_evidence
 from soak.schemas.language.load import Loaded, load
 
@@ -118,6 +119,27 @@ def test_the_chart_has_the_broken_objective_with_its_limit(ran: Path) -> None:
     assert {float(each) for each in limit.split("[")[1].rstrip("]").split(", ")} == {10.0}
 
 
+@pytest.mark.parametrize(
+    ("statuses", "drawn"),
+    [
+        ({"latency_p50": "INCONCLUSIVE", "latency_p95": "FAIL"}, "latency_p95 ≤ 10s"),
+        ({"latency_p50": "INCONCLUSIVE"}, "latency_p50 ≤ 60s"),
+        ({}, "latency_p95 ≤ 10s"),
+    ],
+)
+def test_the_chart_has_what_is_broken_or_in_doubt_or_has_the_smallest_margin(
+    ran: Path, statuses: dict[str, str], drawn: str
+) -> None:
+    margins = {"success_rate": 0.09, "latency_p50": 50.0, "latency_p95": 1.0}
+    given = verdict_of(ran)
+    objectives = [
+        msgspec.structs.replace(each, status=Status(statuses.get(each.sli, "PASS")), margin=margins[each.sli])
+        for each in given.objectives
+    ]
+    chart = chart_of(msgspec.structs.replace(given, objectives=objectives), ran / "run" / "metrics.csv")
+    assert f'title "{drawn}' in chart
+
+
 @pytest.mark.parametrize("content", [b"", b"t_s,done\n", b"t_s,done\n60,1\n", b"\xff\xfe", b"a,b\n1,2\n3,4\n"])
 def test_nothing_to_draw_is_no_chart(ran: Path, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "metrics.csv").write_bytes(content)
@@ -129,6 +151,7 @@ def test_the_summary_has_the_chart_and_says_where_the_report_is(ran: Path) -> No
     summary = job_summary_of(verdict_of(ran), loaded_from(ran).scenario, ran / "run")
     assert "```mermaid" in summary
     assert "run/report.html`" in summary
+    assert ", check it: `soak verify " in summary
 
 
 def test_a_title_stays_text_in_the_summary(ran: Path) -> None:

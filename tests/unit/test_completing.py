@@ -12,6 +12,7 @@ from soak.runner.cli import cli
 from soak.runner.completing import NAMED
 from soak.runner.targets.listing import listed
 from soak.runner.targets.make import SIMULATION
+from soak.runner.templates import templates
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("numpy", "rich", "matplotlib", "jsonschema", "soak.runner.session", "soak.runner.judge")
@@ -65,6 +66,8 @@ def test_run_directories_are_completed(command: str, tmp_path: Path, monkeypatch
 def test_shipped_scenarios_and_gates_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert {"72h", "failures/db-lock", "gates/pr"} <= set(values("init", "--from", ""))
     assert values("init", "--from", "72") == ["72h"]
+    assert values("init", "--template", "") == list(templates()[0])
+    assert values("init", "--template", "cal") == ["calls"]
     (tmp_path / "gates").mkdir()
     (tmp_path / "gates" / "rc.yaml").touch()
     monkeypatch.chdir(tmp_path)

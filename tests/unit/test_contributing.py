@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +97,13 @@ def test_the_changelog_has_versions() -> None:
     for heading in headings:
         assert re.fullmatch(r"\[(Unreleased|\d+\.\d+\.\d+)\]( - (unreleased|\d{4}-\d\d-\d\d))?", heading), heading
     assert any(heading.startswith(f"[{PROJECT['version']}]") for heading in headings)
+
+
+def test_what_commands_write_by_default_is_not_committed() -> None:
+    """Every folder that `soak` makes in the current directory, also the second of a name, and nothing of the project."""
+    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()]
+    written = ["runs", "predictions", "power", "limits", "calibrations", "monitoring", "selftest"]
+    written += ["compare-72h-2", "parity-72h", "gate-pr"]
+    assert [name for name in written if not any(fnmatchcase(name, each) for each in ignored)] == []
+    tops = ["runner", "gates", "docs", "reports", "systems", "scenarios"]
+    assert [name for name in tops if any(fnmatchcase(name, each) for each in ignored)] == []

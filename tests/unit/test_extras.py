@@ -51,7 +51,7 @@ def test_a_real_run_says_what_it_misses_and_writes_nothing(
     monkeypatch.chdir(tmp_path)
     assert run_command(["run", "told.yaml", "--target", "orchestrator", "--speed", "600"]) == 2
     said = capsys.readouterr()
-    assert said.err == f"{extra}: needs {packages} not installed (pip install 'soak-runner[{extra}]')\n"
+    assert said.err == f"{extra}: needs {packages} not installed (in a checkout: pip install '.[{extra}]')\n"
     assert (said.out, [path.name for path in tmp_path.iterdir()]) == ("", ["told.yaml"])
 
 
@@ -64,12 +64,12 @@ def test_a_simulation_needs_it_only_where_people_are_to_be_told(
     assert run_command(["run", "told.yaml", "--out", "run"]) == 0
     assert run_command(["monitoring", "told.yaml"]) == 0
     assert run_command(["run", "told.yaml", "--notify", "--out", "again"]) == 2
-    assert "pip install 'soak-runner[notify]'" in capsys.readouterr().err
+    assert "pip install '.[notify]'" in capsys.readouterr().err
     assert not (tmp_path / "again").exists()
     for form in ("--openmetrics", "--line-protocol"):
         assert run_command(["export", "run", form, "--out", "figures"]) == 2
         assert f"soak export {form} needs prometheus-client" in (said := capsys.readouterr().err)
-        assert "pip install 'soak-runner[export]'" in said
+        assert "pip install '.[export]'" in said
     assert not (tmp_path / "figures").exists()
 
 
@@ -79,12 +79,12 @@ def test_a_simulation_needs_it_only_where_people_are_to_be_told(
         (
             'export: [{type: otlp, url: "http://127.0.0.1:9"}]\n',
             "export: otlp needs opentelemetry-sdk, opentelemetry-exporter-otlp-proto-common, urllib3, which are not installed"
-            " (pip install 'soak-runner[otlp]')\n",
+            " (in a checkout: pip install '.[otlp]')\n",
         ),
         (
             'export: [{type: remote_write, url: "http://127.0.0.1:9"}]\n',
             "export: remote_write needs protobuf, cramjam, urllib3, which are not installed"
-            " (pip install 'soak-runner[remote-write]')\n",
+            " (in a checkout: pip install '.[remote-write]')\n",
         ),
     ],
 )
@@ -110,7 +110,7 @@ def test_an_environment_that_names_a_database_needs_it_too(
     monkeypatch.setenv("TIMESERIES_TYPE", "scrape")
     monkeypatch.setenv("TIMESERIES_URL", "http://127.0.0.1:9464")
     assert run_command(["run", "told.yaml", "--target", "orchestrator"]) == 2
-    assert "pip install 'soak-runner[export]'" in capsys.readouterr().err
+    assert "pip install '.[export]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_an_environment_that_names_a_database_needs_it_too(
 )
 def test_a_table_says_what_it_misses(form: str, packages: str, monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch, form)
-    tables = [soak.Events(Path("none"), {}), soak.Series({"t_s": np.array([60.0])}, {})]
+    tables = [soak.Events(Path("none"), {}), soak.Series({"t_s": np.array([60.0])}, {}), soak.Objectives(None, {})]  # type: ignore[arg-type]
     for table in tables:
         with pytest.raises(
             soak.UsageError, match=rf"needs {packages} not installed \(pip install 'soak-runner\[{form}\]'\)"

@@ -189,6 +189,18 @@ def test_labels_and_intervals_of_objectives() -> None:
     assert (row["interval_low"], row["interval_high"], row["warn"], row["effective_samples"]) == (None, 1.5, None, None)
 
 
+def test_objectives_are_tables_of_what_the_verdict_says(run: soak.Run) -> None:
+    assert list(run.objectives) == run.verdict.objectives
+    margins = [each.margin for each in run.verdict.objectives]
+    assert len(margins) == len(run.objectives) == 4
+    table = run.objectives.arrow()
+    assert table["margin"].to_pylist() == run.objectives.polars()["margin"].to_list() == margins
+    assert run.objectives.pandas()["margin"].tolist() == run.objectives.numpy()["margin"].tolist() == margins
+    assert run.objectives.numpy().dtype.names == tuple(table.column_names)
+    assert run.objectives.numpy()["objective"].tolist() == table["objective"].to_pylist()
+    assert run.objectives.pandas().attrs["soak.scenario"] == "72h"
+
+
 @pytest.mark.parametrize(
     ("damage", "number"),
     [

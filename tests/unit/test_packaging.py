@@ -42,6 +42,11 @@ def test_one_extra_has_all_of_them_and_the_tests_have_it() -> None:
     assert "soak-runner[all]" in OPTIONAL["test"]
 
 
+def test_a_table_says_what_each_extra_is_for() -> None:
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| `([\w-]+)` \| [\w`]", page, re.MULTILINE)) == sorted(OPTIONAL)
+
+
 def test_what_is_asked_for_before_a_run_is_what_its_extra_installs() -> None:
     for extra, modules in EXTRAS_OF_RUNS.items():
         assert {canonicalize_name(Requirement(each).name) for each in OPTIONAL[extra]} == set(
@@ -50,12 +55,12 @@ def test_what_is_asked_for_before_a_run_is_what_its_extra_installs() -> None:
 
 
 def test_what_people_are_told_to_install_is_ours() -> None:
-    """`soak` is somebody else's distribution."""
+    """`soak` is somebody else's distribution, and ours is in no index."""
     texts = [*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md"]
     texts += [
         path for folder in ("runner", "schemas", "reports", "simulation") for path in (ROOT / folder).rglob("*.py")
     ]
-    wrong = re.compile(r"\bsoak\[[a-z]+\]|pip(x)? install '?soak'?(?![\w-])")
+    wrong = re.compile(r"\bsoak\[[a-z]+\]|pip(x)? install '?soak'?(?![\w-])|pip install '?soak-runner\[")
     assert [path.name for path in texts if wrong.search(path.read_text(encoding="utf-8"))] == []
 
 

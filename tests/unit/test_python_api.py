@@ -1,12 +1,14 @@
 """The public module `soak`: what its page says is run, and it keeps to what it promises."""
 
 import json
+import pickle
 import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+import traceback
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -247,3 +249,16 @@ def test_what_a_helper_thread_remarks_is_heard_too(
         receiver.close(time.monotonic() + 30)
     assert remarks == ["notify team: a message could not be sent (the run continues)"]
     assert capsys.readouterr() == ("", "")
+
+
+def test_errors_have_their_public_names(tmp_path: Path) -> None:
+    with pytest.raises(soak.FileError) as found:
+        soak.load(tmp_path / "none.yaml")
+    (line,) = traceback.format_exception_only(found.value)
+    assert line.startswith("soak.FileError: ")
+    listed = set(re.findall(r"^\| `soak\.(\w+Error)`", PAGE, re.MULTILINE))
+    assert listed == {name for name in soak.__all__ if name.endswith("Error")}
+    for name in listed:
+        assert (getattr(soak, name).__module__, getattr(soak, name).__name__) == ("soak", name)
+    again = pickle.loads(pickle.dumps(soak.UsageError("x")))
+    assert (type(again), str(again)) == (soak.UsageError, "x")

@@ -186,14 +186,14 @@ def test_the_command_adds_and_shows(run: RunDirectory, tmp_path: Path, capsys: C
     place = str(run.path)
     assert run_command(["review", place]) == 0
     assert "no review" in capsys.readouterr().out
-    (tmp_path / "note.txt").write_text("from a file\nof two lines\n")
+    (tmp_path / "note.txt").write_text("from a file\n::error ::of two lines\n")
     words = ["--by", "Ann", "--reject", "--note-file", str(tmp_path / "note.txt"), "--at", "12m", "--note", "first"]
     assert run_command(["review", place, *words]) == 0
     assert capsys.readouterr().out.startswith("rejected by Ann, of the evidence ")
     assert run_command(["review", place]) == 0
     shown = capsys.readouterr().out.splitlines()
     assert shown[0].endswith("rejected  by Ann, of this evidence")
-    assert shown[1:] == ["    at 12m: first", "    at 12m: from a file", "    of two lines"]
+    assert shown[1:] == ["    | at 12m: first", "    | at 12m: from a file", "    | ::error ::of two lines"]
     assert run_command(["review", place, "--json"]) == 0
     [row] = json.loads(capsys.readouterr().out)["reviews"]
     assert (row["by"], row["standing"], row["notes"][0]["at_s"]) == ("Ann", "of this evidence", 720.0)

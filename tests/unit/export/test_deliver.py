@@ -1,6 +1,8 @@
 """A finished run on its way to a receiver: in order, again when it fails, smaller when it is refused."""
 
+import socket
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from receivers import receiving
@@ -52,6 +54,35 @@ def test_what_is_refused_is_left_out_and_the_rest_arrives() -> None:
     done = deliver(receiver, range(10), EXPORT, "numbers")
     assert receiver.taken == [0, 1, 3, 4, 5, 6, 8, 9]
     assert str(done) == "remote_write http://h:1: 8 numbers, 2 refused"
+
+
+def test_an_interruption_says_what_was_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    class Interrupted(Receiver):
+        def send(self, items: Sequence[int]) -> None:
+            if self.asked == 2:
+                raise KeyboardInterrupt
+            super().send(items)
+
+    with pytest.raises(KeyboardInterrupt):
+        deliver(Interrupted(), range(10), EXPORT, "numbers")
+    said = capsys.readouterr().err
+    assert said.startswith("  sending 10 numbers to remote_write http://h:1\n")
+    assert "remote_write http://h:1: interrupted: 8 of 10 numbers were taken\n" in said
+
+
+def test_nothing_is_read_where_nothing_listens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("soak.runner.export.afterwards.send_run", lambda *_: pytest.fail("the run was read"))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run_manifest.json").write_text("{}")
+    for option in ("--otlp", "--remote-write", "--grafana", "--cloudevents"):
+        assert run_command(["export", str(tmp_path / "run"), option, url]) == 1
+        said = capsys.readouterr().err
+        assert said.endswith(f" {url}: Connection refused; nothing was sent (start the receiver, or correct the URL)\n")
+        assert said.count("\n") == 1
 
 
 def test_a_receiver_that_comes_back_gets_it_all() -> None:

@@ -187,6 +187,22 @@ def test_what_a_computer_needs_to_submit_counts_times_the_speed(speed: float, ou
     assert [f"allowed: {allowed}" in reason for reason in result.reasons] == ([True] if allowed else [])
 
 
+def test_the_remedy_names_half_of_the_speed() -> None:
+    late = GOOD.replace("0 enqueued 1", "6.5 enqueued 1 due=0").replace("1 dispatched", "7 dispatched")
+    (reason,) = verdict(late, SLO, speed=60).reasons
+    assert reason.endswith("(use --speed 30, or raise telemetry.max_lag)")
+
+
+def test_lateness_is_said_first_and_a_longer_run_is_no_remedy() -> None:
+    """The same interval with and without lateness: what would be asked of a longer run is asked on time only."""
+    tasks = "\n".join(f"{6.5 + n} enqueued {n} due={n}\n{7 + n} dispatched {n}\n{8 + n} done {n}" for n in range(20))
+    slo = "slos: [{objective: success_rate >= 99%, confidence: 95%}]\n"
+    late, on_time = verdict(tasks, slo), verdict(tasks, slo + "telemetry: {max_lag: 6.5s}")
+    assert [each.kind for each in late.typed_reasons] == ["lateness", "objective"]
+    assert "as long a run would tell" in on_time.reasons[0]
+    assert late.objectives[0].detail == "the 95% interval includes values that break the target"
+
+
 def test_times_that_a_late_load_generator_measured_do_not_fail() -> None:
     late = GOOD.replace("0 enqueued 1", "6.5 enqueued 1 due=0").replace("1 dispatched", "7 dispatched")
     slow = verdict(late, "slos: [latency_p95 <= 1s]\n")

@@ -139,7 +139,7 @@ def test_an_abort_condition_that_ends_as_many_breaks_first(aborted: int, breaks:
     if breaks:
         assert (found.objective, found.by, found.count) == (None, First.ABORTED, aborted)
         said = f"First to break: abort condition slow (ended {aborted} of the {2 + aborted} replications without PASS"
-        assert said in first(found, prediction.objectives)
+        assert said in first(found, prediction.objectives, prediction.made)
         assert said in summary_lines(prediction)
     else:
         assert (found.objective, found.by, found.count) == ("success_rate >= 99%", First.BROKEN, 2)
@@ -153,7 +153,10 @@ def test_of_none_broken_the_one_nearest_to_zero_breaks_first(tmp_path: Path) -> 
     assert found.objective == "latency_p95 <= 25s"
     assert found.deviations == pytest.approx(190 / 90)
     assert [each.margin_varies for each in prediction.objectives] == [False, True, True]
-    assert "Constant margin: errors == 0" in first(found, prediction.objectives)
+    nothing = (
+        "Nothing broke; closest to its limit: latency_p95 <= 25s, 2.11 sigma of headroom. Constant margin: errors == 0"
+    )
+    assert nothing in first(found, prediction.objectives, prediction.made)
 
 
 def test_margins_that_never_vary_tell_no_first(tmp_path: Path) -> None:
@@ -349,5 +352,8 @@ def test_an_axis_of_shares_ends_at_100_percent(tmp_path: Path, tasks: int) -> No
 def test_what_is_never_broken_and_often_inconclusive_comes_first(tmp_path: Path) -> None:
     unsure = outcome(None, OPEN)
     made = made_of(*((Outcome.INCONCLUSIVE, [outcome(0), outcome(5), unsure]) for _ in range(3)))
-    found = prediction_of(made, tmp_path).first_to_break
+    made += made_of((Outcome.PASS, [outcome(0), outcome(5), outcome(5)]))
+    prediction = prediction_of(made, tmp_path)
+    found = prediction.first_to_break
     assert (found.by, found.objective, found.count, found.of) == (First.WITHHELD, "latency_p95 <= 25s", 3, 3)
+    assert "  Nothing broke; 3 of 4 replications could not decide latency_p95 <= 25s." in summary_lines(prediction)
