@@ -23,7 +23,8 @@ def test_each_example_is_on_the_page_with_its_picture() -> None:
     pages = "".join(page.read_text(encoding="utf-8") for page in DOCS.glob("load*.md"))
     assert set(re.findall(r"images/load/([a-z-]+)\.svg", pages)) == {path.stem for path in EXAMPLES}
     for path in EXAMPLES:
-        assert (DOCS / "images" / "load" / f"{path.stem}.svg").read_text(encoding="utf-8").count("lanned load of")
+        picture = (DOCS / "images" / "load" / f"{path.stem}.svg").read_text(encoding="utf-8")
+        assert f"Planned load of {path.stem}" in picture
 
 
 @pytest.mark.parametrize("name", ["stages", "scheduled"])
@@ -31,7 +32,7 @@ def test_the_plan_draws_them(name: str, tmp_path: Path) -> None:
     path = DOCS / "examples" / "load" / f"{name}.yaml"
     assert soak("plan", path, "--plot", tmp_path / "load.svg").returncode == 0
     drawn = (tmp_path / "load.svg").read_text(encoding="utf-8")
-    assert f"lanned load of {name}" in drawn
+    assert f"Planned load of {name}" in drawn
     assert ("200 nightly" in drawn) == (name == "scheduled")
 
 
