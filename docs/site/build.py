@@ -34,12 +34,14 @@ def build(out: Path) -> int:
         code = build_main(
             ["-q", "-W", "--keep-going", "-j", "2", "-d", str(Path(scratch, "trees")), str(source), str(out)]
         )
+    if code:
+        return 1
     shutil.copytree(
         ROOT / "schemas", out / "schemas", ignore=lambda folder, names: [n for n in names if not n.endswith(".json")]
     )
-    found = [] if code else faults(out)
+    found = faults(out)
     sys.stderr.writelines(f"{each}\n" for each in found)
-    return int(bool(code or found))
+    return int(bool(found))
 
 
 if __name__ == "__main__":
