@@ -44,6 +44,21 @@ _MOST = 100_000
     metavar="SHARE",
     help="Required PASS probability, such as 95%; the exit code says whether it is reached.",
 )
+@click.option(
+    "--rare",
+    metavar="[NAME]",
+    is_flag=False,
+    flag_value="",
+    help="Also estimate how likely a rare event is: that this abort condition holds or this objective is broken, by its name; "
+    "without a name each abort condition in turn.",
+)
+@click.option(
+    "--effort",
+    type=click.IntRange(100, 10_000_000),
+    default=5_000,
+    show_default=True,
+    help="Number of runs for each rare event, besides those of pilots.",
+)
 @jobs_option
 @click.option(
     "--dask", metavar="ADDRESS", help="Run the replications on this Dask cluster, such as tcp://scheduler:8786."
@@ -60,6 +75,8 @@ def command(
     replications: int,
     precision: str | None,
     required: str | None,
+    rare: str | None,
+    effort: int,
     jobs: int | None,
     dask: str | None,
     out: Path | None,
@@ -70,12 +87,16 @@ def command(
     The probability of PASS with its 95 % confidence interval, each objective's values and margins, which breaks first, and what
     aborts it and when. The prediction is as good as the model: parameters are taken from the scenario.
 
+    With --rare, also probabilities of 1e-3 down to 1e-9 and less, by multilevel splitting or importance sampling; --precision is
+    then how close to it, relative to the probability, its interval must come (such as 20%), and all replications are made.
+
     Exit codes: 0 done; with --require: 0 the whole interval is at or above it, 3 wholly below, 5 undecided: add replications;
     2 wrong scenario or usage, 130 interrupted, 1 failed midway: finished replications are kept.
 
     \b
     Examples:
       soak predict scenarios/72h.yaml -n 400
+      soak predict scenarios/72h.yaml --rare success-collapse
       soak predict scenarios/72h.yaml --set queue.workers=3 --precision 2% --require 95%
     """
     from soak.runner.predict.request import Request
@@ -83,7 +104,7 @@ def command(
 
     shares = share("--precision", precision, 0.5), share("--require", required, 1.0)
     chosen = scenario_file(scenario, tier, overlays, settings, duration, seed)
-    request = Request(chosen, replications, *shares, jobs, dask, out)
+    request = Request(chosen, replications, *shares, jobs, dask, out, rare, effort)
     analysis = perform(request)
     from soak.reports.prediction import summary_lines
 
