@@ -1,5 +1,6 @@
 """prediction.md and plots: what many replications say together."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 
 import matplotlib as mpl
@@ -149,7 +150,13 @@ def first(found: FirstToBreak, objectives: list[ObjectivePrediction], made: int)
 def command(p: Prediction) -> str:
     """The command that reproduces the prediction."""
     words = ["soak", "predict", "scenario.yaml", "-n", str(p.asked), "--seed", str(p.seed)]
-    words += ["--rare"] if p.rare else []
+    if p.rare:
+        words += [
+            "--rare",
+            *([shlex.quote(p.rare[0].name)] if len(p.rare) == 1 else []),
+            "--effort",
+            str(p.rare[0].effort),
+        ]
     for option, value in (("--precision", p.precision), ("--require", p.required)):
         words += [] if value is None else [option, _exact(value)]
     return " ".join(words)

@@ -184,9 +184,22 @@ class Search:
         error = ((1 - brute.share) / (brute.share * count)) ** 0.5
         reason = f"it happened in {brute.count:,} of {count:,} plain replications: brute force suffices"
         return RareEvent(
-            self.event.name, self.event.text, Answer.NOT_RARE, Method.BRUTE_FORCE, brute.share, brute.interval, error,
-            brute, count, 0, 0, 0, float(count), reason,
-        )  # fmt: skip
+            name=self.event.name,
+            what=self.event.text,
+            answer=Answer.NOT_RARE,
+            method=Method.BRUTE_FORCE,
+            probability=brute.share,
+            interval=brute.interval,
+            relative_error=error,
+            brute=brute,
+            estimates=count,
+            died_out=0,
+            runs=0,
+            pilot_runs=0,
+            brute_runs=None,
+            reason=reason,
+            effort=self.effort,
+        )
 
     def _told(self, brute: Share, method: Method | None, mean: Mean | None, doubt: str) -> RareEvent:
         sound = mean is not None and not doubt
@@ -207,6 +220,7 @@ class Search:
             pilot_runs=self.pilot_runs,
             brute_runs=(1 - value) / (value * error**2) if value and error else None,
             reason=doubt or stopped,
+            effort=self.effort,
             steps=self._steps() if method is Method.SPLITTING else [],
             rates=self._rates() if method is Method.IMPORTANCE_SAMPLING else [],
             stretch=self.tilted.proposal.length if self.tilted and method is Method.IMPORTANCE_SAMPLING else None,
