@@ -156,6 +156,8 @@ class Search:
 
     def _doubt(self, mean: Mean, brute: Share) -> str:
         """Why the estimate is not to be trusted; empty if it is."""
+        if self.interrupted and max(len(self.weights) // BATCH, len(self.ascents)) < FEWEST_ASCENTS:
+            return "interrupted before enough runs were made"
         if not mean.value:
             return "the event happened in no run of the estimate (raise --effort)"
         if self.ascents:
