@@ -36,7 +36,8 @@ _MOST = 100_000
 @click.option(
     "--precision",
     metavar="SHARE",
-    help="Stop once the 95 % interval of the PASS probability is within plus or minus this, such as 1%. [default: run all]",
+    help="Stop once the 95 % interval of the PASS probability is within plus or minus this, such as 1%; with --rare: of the rare event, "
+    "relative to it. [default: run all]",
 )
 @click.option(
     "--require",
@@ -87,9 +88,6 @@ def command(
     The probability of PASS with its 95 % confidence interval, each objective's values and margins, which breaks first, and what
     aborts it and when. The prediction is as good as the model: parameters are taken from the scenario.
 
-    With --rare, also probabilities of 1e-3 down to 1e-9 and less, by multilevel splitting or importance sampling; --precision is
-    then how close to it, relative to the probability, its interval must come (such as 20%), and all replications are made.
-
     Exit codes: 0 done; with --require: 0 the whole interval is at or above it, 3 wholly below, 5 undecided: add replications;
     2 wrong scenario or usage, 130 interrupted, 1 failed midway: finished replications are kept.
 
@@ -99,15 +97,13 @@ def command(
       soak predict scenarios/72h.yaml --rare success-collapse
       soak predict scenarios/72h.yaml --set queue.workers=3 --precision 2% --require 95%
     """
+    from soak.reports.prediction import summary_lines
     from soak.runner.predict.request import Request
     from soak.runner.predict.session import perform
 
     shares = share("--precision", precision, 0.5), share("--require", required, 1.0)
     chosen = scenario_file(scenario, tier, overlays, settings, duration, seed)
-    request = Request(chosen, replications, *shares, jobs, dask, out, rare, effort)
-    analysis = perform(request)
-    from soak.reports.prediction import summary_lines
-
+    analysis = perform(Request(chosen, replications, *shares, jobs, dask, out, rare, effort))
     analysis.tell(summary_lines(analysis.result), as_json=as_json)
     return _exit_code(analysis.result)
 
