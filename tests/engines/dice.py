@@ -19,7 +19,7 @@ class Dice:
         self._random = random.Random(seed)
         self._level = self.pick(*LEVELS)
         self._grid_s = float(self.pick(*SECONDS))
-        self._coincide = self.pick(0.0, 0.4, 0.9)
+        self._coincide = self.pick(0.0, 0.6, 0.95)
         self._seen_s: list[float] = []
 
     def chance(self, share: float) -> bool:
@@ -52,7 +52,7 @@ class Dice:
         """A time in milliseconds: of many scenarios one that another has, or a multiple of what others are multiples of."""
         if self.chance(self._coincide):
             again = [each for each in self._seen_s if low_s <= each <= high_s]
-            if again and self.chance(0.5):
+            if again and self.chance(0.7):
                 return self.pick(*again)
             steps = int(high_s / self._grid_s)
             if steps and steps * self._grid_s >= low_s:

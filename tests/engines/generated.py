@@ -9,6 +9,7 @@ from engines.frame import Data, Frame
 from engines.judging import judged, observed
 from engines.load import clock, workload
 from engines.mishaps import faults
+from engines.nasty import coincide
 from engines.orchestrator import fleet, number_of_workers, own_of_kinds, queue
 
 USUAL_BLOCK = 32_768
@@ -60,6 +61,7 @@ def scenario_of(seed: int) -> Generated:
         data["faults"] = found
     data |= observed(frame)
     data |= judged(frame, data.get("faults", []), data)
+    coincide(frame, data)
     if dice.chance(0.02):
         data["repeat"] = 2
     stop = dice.pick("all", "decidable") if dice.chance(0.05) else None

@@ -46,7 +46,7 @@ def observed(frame: Frame) -> Data:
     sample_s = dice.time_s(run_s / 300, run_s / 10) if dice.chance(0.7) else max(60.0, run_s / 300)
     found["telemetry"] = {"sample_interval": f"{sample_s:.3f}s"}
     if dice.wants():
-        found["telemetry"]["max_gap"] = dice.time(sample_s, 5 * sample_s)
+        found["telemetry"] |= {"max_gap": dice.time(sample_s, 5 * sample_s), "max_lag": dice.time(0.5, 600)}
     if dice.wants():
         found["checkpoints"] = {"every": dice.time(run_s / 20, run_s)}
     if dice.wants(0.7):
@@ -110,12 +110,16 @@ def _objective(frame: Frame, scenario: Data, known: Mapping[str, Sli], own: list
     sli, derived = known[name], dice.pick(*DERIVED) if dice.chance(0.15) else ""
     if derived:
         return f"{derived} {'>= 50%' if 'share' in derived else '<= 5m'}"
+    if dice.wants(0.2):
+        return {"objective": "latency_p95 <= 20m", "warn": "<= " + dice.time(0.1, 900)}
     labels = _labels(frame, scenario) if name.startswith(("success_rate", "latency_p", "wait_p")) else ""
     entry: Data = {"objective": _compared(frame, name, sli, good=True, labels=labels)}
     if dice.wants():
         entry["min_samples"] = dice.whole(1, 30)
     if sli.aggregate in {Aggregate.RATIO, Aggregate.QUANTILE, Aggregate.MEAN} and dice.wants(0.7):
         entry["confidence"] = dice.pick("90%", "95%")
+    if dice.wants(0.3):
+        entry |= {"note": "drawn"} | ({"only": "real"} if dice.chance(0.2) else {})
     if sli.aggregate in {Aggregate.RATIO, Aggregate.QUANTILE} and dice.wants(0.5):
         entry |= {"window": dice.time(frame.duration_s / 30, frame.duration_s)}
         if "confidence" in entry or dice.chance(0.4):
@@ -156,10 +160,16 @@ def _alert(frame: Frame, known: Mapping[str, Sli], faults: list[Data], number: i
     dice, alert = frame.dice, Data(name=f"alert-{number}", **_condition(frame, known))
     if dice.wants():
         alert["keep_firing_for"] = dice.time(0.1, frame.duration_s / 10)
+        alert["severity"] = dice.pick("info", "warning", "critical")
     if dice.wants():
         timed = [each["name"] for each in faults if "at" in each or "every" in each]
         of = {"of": dice.pick(*timed)} if timed and dice.chance(0.6) else {}
-        alert["expect"] = dice.pick("never", "fires", {**of, "fires_within": "2m"}, {**of, "max_flaps": 1})
+        alert["expect"] = dice.pick(
+            "never",
+            "fires",
+            {**of, "fires_within": "2m"},
+            {**of, "max_flaps": 1, "at_least": 1, "resolves_within": "5m"},
+        )
     return alert
 
 

@@ -26,41 +26,45 @@ def distribution(frame: Frame, mean_s: float) -> Data:
         case "lognormal":
             return {"distribution": "lognormal", "median": seconds(0.7 * mean_s), "p95": seconds(3 * mean_s)}
     values = [dice.time_s(0.1 * mean_s, 2 * mean_s) for _ in range(dice.whole(1, 9))]
-    frame.files["times.txt"] = "".join(f"{each:.3f}\n" for each in values).encode()
-    return {"distribution": "empirical", "file": "times.txt", "unit": "s"}
+    name = f"times-{len(frame.files)}.txt"
+    frame.files[name] = "".join(f"{each:.3f}\n" for each in values).encode()
+    return {"distribution": "empirical", "file": name, "unit": "s"}
 
 
 def thinking(frame: Frame, mean_s: float) -> Data:
     """The same, never always (about) 0: users without think time would stop the clock."""
     drawn = distribution(frame, mean_s)
-    return drawn if drawn.get("value") not in {"0s", "1ms"} else {"distribution": "exponential", "mean": seconds(mean_s)}
+    return (
+        drawn if drawn.get("value") not in {"0s", "1ms"} else {"distribution": "exponential", "mean": seconds(mean_s)}
+    )
 
 
 def workload(frame: Frame) -> Data:
     """All of `workload`, and `phases` beside it."""
     dice = frame.dice
     kinds = _kinds(frame)
-    tenants = _named(frame, "tenants", "ABC"[: dice.whole(1, 3)]) if dice.wants(0.5) else []
+    tenants = _named(frame, "ABC"[: dice.whole(1, 3)]) if dice.wants(0.5) else []
     frame.kinds = tuple(each["name"] for each in kinds)
     frame.tenants = tuple(each["name"] for each in tenants)
     users = dice.chance(0.12)
+    phases = _phases(frame, often=3.0 if users else 0.5)
     load: Data = {"task": {"duration": distribution(frame, _service_s(frame))}}
-    phases = _phases(frame)
     if users:
         load["users"] = _users(frame)
-        if frame.tenants and phases and dice.chance(0.6):
+        if phases and dice.chance(0.4):
+            frame.tenants = frame.tenants or ("A", "B")
             load["users"] = {key: load["users"][key] for key in ("think", "timeout", "session") if key in load["users"]}
             tenants, phases = [{"name": each} for each in frame.tenants], _with_users(frame, phases)
     else:
         load["arrivals"] = _arrivals(frame)
-        if "service" in load["arrivals"].get("trace", {}):
-            del load["task"]
-            kinds = [{key: each[key] for key in each if key != "task"} for each in kinds]
+    if "service" in load.get("arrivals", {}).get("trace", {}):
+        del load["task"]
+        kinds = [{key: each[key] for key in each if key != "task"} for each in kinds]
     if "count" not in load.get("arrivals", {}) and dice.wants(0.2):
         load["tasks"] = dice.whole(1, frame.tasks)
-    return {"workload": {**load, **({"kinds": kinds} if kinds else {}), **({"tenants": tenants} if tenants else {})}} | (
-        {"phases": phases} if phases else {}
-    )
+    named = {"kinds": kinds, "tenants": tenants}
+    found: Data = {"workload": load | {key: each for key, each in named.items() if each}}
+    return {**found, "phases": phases} if phases else found
 
 
 def _service_s(frame: Frame) -> float:
@@ -68,7 +72,7 @@ def _service_s(frame: Frame) -> float:
     return frame.dice.between(0.05, 1.6) * frame.workers * frame.gap_s
 
 
-def _named(frame: Frame, _: str, names: str) -> list[Data]:
+def _named(frame: Frame, names: str) -> list[Data]:
     """Entries with shares that add up, some of them 0."""
     whole = [frame.dice.pick(0, 1, 1, 2, 5) for _ in names]
     whole[0] += 1
@@ -80,17 +84,17 @@ def _named(frame: Frame, _: str, names: str) -> list[Data]:
 def _kinds(frame: Frame) -> list[Data]:
     if not frame.dice.wants(0.7):
         return []
-    entries = _named(frame, "kinds", "xyz"[: frame.dice.whole(1, 3)])
+    entries = _named(frame, "xyz"[: frame.dice.whole(1, 3)])
     for entry in entries:
         if frame.dice.chance(0.5):
             entry["task"] = {"duration": distribution(frame, _service_s(frame))}
     return entries
 
 
-def _phases(frame: Frame) -> list[Data]:
+def _phases(frame: Frame, often: float) -> list[Data]:
     """Phases one after the other, with a gap now and then; in whole milliseconds."""
     dice, found, at, when = frame.dice, list[Data](), 0, Data()
-    if not dice.wants(0.5):
+    if not dice.wants(often):
         return []
     for name in ("baseline", "burst", "after")[: dice.whole(1, 3)]:
         lasts_s = dice.time_s(frame.duration_s / 10, frame.duration_s / 3)
@@ -127,7 +131,20 @@ def _with_users(frame: Frame, phases: list[Data]) -> list[Data]:
 
 def _arrivals(frame: Frame) -> Data:
     dice = frame.dice
-    forms = (_plain, _plain, _plain, _constant, _constant, _burst, _stages, _profile, _bursts, _scheduled, _batch, _count)
+    forms = (
+        _plain,
+        _plain,
+        _plain,
+        _constant,
+        _constant,
+        _burst,
+        _stages,
+        _profile,
+        _bursts,
+        _scheduled,
+        _batch,
+        _count,
+    )
     found = _trace(frame) if dice.chance(0.08) else dice.pick(*forms)(frame)
     if "trace" not in found and "scheduled" not in found and dice.wants(0.2):
         found["scheduled"] = _set_times(frame)
@@ -154,34 +171,59 @@ def _process(frame: Frame) -> Data:
 
 def _burst(frame: Frame) -> Data:
     every_s = round(frame.duration_s / frame.dice.pick(1.5, 4, 6), 3)
-    burst = {"every": seconds(every_s), "for": seconds(round(every_s / frame.dice.pick(2, 4, 20), 3)), "rate": _rate(frame, 4)}
+    burst = {
+        "every": seconds(every_s),
+        "for": seconds(round(every_s / frame.dice.pick(2, 4, 20), 3)),
+        "rate": _rate(frame, 4),
+    }
     return {**_process(frame), "rate": _rate(frame, frame.dice.pick(0, 0.5, 1)), "burst": burst}
 
 
 def _stages(frame: Frame) -> Data:
     kinds = [{"to": _rate(frame, 2)}, {}, {"rate": _rate(frame, 1)}, {"rate": _rate(frame, 2), "to": _rate(frame, 0)}]
-    stages = [{**frame.dice.pick(*kinds), "for": frame.dice.time(1, frame.duration_s / 3)} for _ in range(frame.dice.whole(1, 4))]
-    repeats = {"repeat": True} if frame.dice.chance(0.3) and sum(float(each["for"][:-1]) for each in stages) > 60 else {}
+    stages = [
+        {**frame.dice.pick(*kinds), "for": frame.dice.time(1, frame.duration_s / 3)}
+        for _ in range(frame.dice.whole(1, 4))
+    ]
+    if frame.dice.chance(0.2):
+        stages[0]["at"] = frame.dice.time(0.1, frame.duration_s / 3)
+    repeats = (
+        {"repeat": True} if frame.dice.chance(0.3) and sum(float(each["for"][:-1]) for each in stages) > 60 else {}
+    )
     return {**_process(frame), "rate": _rate(frame, frame.dice.pick(0.5, 1)), "stages": stages, **repeats}
 
 
 def _profile(frame: Frame) -> Data:
     hours = frame.dice.some(range(24), 5)
-    points = [{"at": f"{hour:02}:{frame.dice.pick('00', '30')}", "rate": _rate(frame, frame.dice.pick(0, 0.5, 1, 2))} for hour in hours]
+    points = [
+        {"at": f"{hour:02}:{frame.dice.pick('00', '30')}", "rate": _rate(frame, frame.dice.pick(0, 0.5, 1, 2))}
+        for hour in hours
+    ]
     points[0]["rate"] = _rate(frame, 1)
-    return {**_process(frame), "profile": {"every": "day", "points": points, "between": frame.dice.pick("linear", "step")}}
+    every = frame.dice.pick("day", "day", "week")
+    if every == "week":
+        points = [{**each, "at": f"{frame.dice.pick('mon', 'mon-fri', 'sat')} {each['at']}"} for each in points[:1]]
+    return {
+        **_process(frame),
+        "profile": {"every": every, "points": points, "between": frame.dice.pick("linear", "step")},
+    }
 
 
 def _bursts(frame: Frame) -> Data:
     how: list[Data] = [{"rate": _rate(frame, 3)}, {"factor": 3}, {"factor": 0}]
-    bursts = [{"name": name, **frame.window(), **frame.dice.pick(*how)} for name in ("noon", "night")[: frame.dice.whole(1, 2)]]
+    bursts = [
+        {"name": name, **frame.window(), **frame.dice.pick(*how)}
+        for name in ("noon", "night")[: frame.dice.whole(1, 2)]
+    ]
     return {**_process(frame), "rate": _rate(frame, 0.7), "bursts": bursts}
 
 
 def _set_times(frame: Frame) -> list[Data]:
     dice, found = frame.dice, list[Data]()
     for name in ("one", "two")[: dice.whole(1, 2)]:
-        when: Data = {"cron": dice.pick("*/30 * * * *", "15 * * * *")} if dice.chance(0.2) and frame.duration_s > 4000 else {}
+        when: Data = (
+            {"cron": dice.pick("*/30 * * * *", "15 * * * *")} if dice.chance(0.2) and frame.duration_s > 4000 else {}
+        )
         when = when or frame.window(lasts=False)
         kind = dice.pick(*frame.kinds) if frame.kinds and dice.chance(0.5) else None
         count = dice.whole(1, 3) if "cron" in when else dice.whole(1, max(2, frame.tasks // 10))
@@ -204,17 +246,20 @@ def _count(frame: Frame) -> Data:
 
 def _trace(frame: Frame) -> Data:
     """A file of arrivals, some of them at the same time."""
-    dice, t_s, lines = frame.dice, 0.0, ["at,kind,tenant,took"]
+    dice, t_s, last_s, lines = frame.dice, 0.0, 0.0, ["at,kind,tenant,took"]
     for _ in range(min(frame.tasks, 120)):
         kind, tenant = (dice.pick(*names) if names else "" for names in (frame.kinds, frame.tenants))
         lines.append(f"{t_s:.3f},{kind},{tenant},{dice.time_s(0.1, 2 * max(0.1, frame.gap_s)):.3f}")
-        t_s += dice.pick(0.0, dice.time_s(0.001, 3 * frame.gap_s))
+        last_s, t_s = t_s, t_s + dice.pick(0.0, dice.time_s(0.001, 3 * frame.gap_s))
     frame.files["trace.csv"] = "\n".join([*lines, ""]).encode()
-    named = {name: name for name, known in (("kind", frame.kinds), ("tenant", frame.tenants)) if known and dice.chance(0.6)}
-    more = {"service": "took"} if dice.chance(0.5) else {}
+    named = {
+        name: name for name, known in (("kind", frame.kinds), ("tenant", frame.tenants)) if known and dice.chance(0.6)
+    }
+    more = {"service": "took", "service_unit": "s"} if dice.chance(0.5) else {}
     speed = {"speed": dice.pick(0.5, 2)} if dice.wants() else {}
     scale = {"scale": dice.pick(0.5, 1.5)} if dice.wants() else {}
-    repeat = {"repeat": True} if dice.chance(0.3) and t_s > frame.duration_s / 4 else {}
+    more |= {"format": "csv", "on_error": dice.pick("fail", "skip")} if dice.wants() else {}
+    repeat = {"repeat": True} if dice.chance(0.3) and last_s > frame.duration_s / 4 else {}
     return {"trace": {"file": "trace.csv", "time": "at", "unit": "s", **named, **more, **speed, **scale, **repeat}}
 
 
@@ -222,4 +267,7 @@ def clock(frame: Frame) -> Data:
     """Where and when it runs."""
     if not frame.dice.wants(0.4):
         return {}
-    return {"timezone": frame.dice.pick(*ZONES), **({"start": frame.dice.pick(*STARTS)} if frame.dice.chance(0.7) else {})}
+    return {
+        "timezone": frame.dice.pick(*ZONES),
+        **({"start": frame.dice.pick(*STARTS)} if frame.dice.chance(0.7) else {}),
+    }

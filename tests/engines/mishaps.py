@@ -72,7 +72,7 @@ def _of_service(frame: Frame, type_: str) -> Data:
         case "service_kill" | "service_restart" | "service_hang" | "connections_kill":
             fault["service"] = dice.pick("broker", "database")
         case "network_cut":
-            fault |= {"proxy": "broker", **({"how": "drop"} if dice.chance(0.5) else {})}
+            fault |= {"proxy": "broker", **({"how": dice.pick("drop", "refuse")} if dice.chance(0.5) else {})}
         case "network_delay":
             fault |= {"proxy": "broker", "by": dice.time(0.001, 3)}
         case "clock_jump":

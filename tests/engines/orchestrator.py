@@ -51,8 +51,8 @@ def _leases(frame: Frame) -> Data:
     dice = frame.dice
     if not dice.wants(1.5):
         return {}
-    if dice.chance(0.2):
-        return {"ack": "early"}
+    if dice.chance(0.25):
+        return {"ack": dice.pick("early", "early", "late")}
     lease_s = dice.time_s(0.5, max(1.0, min(300, frame.duration_s / 2)))
     heartbeat = "none" if dice.chance(0.4) else dice.time(0.05 * lease_s, 0.9 * lease_s)
     return {"lease": {"duration": f"{lease_s:.3f}s", "heartbeat": heartbeat}}
