@@ -2,13 +2,15 @@
 
 Every event must be the same to the byte; so must the verdict, of each tenth scenario, and the whole evidence, of each fiftieth.
 The first differences are printed, and what was compared in the end. `--show SEED` prints a scenario, `--smaller SEED` one that
-differs in as little of it as possible. Exit code 1: something differs, or a scenario is not valid.
+differs in as little of it as possible; `--mutants N` looks whether mistakes in the kernel are found. Exit code 1: something
+differs, or a scenario is not valid; of mutants: some were not noticed.
 """
 
 import argparse
 import gc
 import multiprocessing
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -21,13 +23,17 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from engines.equal import Compared, compare  # noqa: E402
+from engines.equal import Compared, compare, streamed  # noqa: E402
 from engines.features import features  # noqa: E402
 from engines.generated import Generated, scenario_of  # noqa: E402
+from engines.kernels import BROKEN, NOTICED, SURVIVES, Known, sample, survives  # noqa: E402
 from engines.smaller import smaller  # noqa: E402
 
 from soak.schemas.errors import SoakError  # noqa: E402
+from soak.schemas.language.load import load  # noqa: E402
 from soak.schemas.stream.kinds import Kind  # noqa: E402
+from soak.simulation.compiled.engine import Engine  # noqa: E402
+from soak.simulation.queue.compiled import KERNEL  # noqa: E402
 
 JUDGED_EVERY, WHOLE_EVERY = 10, 50
 MOST_SHOWN = 20
@@ -146,6 +152,32 @@ def smallest(seed: int) -> str:
     return found + shown(less)
 
 
+def mutants(count: int, seeds: range) -> int:
+    """Change the kernel in one place after the other, and tell what no scenario of these seeds shows; returns how many."""
+    text, codes = KERNEL.read_text(encoding="utf-8"), Counter[int]()
+    with tempfile.TemporaryDirectory() as scratch:
+        known = list(_known(seeds, Path(scratch)))
+        for mutant in sample(text, count, seed=seeds.start):
+            code = survives(mutant, known, Path(scratch))
+            codes[code if code in {SURVIVES, BROKEN} else NOTICED] += 1
+            if code == SURVIVES:
+                print(f"SURVIVES {mutant.told(text)}", flush=True)
+    print(
+        f"{codes[SURVIVES]} of {codes.total() - codes[BROKEN]} changes were not noticed in {len(known)} scenarios "
+        f"({codes[BROKEN]} more do not compile)"
+    )
+    return codes[SURVIVES]
+
+
+def _known(seeds: range, folder: Path) -> Iterator[Known]:
+    """The scenarios that run compiled, and what SimPy makes of them."""
+    for seed in seeds:
+        drawn = scenario_of(seed)
+        loaded = load(drawn.write(folder))
+        if not streamed(loaded, drawn.block, Engine.AUTO).ran.why:
+            yield Known(drawn, streamed(loaded, drawn.block, Engine.SIMPY))
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -155,14 +187,20 @@ def main() -> int:
     parser.add_argument("--every", action="store_true", help="compare verdict and evidence of every scenario")
     parser.add_argument("--show", type=int, metavar="SEED", help="print this scenario")
     parser.add_argument("--smaller", type=int, metavar="SEED", help="print the smallest that still differs")
+    parser.add_argument(
+        "--mutants", type=int, metavar="N", help="change the kernel in N places, and find each from --count seeds"
+    )
     asked = parser.parse_args()
+    seeds = range(asked.first, asked.first + asked.count)
     if asked.show is not None:
         print(shown(scenario_of(asked.show)), end="")
         return 0
     if asked.smaller is not None:
         print(smallest(asked.smaller), end="")
         return 0
-    summary = equality(range(asked.first, asked.first + asked.count), asked.jobs, every=asked.every)
+    if asked.mutants is not None:
+        return 1 if mutants(asked.mutants, seeds) else 0
+    summary = equality(seeds, asked.jobs, every=asked.every)
     print(summary)
     return 1 if summary.different or summary.invalid else 0
 

@@ -1,11 +1,13 @@
 """What two engines make of the same scenario, compared byte by byte."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
+
+from soak.simulation.compiled.engine import Engine, Ran
 
 from engines.generated import Generated
 from soak.runner.engine import execute, identify
@@ -14,11 +16,12 @@ from soak.runner.evidence.lines import LineFormatter
 from soak.runner.evidence.record import Recording, verdict_files
 from soak.runner.targets.simulation import Simulation
 from soak.schemas.language.load import Loaded, load
+from soak.schemas.stream.block import Block
 from soak.schemas.stream.kinds import Kind
 from soak.simulation import run
 from soak.simulation.plan import Plan
 
-REFERENCE, OTHER = "simpy", "auto"
+REFERENCE, OTHER = Engine.SIMPY, Engine.AUTO
 NAME_THE_RUN = frozenset({MANIFEST, CHECKSUMS})
 """Files of the evidence that name the engine and the time, or hold the hash of one that does."""
 
@@ -33,7 +36,7 @@ class Difference:
     other: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}\n    {REFERENCE}: {self.one}\n    {OTHER}: {self.other}"
+        return f"{self.file}:{self.line}\n    {REFERENCE.value}: {self.one}\n    {OTHER.value}: {self.other}"
 
 
 @dataclass
@@ -46,6 +49,16 @@ class Compared:
     kinds: frozenset[Kind] = frozenset()
 
 
+@dataclass(frozen=True)
+class Stream:
+    """The events of a scenario on an engine, as files: `events`, and `blocks`, which says where blocks end."""
+
+    loaded: Loaded
+    files: Mapping[str, bytes]
+    kinds: frozenset[Kind]
+    ran: Ran
+
+
 def compare(drawn: Generated, *, judged: bool = False, whole: bool = False) -> Compared:
     """Run a scenario on both engines and compare the events; if asked, the verdicts on them, and the whole evidence, too.
 
@@ -53,15 +66,13 @@ def compare(drawn: Generated, *, judged: bool = False, whole: bool = False) -> C
     """
     with tempfile.TemporaryDirectory(prefix="engines-") as folder, _blocks_of(drawn.block):
         loaded = load(drawn.write(Path(folder)))
-        compared = Compared(drawn.seed)
-        files = [_streamed(loaded, engine, compared) for engine in (REFERENCE, OTHER)]
-        compared.differences += differences(*files)
-        if judged and not compared.differences:
-            compared.differences += differences(*(_judged(loaded, drawn, engine) for engine in (REFERENCE, OTHER)))
-        if whole and not compared.differences:
-            pair = (_evidence(loaded, drawn, engine, Path(folder) / engine) for engine in (REFERENCE, OTHER))
-            compared.differences += differences(*pair)
-    return compared
+        one, other = (streamed(loaded, drawn.block, engine) for engine in (REFERENCE, OTHER))
+        found = differences(one.files, other.files)
+        if judged and not found:
+            found = differences(*(_judged(loaded, drawn, engine) for engine in (REFERENCE, OTHER)))
+        if whole and not found:
+            found = differences(*(_evidence(loaded, drawn, each, Path(folder) / each) for each in (REFERENCE, OTHER)))
+    return Compared(drawn.seed, found, other.ran.why, one.kinds)
 
 
 @contextmanager
@@ -74,30 +85,39 @@ def _blocks_of(events: int) -> Iterator[None]:
         run.EVENTS_PER_BLOCK = before
 
 
-def _streamed(loaded: Loaded, engine: str, compared: Compared) -> Mapping[str, bytes]:
-    """The events, and where blocks end."""
-    plan = Plan(loaded.scenario)
+class _On(Simulation):
+    """A simulation on an engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def run(self, plan: Plan) -> Generator[Block, None, None]:
+        return run.simulate(plan, self._engine) if plan.scenario.repeat == 1 else super().run(plan)
+
+
+def streamed(loaded: Loaded, block: int, engine: Engine) -> Stream:
+    """The events of a scenario on an engine, in blocks of about this many. Raises Unavailable."""
+    plan, ran = Plan(loaded.scenario), list[Ran]()
     formatter, lines, ends, kinds = LineFormatter(plan.vocabulary), list[bytes](), list[str](), set[int]()
-    target = Simulation()
-    for block in target.run(plan):
-        lines.append(formatter.format(block))
-        ends.append(f"{len(block)} events until {block.until_s!r}\n")
-        kinds.update(block.kind.tolist())
-    if engine == OTHER:
-        compared.why_not, compared.kinds = "there is no other engine", frozenset(map(Kind, kinds))
-    return {"events": b"".join(lines), "blocks": "".join(ends).encode()}
+    with _blocks_of(block):
+        for each in run.simulate(plan, engine, ran.append):
+            lines.append(formatter.format(each))
+            ends.append(f"{len(each)} events until {each.until_s!r}\n")
+            kinds.update(each.kind.tolist())
+    files = {"events": b"".join(lines), "blocks": "".join(ends).encode()}
+    return Stream(loaded, files, frozenset(map(Kind, kinds)), ran[0])
 
 
-def _judged(loaded: Loaded, drawn: Generated, engine: str) -> Mapping[str, bytes]:
+def _judged(loaded: Loaded, drawn: Generated, engine: Engine) -> Mapping[str, bytes]:
     """The verdict and what is written beside it."""
-    plan, target = Plan(loaded.scenario), Simulation()
+    plan, target = Plan(loaded.scenario), _On(engine)
     identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=drawn.abort, stop=drawn.stop)
     return verdict_files(*execute(plan, target, identity))
 
 
-def _evidence(loaded: Loaded, drawn: Generated, engine: str, out: Path) -> Mapping[str, bytes]:
+def _evidence(loaded: Loaded, drawn: Generated, engine: Engine, out: Path) -> Mapping[str, bytes]:
     """All files of the evidence, but for those that name engine and time, and the report, which is made of them."""
-    plan, target = Plan(loaded.scenario), Simulation()
+    plan, target = Plan(loaded.scenario), _On(engine)
     identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=drawn.abort, stop=drawn.stop)
     with Recording.start(out, loaded, identity, plan) as recording:
         recording.finish(*execute(plan, target, identity, (recording,)))

@@ -76,6 +76,13 @@ def _all_fail(frame: Frame, data: Data) -> None:
     data["faults"] = [*data.get("faults", []), {"name": "all", "type": "transient_error", "rate": "100%"}]
 
 
+def _loses(frame: Frame, data: Data) -> None:
+    """Work that is acknowledged when it is handed out is lost with its worker."""
+    data["queue"].pop("lease", None)
+    data["queue"]["ack"] = "early"
+    data["faults"] = [*data.get("faults", []), {"name": "dies", "type": "worker_crash", "rate": "20%"}]
+
+
 def _all_at_once(frame: Frame, data: Data) -> None:
     """Much work arrives at the same instant."""
     arrivals = data["workload"].get("arrivals")
@@ -108,6 +115,7 @@ NASTY: tuple[Callable[[Frame, Data], None], ...] = (
     _arrives_at_ends,
     _waits_not,
     _all_fail,
+    _loses,
     _all_at_once,
     _warm_at_checkpoint,
     _no_drain,
