@@ -72,7 +72,7 @@ class Plan:
         workload = scenario.workload
         self.kinds = Kinds(workload, self.seed, self._traced.kind) if workload.kinds else None
         """Which kind each task is of; None where the workload declares none."""
-        self.fate: Callable[[int, int, float], Fate] = Fates(
+        self.fates = Fates(
             workload.service,
             met,
             self.seed,
@@ -80,7 +80,9 @@ class Plan:
             kinds=self.kinds,
             times=self._service_times(),
             scattered=workload.users is not None,
-        ).of
+        )
+        """Those of all attempts."""
+        self.fate: Callable[[int, int, float], Fate] = self.fates.of
         """The fate of attempt n (from 1) of a task, should it start at a time: `fate(number, n, start_s)`."""
         self._duplicates = [fault for fault in scenario.faults if fault.spec.resubmits]
         self.users = self._closed()

@@ -53,13 +53,14 @@ class Recorder:
     """Collects rows and hands them out as blocks.
 
     `row` takes (t, kind or RowKind, task, attempt, worker, cause, value): -1 for no task or worker, 0 for no attempt or cause;
-    the value of a kind without one is ignored. Rows come in time order.
+    the value of a kind without one is ignored. Rows come in time order. Many at once: see `record`.
     """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._rows: list[float] = []
         self.row = self._rows.extend
+        self._recorded: Floats | None = None
         self._to_come = np.empty((0, WIDTH))
         self._running = np.empty((0, WIDTH))
         losses = [fault for fault in plan.scenario.faults if fault.type == TELEMETRY_LOSS]
@@ -73,6 +74,10 @@ class Recorder:
         rows[:, _T] = rows[:, _VALUE] = due_s
         rows[:, _KIND], rows[:, _TASK], rows[:, 4] = Kind.TASK_ENQUEUED, number, -1
         self._to_come = np.concatenate([self._to_come, rows])
+
+    def record(self, rows: Floats) -> None:
+        """Record many rows, WIDTH numbers each, before those of `row` since the last block."""
+        self._recorded = rows if self._recorded is None else np.concatenate([self._recorded, rows])
 
     def cut_short(self, task: int, attempt: int) -> None:
         """What was recorded of the end of an attempt that began with RUN does not come about."""
@@ -88,6 +93,8 @@ class Recorder:
         """The block of everything since the last one: work enqueued by `until_s`, attempts that ended before."""
         recorded = np.fromiter(self._rows, np.float64, len(self._rows)).reshape(-1, WIDTH)
         self._rows.clear()
+        if self._recorded is not None:
+            recorded, self._recorded = np.concatenate([self._recorded, recorded]), None
         come = int(np.searchsorted(self._to_come[:, _T], until_s, side="right"))
         rows = np.concatenate([self._to_come[:come], self._running, recorded])
         self._to_come = self._to_come[come:]

@@ -66,6 +66,10 @@ def _none(*_: object) -> tuple[()]:
     return ()
 
 
+def _nothing(_: Scenario) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
     """A system in the simulation.
@@ -75,6 +79,8 @@ class Room:
     (from 1). doubts: what of a scenario cannot happen. calibrated: whether `soak calibrate` can fit the model to a run,
     which it can with the settings of the system `queue` only. time_limits: after how many seconds an attempt is ended, by kind
     of work (one of all, without kinds; none: attempts take as long as they take), and timed_out what that does to it.
+    compiled: makes the compiled model, if there is one; it raises Unavailable where it cannot be had. uncovered: what of a
+    scenario the compiled model does not cover, in a few words; empty if it covers all.
     """
 
     model: "Callable[[Environment, Plan, Recorder], Model]"
@@ -86,6 +92,8 @@ class Room:
     calibrated: bool = False
     time_limits: Callable[[Scenario], Sequence[float]] = _none
     timed_out: int = NO_ACTION
+    compiled: "Callable[[Plan, Recorder], Model] | None" = None
+    uncovered: Callable[[Scenario], str] = _nothing
 
 
 @cache

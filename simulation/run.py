@@ -1,23 +1,30 @@
 """Running a model over its plan, a block of events at a time."""
 
-from collections.abc import Generator
-
-from simpy import Environment
+from collections.abc import Callable, Generator
 
 from soak.schemas.stream.block import Block, merge, tick
+from soak.simulation.compiled.engine import Engine, Ran
+from soak.simulation.compiled.library import Unavailable
 from soak.simulation.plan import Plan
 from soak.simulation.recorder import Recorder
-from soak.simulation.room import room_of
+from soak.simulation.room import Model, room_of
 
 EVENTS_PER_BLOCK = 32_768
 EVENTS_PER_TASK = 6
 
 
-def simulate(plan: Plan) -> Generator[Block, None, None]:
-    """The events of the whole run, in blocks in time order; the last block ends with the model's census of tasks."""
+def simulate(
+    plan: Plan, engine: Engine = Engine.AUTO, note: Callable[[Ran], None] | None = None
+) -> Generator[Block, None, None]:
+    """The events of the whole run, in blocks in time order; the last block ends with the model's census of tasks.
+
+    note: is given which engine runs. Raises Unavailable if one is asked for by name that cannot run it.
+    """
     scenario, horizon_s = plan.scenario, plan.horizon_s
     recorder = Recorder(plan)
-    model = room_of(scenario.system).model(Environment(), plan, recorder)
+    model, ran = model_of(plan, recorder, engine)
+    if note:
+        note(ran)
     step_s = _step(plan)
     until_s = 0.0
     while model.ended_s is None and until_s < horizon_s:
@@ -39,3 +46,31 @@ def _step(plan: Plan) -> float:
     step_s = max(1.0, EVENTS_PER_BLOCK / EVENTS_PER_TASK / max(plan.rate.mean_per_s, 1e-9))
     every_s = plan.scenario.checkpoint_every_s
     return round(step_s / every_s) * every_s if step_s >= every_s else step_s
+
+
+def model_of(plan: Plan, recorder: Recorder, engine: Engine) -> tuple[Model, Ran]:
+    """The model that runs a plan, and which engine that is. Raises Unavailable, see `simulate`."""
+    room, ran = room_of(plan.scenario.system), Ran(engine)
+    if engine is not Engine.SIMPY:
+        try:
+            if room.compiled is None:
+                raise Unavailable(f"system {plan.scenario.system} has no compiled model")
+            if found := room.uncovered(plan.scenario):
+                raise Unavailable(f"the compiled model does not cover {found}")
+        except Unavailable as reason:
+            ran = _without(engine, reason, missing=False)
+        else:
+            try:
+                return room.compiled(plan, recorder), Ran(Engine.COMPILED)
+            except Unavailable as reason:
+                ran = _without(engine, reason, missing=True)
+    from simpy import Environment
+
+    return room.model(Environment(), plan, recorder), ran
+
+
+def _without(engine: Engine, reason: Unavailable, *, missing: bool) -> Ran:
+    """SimPy runs instead, if it may. Raises `reason`."""
+    if engine is Engine.COMPILED:
+        raise reason
+    return Ran(Engine.SIMPY, str(reason), missing)

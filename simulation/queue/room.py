@@ -50,6 +50,23 @@ def _model(env: "Environment", plan: "Plan", recorder: "Recorder") -> Model:
     return QueueModel(env, plan, recorder)
 
 
+def _compiled(plan: "Plan", recorder: "Recorder") -> Model:
+    from soak.simulation.queue.compiled import CompiledQueueModel
+
+    return CompiledQueueModel(plan, recorder)
+
+
+def _uncovered(scenario: Scenario) -> str:
+    """What the compiled model has none of: it is `QueueModel`, not those with more to them."""
+    queue = queue_of(scenario)
+    found = {
+        "users": scenario.workload.users is not None,
+        "queues with workers of their own": bool(queue.queues),
+        "workers that come and go": queue.fleet.varies,
+    }
+    return ", ".join(what for what, is_there in found.items() if is_there)
+
+
 def _forecast(plan: "Plan") -> "QueueForecast | ClosedForecast":
     if plan.users:
         from soak.simulation.closed import forecast_closed
@@ -172,4 +189,6 @@ ROOM = Room(
     calibrated=True,
     time_limits=_time_limits,
     timed_out=Action.TIME_LIMIT,
+    compiled=_compiled,
+    uncovered=_uncovered,
 )
