@@ -65,7 +65,7 @@ typedef struct {
 } Asked;
 
 typedef struct {
-    int64_t workers, regular_polls, lease_kind, acks_early, times_out, enforces, contended, watched, late_cause, by_kind, placed;
+    int64_t workers, regular_polls, lease_kind, acks_early, times_out, enforces, contended, watched, late_cause, placed;
     int64_t phases, delays, happenings, many_rules;
     double poll_interval_s, lease_s, heartbeat_s, watchdog_s, worker_restart_s, busy_timeout_s, sample_interval_s, duration_s;
     const double *phases_s;
@@ -858,13 +858,14 @@ int64_t queue_run(void *queue, double until_s) {
     return q->failed;
 }
 
-/* The rows since the last call, WIDTH numbers each; they are overwritten by the next run. */
-int64_t queue_rows(void *queue, const double **rows) {
+/* How many rows there are since the last that were taken. */
+int64_t queue_recorded(void *queue) { return ((Queue *)queue)->rows_size / WIDTH; }
+
+/* Takes these rows, WIDTH numbers each. */
+void queue_take(void *queue, double *rows) {
     Queue *q = queue;
-    int64_t count = q->rows_size / WIDTH;
-    *rows = q->rows;
+    memcpy(rows, q->rows, (size_t)q->rows_size * sizeof *rows);
     q->rows_size = 0;
-    return count;
 }
 
 /* When the last open task was closed after the end of arrivals; NaN before. */

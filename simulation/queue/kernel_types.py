@@ -1,7 +1,10 @@
-"""What Python and `kernel.c` hand each other: the structures of the C, field by field."""
+"""What Python and `kernel.c` hand each other: the structures of the C, field by field.
+
+Pointers are addresses of arrays that Python keeps.
+"""
 
 import ctypes
-from ctypes import CFUNCTYPE, POINTER, c_double, c_int64
+from ctypes import CFUNCTYPE, POINTER, c_double, c_int64, c_void_p
 
 from soak.schemas.stream.events import Kind
 from soak.simulation.recorder import RowKind
@@ -42,20 +45,20 @@ CODES = (
 class Windows(ctypes.Structure):
     """Windows in order: their starts and ends by turns."""
 
-    _fields_ = (("count", c_int64), ("edges", POINTER(c_double)))
+    _fields_ = (("count", c_int64), ("edges", c_void_p))
 
 
 class Fates(ctypes.Structure):
     """The fates of a block of tasks."""
 
     _fields_ = (
-        ("service_s", POINTER(c_double)),
-        ("cause", POINTER(c_int64)),
-        ("within", POINTER(c_double)),
-        ("windowed", POINTER(c_int64)),
-        ("windowed_fault", POINTER(c_int64)),
-        ("windowed_cause", POINTER(c_int64)),
-        ("windowed_within", POINTER(c_double)),
+        ("service_s", c_void_p),
+        ("cause", c_void_p),
+        ("within", c_void_p),
+        ("windowed", c_void_p),
+        ("windowed_fault", c_void_p),
+        ("windowed_cause", c_void_p),
+        ("windowed_within", c_void_p),
     )
 
 
@@ -82,14 +85,14 @@ class Delay(ctypes.Structure):
     )
 
 
-CHUNK = CFUNCTYPE(c_int64, POINTER(c_double_p := POINTER(c_double)), *[POINTER(c_int64_p := POINTER(c_int64))] * 2, c_int64_p)
+CHUNK = CFUNCTYPE(c_int64, *[POINTER(c_void_p)] * 3, POINTER(c_int64))
 FATES = CFUNCTYPE(c_int64, c_int64, c_int64, c_int64, c_int64, POINTER(Fates))
-RIVALS = CFUNCTYPE(c_int64, c_int64, c_int64, c_int64, POINTER(c_int64_p))
-KINDS = CFUNCTYPE(c_int64, c_int64, c_int64, POINTER(c_int64_p))
+RIVALS = CFUNCTYPE(c_int64, c_int64, c_int64, c_int64, POINTER(c_void_p))
+KINDS = CFUNCTYPE(c_int64, c_int64, c_int64, POINTER(c_void_p))
 WAIT = CFUNCTYPE(c_double, c_int64, c_int64)
 NAME = CFUNCTYPE(c_double, c_int64)
 OUTAGE_CAUSE = CFUNCTYPE(c_int64, c_double, c_double)
-HAPPEN = CFUNCTYPE(c_int64, c_int64, c_double, c_double_p, c_int64_p)
+HAPPEN = CFUNCTYPE(c_int64, c_int64, c_double, POINTER(c_double), POINTER(c_int64))
 
 
 class Asked(ctypes.Structure):
@@ -114,8 +117,17 @@ class Config(ctypes.Structure):
         *(
             (name, c_int64)
             for name in (
-                *("workers", "regular_polls", "lease_kind", "acks_early", "times_out", "enforces", "contended", "watched"),
-                *("late_cause", "by_kind", "placed", "phases", "delays", "happenings", "many_rules"),
+                *(
+                    "workers",
+                    "regular_polls",
+                    "lease_kind",
+                    "acks_early",
+                    "times_out",
+                    "enforces",
+                    "contended",
+                    "watched",
+                ),
+                *("late_cause", "placed", "phases", "delays", "happenings", "many_rules"),
             )
         ),
         *(
@@ -125,19 +137,19 @@ class Config(ctypes.Structure):
                 *("sample_interval_s", "duration_s"),
             )
         ),
-        ("phases_s", c_double_p),
+        ("phases_s", c_void_p),
         ("outages", Windows),
         ("blind", Windows),
         ("gone", Windows),
-        ("codes", c_int64_p),
-        ("action", c_int64_p),
-        ("hang_for_s", c_double_p),
-        ("slow_factor", c_double_p),
-        ("fault_windows", POINTER(Windows)),
-        ("rules", POINTER(Rules)),
-        ("before", c_int64_p),
-        ("delay", POINTER(Delay)),
-        ("happens_s", c_double_p),
-        ("happens_end", c_int64_p),
+        ("codes", c_void_p),
+        ("action", c_void_p),
+        ("hang_for_s", c_void_p),
+        ("slow_factor", c_void_p),
+        ("fault_windows", c_void_p),
+        ("rules", c_void_p),
+        ("before", c_void_p),
+        ("delay", c_void_p),
+        ("happens_s", c_void_p),
+        ("happens_end", c_void_p),
         ("ask", Asked),
     )
