@@ -1,7 +1,8 @@
 """Running a model over its plan, a block of events at a time."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 
+from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block, merge, tick
 from soak.simulation.compiled.engine import Engine, Ran
 from soak.simulation.compiled.library import Unavailable
@@ -13,18 +14,14 @@ EVENTS_PER_BLOCK = 32_768
 EVENTS_PER_TASK = 6
 
 
-def simulate(
-    plan: Plan, engine: Engine = Engine.AUTO, note: Callable[[Ran], None] | None = None
-) -> Generator[Block, None, None]:
+def simulate(plan: Plan, engine: Engine = Engine.AUTO) -> Generator[Block, None, None]:
     """The events of the whole run, in blocks in time order; the last block ends with the model's census of tasks.
 
-    note: is given which engine runs. Raises Unavailable if one is asked for by name that cannot run it.
+    Raises Unavailable if an engine is asked for by name that cannot run it.
     """
     scenario, horizon_s = plan.scenario, plan.horizon_s
     recorder = Recorder(plan)
-    model, ran = model_of(plan, recorder, engine)
-    if note:
-        note(ran)
+    model = model_of(plan, recorder, engine)
     step_s = _step(plan)
     until_s = 0.0
     while model.ended_s is None and until_s < horizon_s:
@@ -48,29 +45,28 @@ def _step(plan: Plan) -> float:
     return round(step_s / every_s) * every_s if step_s >= every_s else step_s
 
 
-def model_of(plan: Plan, recorder: Recorder, engine: Engine) -> tuple[Model, Ran]:
-    """The model that runs a plan, and which engine that is. Raises Unavailable, see `simulate`."""
-    room, ran = room_of(plan.scenario.system), Ran(engine)
-    if engine is not Engine.SIMPY:
-        try:
-            if room.compiled is None:
-                raise Unavailable(f"system {plan.scenario.system} has no compiled model")
-            if found := room.uncovered(plan.scenario):
-                raise Unavailable(f"the compiled model does not cover {found}")
-        except Unavailable as reason:
-            ran = _without(engine, reason, missing=False)
-        else:
-            try:
-                return room.compiled(plan, recorder), Ran(Engine.COMPILED)
-            except Unavailable as reason:
-                ran = _without(engine, reason, missing=True)
+def model_of(plan: Plan, recorder: Recorder, engine: Engine) -> Model:
+    """The model that runs a plan. Raises Unavailable, see `simulate`."""
+    room = room_of(plan.scenario.system)
+    if room.compiled and engine_for(plan.scenario, engine).engine is Engine.COMPILED:
+        return room.compiled.model(plan, recorder)
     from simpy import Environment
 
-    return room.model(Environment(), plan, recorder), ran
+    return room.model(Environment(), plan, recorder)
 
 
-def _without(engine: Engine, reason: Unavailable, *, missing: bool) -> Ran:
-    """SimPy runs instead, if it may. Raises `reason`."""
-    if engine is Engine.COMPILED:
-        raise reason
-    return Ran(Engine.SIMPY, str(reason), missing)
+def engine_for(scenario: Scenario, engine: Engine) -> Ran:
+    """The engine that runs a scenario, if this one is asked for. Raises Unavailable for a compiled one that cannot be had."""
+    if engine is Engine.SIMPY:
+        return Ran(engine)
+    compiled = room_of(scenario.system).compiled
+    lacks = compiled.lacks(scenario) if compiled else f"system {scenario.system}"
+    try:
+        if lacks or compiled is None:
+            raise Unavailable(f"the compiled model does not cover {lacks}")
+        compiled.ready()
+    except Unavailable as reason:
+        if engine is Engine.COMPILED:
+            raise
+        return Ran(Engine.SIMPY, str(reason), missing=not lacks)
+    return Ran(Engine.COMPILED)

@@ -13,7 +13,7 @@ from soak.simulation.queue.delivery import delivery_doubts, delivery_figures
 from soak.simulation.queue.fault_doubts import fault_doubts
 from soak.simulation.queue.service_doubts import service_doubts
 from soak.simulation.queue.set_times import set_time_lines
-from soak.simulation.room import Counts, Doubt, Model, Picture, Room, in_bursts
+from soak.simulation.room import Compiled, Counts, Doubt, Model, Picture, Room, in_bursts
 
 if TYPE_CHECKING:
     from simpy import Environment
@@ -56,7 +56,13 @@ def _compiled(plan: "Plan", recorder: "Recorder") -> Model:
     return CompiledQueueModel(plan, recorder)
 
 
-def _uncovered(scenario: Scenario) -> str:
+def _kernel() -> object:
+    from soak.simulation.queue.compiled import kernel
+
+    return kernel()
+
+
+def _lacks(scenario: Scenario) -> str:
     """What the compiled model has none of: it is `QueueModel`, not those with more to them."""
     queue = queue_of(scenario)
     found = {
@@ -189,6 +195,5 @@ ROOM = Room(
     calibrated=True,
     time_limits=_time_limits,
     timed_out=Action.TIME_LIMIT,
-    compiled=_compiled,
-    uncovered=_uncovered,
+    compiled=Compiled(_compiled, _kernel, _lacks),
 )
