@@ -37,12 +37,16 @@ A plain tuple: one is read for each attempt.
 
 @dataclass(frozen=True, slots=True)
 class Windowed:
-    """A fault that an attempt meets if it starts inside one of its windows; `place`: that of the fault among those drawn."""
+    """What a fault does to tasks of a block, to attempts that start inside its windows.
 
-    place: int
+    order: its place among the faults; places: of the tasks in the block, ascending; to each a cause and a share of the attempt.
+    """
+
+    order: int
     windows: tuple[Window, ...]
-    cause: int
-    within: float
+    places: Ints
+    cause: Ints
+    within: Floats
 
 
 @dataclass(slots=True)
@@ -55,9 +59,10 @@ class FateBlock:
     service_s: Floats
     cause: npt.NDArray[np.int16]
     within: Floats
-    windowed: dict[int, list[Windowed]]
-    """By the place of a task: the faults in windows that it may meet, the first in the file first."""
+    windowed: list[Windowed]
+    """Of faults in windows, the first in the file first."""
     listed: list[Fate] | None = None
+    _by_place: dict[int, list[tuple[tuple[Window, ...], int, float]]] | None = None
 
     def fate(self, index: int) -> Fate:
         """The fate of one task, windows left aside."""
@@ -69,6 +74,18 @@ class FateBlock:
         """Make lists of the arrays."""
         columns = self.service_s.tolist(), self.cause.tolist(), self.within.tolist()
         self.listed = list(zip(*columns, strict=True))
+
+    def in_window(self, index: int, start_s: float) -> tuple[int, float] | None:
+        """The cause and share of the first fault in whose windows an attempt at a task starts; None for none."""
+        if self._by_place is None:
+            self._by_place = {}
+            for each in self.windowed:
+                for place, *met in zip(*(of.tolist() for of in (each.places, each.cause, each.within)), strict=True):
+                    self._by_place.setdefault(place, []).append((each.windows, *met))
+        for windows, cause, within in self._by_place.get(index, ()):
+            if any(window.start_s <= start_s < window.end_s for window in windows):
+                return cause, within
+        return None
 
 
 class _FaultDraws:
@@ -133,10 +150,8 @@ class Fates:
         key = (arrival >> BLOCK_BITS, attempt, number & COPY)
         draws = (self._first if attempt == 1 else self._later).get(key) or self._draw(*key)
         index = arrival & (BLOCK - 1)
-        if draws.windowed and index in draws.windowed:
-            for fault in draws.windowed[index]:
-                if any(window.start_s <= start_s < window.end_s for window in fault.windows):
-                    return draws.fate(index)[0], fault.cause, fault.within
+        if draws.windowed and (met := draws.in_window(index, start_s)):
+            return draws.fate(index)[0], *met
         return draws.listed[index] if draws.listed is not None else draws.fate(index)
 
     def _draw(self, block: int, attempt: int, copy: int) -> FateBlock:
@@ -156,14 +171,13 @@ class Fates:
             service_s, late = self._times.draw(block, layer)
         else:
             service_s = draw(self._service, self._stream.at(block, layer), BLOCK)
-        within, windowed = np.zeros(BLOCK), dict[int, list[Windowed]]()
+        within, windowed = np.zeros(BLOCK), list[Windowed]()
         for order, fault in enumerate(self._faults):
             places, its_cause, its_within = fault.hits(block, attempt, copy)
             undecided = cause[places] == NO_CAUSE
             places, its_cause, its_within = places[undecided], its_cause[undecided], its_within[undecided]
-            if windows := fault.fault.windows:
-                for place, number, share in zip(places.tolist(), its_cause.tolist(), its_within.tolist(), strict=True):
-                    windowed.setdefault(place, []).append(Windowed(order, windows, number, share))
+            if fault.fault.windows:
+                windowed.append(Windowed(order, fault.fault.windows, places, its_cause, its_within))
             else:
                 cause[places] = its_cause
                 within[places] = its_within

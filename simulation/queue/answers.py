@@ -127,14 +127,16 @@ class Answers:
         if not drawn.windowed:
             fill.windowed = None
             return 0
-        counts = np.zeros(BLOCK + 1, dtype=np.int64)
-        for place, faults in drawn.windowed.items():
-            counts[place + 1] = len(faults)
-        met = [each for place in sorted(drawn.windowed) for each in drawn.windowed[place]]
-        fill.windowed = self.memory.ints((slot, "windowed"), np.cumsum(counts))
-        fill.windowed_fault = self.memory.ints((slot, "fault"), [each.place for each in met])
-        fill.windowed_cause = self.memory.ints((slot, "causes"), [each.cause for each in met])
-        fill.windowed_within = self.memory.floats((slot, "withins"), [each.within for each in met])
+        places = np.concatenate([each.places for each in drawn.windowed])
+        order = np.argsort(places, kind="stable")
+        ends = np.cumsum(np.bincount(places, minlength=BLOCK))
+        faults = np.repeat([each.order for each in drawn.windowed], [len(each.places) for each in drawn.windowed])
+        causes = np.concatenate([each.cause for each in drawn.windowed])
+        withins = np.concatenate([each.within for each in drawn.windowed])
+        fill.windowed = self.memory.ints((slot, "windowed"), np.concatenate([[0], ends]))
+        fill.windowed_fault = self.memory.ints((slot, "fault"), faults[order])
+        fill.windowed_cause = self.memory.ints((slot, "causes"), causes[order])
+        fill.windowed_within = self.memory.floats((slot, "withins"), withins[order])
         return 0
 
     def _rivals(self, slot: int, block: int, attempt: int, count: Any) -> int:

@@ -107,28 +107,13 @@ def _config(plan: Plan, answers: Answers) -> tuple[c.Config, int]:
     of_faults = [windows(("fault", place), each) for place, each in enumerate(plan.fates.windows)]
     strikes = queue.fleet.strikes
     config = c.Config(
-        workers=queue.workers,
+        **_numbers(plan, leases),
         regular_polls=polls.regular,
-        lease_kind={VisibilityTimeouts: _VISIBILITY, NoLeases: _NO_LEASES}.get(type(leases), _RENEWED),
-        acks_early=queue.acks_early,
-        times_out=queue.times_out,
-        enforces=queue.guardrail_mode is GuardrailMode.ENFORCE,
-        contended=queue.dispatchers > 1,
-        watched=leases.watched,
-        late_cause=plan.late_cause,
         placed=places is not None,
         phases=len(polls.phases_s),
         delays=len(delays),
         happenings=len(answers.happenings),
         many_rules=len(answers.rules) > 1,
-        poll_interval_s=queue.poll_interval_s,
-        lease_s=leases.lease_s,
-        heartbeat_s=leases.heartbeat_s,
-        watchdog_s=leases.watchdog_s,
-        worker_restart_s=queue.worker_restart_s,
-        busy_timeout_s=queue.busy_timeout_s,
-        sample_interval_s=plan.scenario.telemetry.sample_interval_s,
-        duration_s=plan.ends_s,
         phases_s=memory.floats("phases", polls.phases_s),
         outages=windows("outages", outages),
         blind=windows("blind", union([*leases.outages, *leases.watchdog_gone])),
@@ -146,6 +131,29 @@ def _config(plan: Plan, answers: Answers) -> tuple[c.Config, int]:
         ask=answers.asked(),
     )
     return config, starts
+
+
+def _numbers(plan: Plan, leases: Leases) -> dict[str, float]:
+    """Counts, choices and times, by their names in `Config`."""
+    queue = queue_of(plan.scenario)
+    return {
+        "workers": queue.workers,
+        "lease_kind": {VisibilityTimeouts: _VISIBILITY, NoLeases: _NO_LEASES}.get(type(leases), _RENEWED),
+        "acks_early": queue.acks_early,
+        "times_out": queue.times_out,
+        "enforces": queue.guardrail_mode is GuardrailMode.ENFORCE,
+        "contended": queue.dispatchers > 1,
+        "watched": leases.watched,
+        "late_cause": plan.late_cause,
+        "poll_interval_s": queue.poll_interval_s,
+        "lease_s": leases.lease_s,
+        "heartbeat_s": leases.heartbeat_s,
+        "watchdog_s": leases.watchdog_s,
+        "worker_restart_s": queue.worker_restart_s,
+        "busy_timeout_s": queue.busy_timeout_s,
+        "sample_interval_s": plan.scenario.telemetry.sample_interval_s,
+        "duration_s": plan.ends_s,
+    }
 
 
 def _delays(plan: Plan) -> tuple[list[c.Delay], int]:
