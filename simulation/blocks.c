@@ -5,7 +5,6 @@
 #include "soak.h"
 
 enum { T, KIND, TASK, ATTEMPT, WORKER, CAUSE, VALUE, WIDTH };
-enum { AT_KIND, AT_TASK, AT_ATTEMPT, AT_WORKER, AT_CAUSE };
 enum { DIGIT = 11, BUCKETS = 1 << DIGIT, FEW = 48 };
 
 static const double TICKS_PER_S = 1e6;
@@ -90,14 +89,13 @@ static Event *in_time_order(Event *events, Event *other, int64_t n) {
 }
 
 /* The columns of the events of rows, of which there are `total` (`soak_events`). Returns how many are in this block, -1 to
-   leave it to NumPy, -2 if there is no memory.
+   leave it to NumPy.
 
-   floats: t, value; ints: kind, task, attempt, worker, cause; each column has `total` places. running: the rows of attempts
-   that end at `until_s` or later, of which there are `*n_running`. */
-int64_t soak_block(const double *rows, int64_t n, double until_s, const Tables *tables, int64_t total, double *floats,
-                   int64_t *ints, double *running, int64_t *n_running) {
-    Event *events = malloc((size_t)(2 * total + 1) * sizeof *events);
-    if (!events) return -2;
+   floats: t, value; ints: kind, task, attempt, worker, cause; each column has `total` places. scratch: room for 2 * `total`
+   events of 16 bytes. running: the rows of attempts that end at `until_s` or later, of which there are `*n_running`. */
+int64_t soak_block(const double *rows, int64_t n, double until_s, const Tables *tables, int64_t total, void *scratch,
+                   double *const *floats, int64_t *const *ints, double *running, int64_t *n_running) {
+    Event *events = scratch;
     int64_t size = 0, left = 0;
     for (int64_t r = 0; r < n; r++) {
         const double *row = rows + r * WIDTH;
@@ -106,10 +104,7 @@ int64_t soak_block(const double *rows, int64_t n, double until_s, const Tables *
         for (int64_t place = first; place < first + length; place++) {
             double t = tables->is_end[place] ? row[VALUE] : row[T];
             if (tables->is_end[place]) {
-                if (!(fabs(t * TICKS_PER_S) < LATEST)) {
-                    free(events);
-                    return -1;
-                }
+                if (!(fabs(t * TICKS_PER_S) < LATEST)) return -1;
                 if (t >= until_s) {
                     goes_on = 1;
                     continue;
@@ -125,18 +120,21 @@ int64_t soak_block(const double *rows, int64_t n, double until_s, const Tables *
         }
     }
     *n_running = left;
-    Event *sorted = in_time_order(events, events + size, size);
+    Event *sorted = in_time_order(events, events + total, size);
+    double *times = floats[0], *values = floats[1];
+    int64_t *kinds = ints[0], *tasks = ints[1], *attempts = ints[2], *workers = ints[3], *causes = ints[4];
     for (int64_t i = 0; i < size; i++) {
         const double *row = rows + (int64_t)sorted[i].row * WIDTH;
         int64_t place = sorted[i].place, kind = tables->kinds[place];
         int is_end = tables->is_end[place];
         double value = tables->valued[kind] ? row[VALUE] : NAN;
-        floats[i] = quantised(is_end ? row[VALUE] : row[T]);
-        floats[total + i] = quantised(is_end ? value - row[T] : value);
-        ints[AT_KIND * total + i] = kind;
-        for (int column = AT_TASK; column <= AT_CAUSE; column++)
-            ints[column * total + i] = (int64_t)row[TASK + column - AT_TASK];
+        times[i] = quantised(is_end ? row[VALUE] : row[T]);
+        values[i] = quantised(is_end ? value - row[T] : value);
+        kinds[i] = kind;
+        tasks[i] = (int64_t)row[TASK];
+        attempts[i] = (int64_t)row[ATTEMPT];
+        workers[i] = (int64_t)row[WORKER];
+        causes[i] = (int64_t)row[CAUSE];
     }
-    free(events);
     return size;
 }

@@ -1,6 +1,7 @@
 """Rows of a model, turned into columns of events in time order: compiled where possible, else by NumPy, equal to the last bit."""
 
 import ctypes
+from collections.abc import Sequence
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
@@ -89,6 +90,9 @@ def by_numpy(rows: Floats, until_s: float) -> Columns:
     return Columns(quantise(t[order]), quantise(value), kind, task, attempt, worker, cause, running)
 
 
+_EVENT_BYTES = 16
+
+
 class _Tables(ctypes.Structure):
     _fields_ = [
         ("row_kinds", ctypes.c_int64),
@@ -106,7 +110,7 @@ def _library() -> tuple[ctypes.CDLL, _Tables] | None:
     pointer, number = ctypes.c_void_p, ctypes.c_int64
     loaded.soak_events.argtypes = [pointer, number, pointer]
     loaded.soak_events.restype = number
-    loaded.soak_block.argtypes = [pointer, number, ctypes.c_double, pointer, number, *[pointer] * 4]
+    loaded.soak_block.argtypes = [pointer, number, ctypes.c_double, pointer, number, *[pointer] * 5]
     loaded.soak_block.restype = number
     arrays = (_LENGTH, _FIRST, _KINDS, _IS_END, _VALUED)
     return loaded, _Tables(len(_LENGTH), RowKind.END, *(array.ctypes.data for array in arrays))
@@ -122,14 +126,29 @@ def compiled(rows: Floats, until_s: float) -> Columns | None:
     total = part.soak_events(rows.ctypes.data, len(rows), ctypes.byref(tables))
     if total < 0:
         return None
-    floats, ints = np.empty((2, total)), np.empty((5, total), dtype=np.int64)
+    # Each column by itself: memory of this size is used again and again, where larger pieces come from the kernel each time.
+    floats = [np.empty(total) for _ in range(2)]
+    ints = [np.empty(total, dtype=np.int64) for _ in range(5)]
     running, n_running = np.empty((len(rows), WIDTH)), ctypes.c_int64()
-    data = (array.ctypes.data for array in (floats, ints, running))
+    scratch = np.empty(2 * total * _EVENT_BYTES, dtype=np.uint8)
     size = part.soak_block(
-        rows.ctypes.data, len(rows), until_s, ctypes.byref(tables), total, *data, ctypes.byref(n_running)
+        rows.ctypes.data,
+        len(rows),
+        until_s,
+        ctypes.byref(tables),
+        total,
+        scratch.ctypes.data,
+        _pointers(floats),
+        _pointers(ints),
+        running.ctypes.data,
+        ctypes.byref(n_running),
     )
     if size < 0:
         return None
-    t, value = floats[:, :size]
-    kind, task, attempt, worker, cause = ints[:, :size]
+    t, value = (column[:size] for column in floats)
+    kind, task, attempt, worker, cause = (column[:size] for column in ints)
     return Columns(t, value, kind, task, attempt, worker, cause, running[: n_running.value].copy())
+
+
+def _pointers(arrays: Sequence[Floats] | Sequence[Ints]) -> ctypes.Array[ctypes.c_void_p]:
+    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
