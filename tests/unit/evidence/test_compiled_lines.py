@@ -139,3 +139,31 @@ def test_without_a_compiled_part_numpy_formats(monkeypatch: pytest.MonkeyPatch) 
     assert former is None
     line = b'{"t":0.000000,"type":"run.started"}\n'
     assert LineFormatter(Vocabulary()).format(make_block([0.0], [Kind.RUN_STARTED], until_s=0.0)) == line
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        (1.0, b'{"t":0.500000,"type":"run.marked","name":"b","by":"me"}\n'),
+        (np.nan, b'{"t":0.500000,"type":"run.marked","name":"a","by":"me"}\n'),
+        (-1.0, b'{"t":0.500000,"type":"run.marked","by":"me"}\n'),
+    ],
+)
+def test_who_it_was_and_a_name(name: float, line: bytes) -> None:
+    vocabulary = Vocabulary()
+    vocabulary.name("a")
+    vocabulary.name("b")
+    who = vocabulary.cause("", "me")
+    block = make_block([0.5], [Kind.RUN_MARKED], until_s=0.5, cause=[who], value=[name])
+    assert compiled(vocabulary, block) == line
+    assert LineFormatter(vocabulary).by_numpy(block) == line
+
+
+@pytest.mark.parametrize(("column", "most"), [("task", 2 * 10**9 - 1), ("attempt", 10**4 - 1), ("worker", 10**8 - 1)])
+def test_numbers_beyond_the_room_of_the_stream_are_left_to_numpy(column: str, most: int) -> None:
+    def block(number: int) -> Block:
+        columns = {"task": [0], "worker": [0], "attempt": [0], column: [number]}
+        return make_block([0.5], [Kind.TASK_DISPATCHED], until_s=0.5, **columns)
+
+    assert compiled(Vocabulary(), block(most)) == LineFormatter(Vocabulary()).by_numpy(block(most))
+    assert compiled(Vocabulary(), block(most + 1)) is None
