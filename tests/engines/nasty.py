@@ -71,9 +71,20 @@ def _waits_not(frame: Frame, data: Data) -> None:
     data["queue"].pop("max_deliveries", None)
 
 
+def _fails_for_ever(frame: Frame, data: Data) -> None:
+    """A few tasks fail as often as they may."""
+    data["queue"]["retry"] = {"max_attempts": 100, "backoff": {"initial": "10ms", "factor": 1.05}}
+    data["workload"]["tasks"] = 4
+    data["workload"].get("arrivals", {}).pop("count", None)
+    _all_fail(frame, data)
+
+
 def _all_fail(frame: Frame, data: Data) -> None:
     """Every attempt fails."""
-    data["faults"] = [*data.get("faults", []), {"name": "all", "type": "transient_error", "rate": "100%"}]
+    data["faults"] = [
+        *data.get("faults", []),
+        {"name": f"all-{len(data.get('faults', []))}", "type": "transient_error", "rate": "100%"},
+    ]
 
 
 def _loses(frame: Frame, data: Data) -> None:
@@ -115,6 +126,7 @@ NASTY: tuple[Callable[[Frame, Data], None], ...] = (
     _arrives_at_ends,
     _waits_not,
     _all_fail,
+    _fails_for_ever,
     _loses,
     _all_at_once,
     _warm_at_checkpoint,
