@@ -174,7 +174,7 @@ def _known(seeds: range, folder: Path) -> Iterator[Known]:
     """The scenarios that run compiled, and what SimPy makes of them."""
     for seed in seeds:
         drawn = scenario_of(seed)
-        loaded = load(drawn.write(folder))
+        loaded = load(drawn.write(folder / str(seed)))
         if not streamed(loaded, drawn.block, Engine.AUTO).ran.why:
             yield Known(drawn, streamed(loaded, drawn.block, Engine.SIMPY))
 

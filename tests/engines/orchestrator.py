@@ -24,7 +24,7 @@ def queue(frame: Frame) -> Data:
         found["time_limit"] = dice.time(0.05 * frame.gap_s * frame.workers + 0.001, 5 * frame.gap_s * frame.workers)
     if dice.wants():
         found["guardrail"] = {"mode": dice.pick("enforce", "observe"), "soft_tokens": 10, "hard_tokens": 10}
-    if frame.kinds and dice.wants(0.8):
+    if frame.kinds and dice.wants(0.6):
         found["queues"] = _queues(frame)
         del found["workers"]
     return found
@@ -100,7 +100,7 @@ def own_of_kinds(frame: Frame, scenario: Data) -> None:
     """Give kinds of work settings of their own."""
     settings = scenario["queue"]
     for kind in scenario["workload"].get("kinds", ()):
-        if frame.dice.chance(0.4):
+        if frame.dice.chance(0.6):
             kind["priority"] = frame.dice.whole(-2, 2)
         if frame.dice.chance(0.3):
             kind["retry"] = retry(frame)
