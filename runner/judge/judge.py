@@ -25,9 +25,11 @@ from soak.runner.judge.faults import FaultCounts
 from soak.runner.judge.folds import UNRECORDED, Folds, Sketch
 from soak.runner.judge.labels import LabelNumbers
 from soak.runner.judge.lifecycle import Lifecycle
+from soak.runner.judge.need import EVERYTHING, Need
 from soak.runner.judge.operators import Operators
 from soak.runner.judge.own import OwnSeries
-from soak.runner.judge.room import room_of
+from soak.runner.judge.reads import series_of, slis_of
+from soak.runner.judge.room import Asked, room_of
 from soak.runner.judge.samples import Facts
 from soak.runner.judge.schedule import schedule_of
 from soak.runner.judge.stalls import floor_s
@@ -39,7 +41,7 @@ from soak.schemas.language.check import Figure, LoadFigure
 from soak.schemas.language.conditions import Comparison, Reference
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import language_of
-from soak.schemas.language.slis import AT_THE_END, ILLEGAL_TRANSITIONS, Sli
+from soak.schemas.language.slis import AT_THE_END, Sli
 from soak.schemas.stream.block import Block, make_block, merge
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
@@ -64,13 +66,18 @@ class _Trackers:
 class Judge:
     """Observes blocks of events in time order."""
 
-    with_findings = True
-    """Whether checkpoints are kept, and what findings are made of; set it before anything is observed."""
-
     def __init__(
-        self, scenario: Scenario, vocabulary: Vocabulary, *, abort: bool = True, identity: Identity | None = None
+        self,
+        scenario: Scenario,
+        vocabulary: Vocabulary,
+        *,
+        abort: bool = True,
+        identity: Identity | None = None,
+        need: Need = EVERYTHING,
     ) -> None:
         """identity: of the run; None where no target has said anything."""
+        self.need, self.with_findings = need, need.findings
+        """Whether checkpoints are kept, and what findings are made of; set it before anything is observed."""
         scenario, self.not_judged = _judged(scenario, identity)
         scenario, self.beside = _applied(scenario, identity)
         self.scenario, self.vocabulary = scenario, vocabulary
@@ -88,12 +95,7 @@ class Judge:
             (alert, guard_of(alert.condition, self.labels, alert.keep_firing_for_s)) for alert in scenario.alerts
         ]
         self.aborts = [guard_of(condition, self.labels) for condition in scenario.aborts]
-        tracker = room_of(scenario.system).tracker(scenario, vocabulary, identity)
-        self._trackers = _Trackers(
-            Lifecycle(self.labels, floor_s(scenario, "stall"), tracker),
-            Telemetry(floor_s(scenario, "telemetry")),
-            OwnSeries(scenario.slis, vocabulary, language_of(scenario.system).durations),
-        )
+        self._trackers = self._followed_by(identity)
         self.until_s = 0.0
         self.aborted_by: AnyGuard | None = None
         self.kinds_seen = np.zeros(len(Kind), dtype=np.int64)
@@ -109,12 +111,24 @@ class Judge:
         self._prepare_folds()
 
     @classmethod
-    def of(cls, scenario: Scenario, vocabulary: Vocabulary, identity: Identity) -> "Judge":
+    def of(cls, scenario: Scenario, vocabulary: Vocabulary, identity: Identity, need: Need = EVERYTHING) -> "Judge":
         """The judge of a run."""
-        return cls(scenario, vocabulary, abort=identity.abort, identity=identity)
+        return cls(scenario, vocabulary, abort=identity.abort, identity=identity, need=need)
+
+    def _followed_by(self, identity: Identity | None) -> _Trackers:
+        scenario, vocabulary = self.scenario, self.vocabulary
+        room, stall_s, gap_s = room_of(scenario.system), floor_s(scenario, "stall"), floor_s(scenario, "telemetry")
+        wanted = series_of(scenario, self.need)
+        asked = Asked(scenario, vocabulary, identity, self.labels, self.need, wanted, stall_s, gap_s)
+        slis = {name: sli for name, sli in scenario.slis.items() if sli.series in wanted}
+        return _Trackers(
+            room.followed(asked) or Lifecycle(self.labels, stall_s, room.tracker(scenario, vocabulary, identity)),
+            Telemetry(gap_s),
+            OwnSeries(slis, vocabulary, language_of(scenario.system).durations),
+        )
 
     def _prepare_folds(self) -> None:
-        for sli in (*self.scenario.slis.values(), ILLEGAL_TRANSITIONS):
+        for sli in slis_of(self.scenario, self.need):
             self.folds.fold(sli)
         for objective in self.scenario.objectives:
             comparison = objective.comparison
@@ -199,7 +213,8 @@ class Judge:
         return judged
 
     def _follow(self, block: Block) -> Facts:
-        facts = Facts(block.until_s, bool(len(block)) and bool(_ENDS[block.kind[-1]]), self.records.wanted)
+        wanted = self.records.wanted if self.need.findings else frozenset[str]()
+        facts = Facts(block.until_s, bool(len(block)) and bool(_ENDS[block.kind[-1]]), wanted)
         self._trackers.lifecycle.observe(block, facts)
         self._trackers.telemetry.observe(block, facts)
         self._trackers.own.observe(block, facts)
@@ -276,8 +291,8 @@ class Judge:
         return min(self.until_s, self.checks.began_s)
 
     def slis(self) -> dict[str, float | None]:
-        """Every SLI so far, in base units; None without observations."""
-        return {name: number_or_none(self.sli_value(sli)) for name, sli in self.scenario.slis.items()}
+        """Every SLI so far, in base units; None without observations. None at all where nobody needs them."""
+        return {name: number_or_none(self.sli_value(sli)) for name, sli in self.scenario.slis.items() if self.need.slis}
 
     @property
     def offered(self) -> int:

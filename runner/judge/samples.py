@@ -56,6 +56,14 @@ class Stretch:
         return tick(self.end_s - self.start_s)
 
 
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What somebody has seen of a block in passing: how many events of each kind it has, and where no sign of life came."""
+
+    counts: Ints
+    gaps: list[Stretch]
+
+
 @dataclass(slots=True)
 class Facts:
     """The facts of a block: its series and intervals by name, up to `until_s`; `ended`: the run ends there.
@@ -69,6 +77,7 @@ class Facts:
     series: dict[str, Samples] = field(default_factory=dict)
     stretches: dict[str, list[Stretch]] = field(default_factory=dict)
     violations: list[Violations] = field(default_factory=list)
+    scan: Scan | None = None
 
     @property
     def settled_s(self) -> float:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from soak.runner.judge.samples import Facts, Samples, Stretch
+from soak.runner.judge.samples import Facts, Samples, Scan, Stretch
 from soak.schemas.stream.block import Block, quantise
 from soak.schemas.stream.by_kind import flags_by_kind
 from soak.schemas.stream.events import Kind
@@ -25,6 +25,9 @@ SIGNS_OF_LIFE = flags_by_kind(lambda kind, spec: not spec.by_runner and kind is 
 """By kind: whether an event comes from the system under test, and not from the runner itself."""
 
 
+_NOWHERE, _NO_TIMES = np.empty(0, dtype=np.int64), np.empty(0)
+
+
 class Telemetry:
     """Tracks gaps between events and samples."""
 
@@ -36,6 +39,9 @@ class Telemetry:
 
     def observe(self, block: Block, facts: Facts) -> None:
         """Add a block's samples and gaps to `facts`."""
+        if facts.scan:
+            self._follow(block, facts, facts.scan)
+            return
         for name, kind in _GAUGES.items():
             selected = block.kind == kind
             facts.series[name] = Samples(block.t[selected], block.value[selected])
@@ -52,3 +58,16 @@ class Telemetry:
         self.lost_events += int(block.value[block.kind == Kind.SAMPLE_LOST].sum())
         if len(life):
             self._seen_s = float(life[-1])
+
+    def _follow(self, block: Block, facts: Facts, scan: Scan) -> None:
+        """The same of a block that has been looked through."""
+        for name, kind in _GAUGES.items():
+            selected = np.flatnonzero(block.kind == kind) if scan.counts[kind] else _NOWHERE
+            facts.series[name] = Samples(block.t[selected], block.value[selected])
+        facts.stretches["telemetry"] = scan.gaps
+        facts.series["telemetry"] = Samples(_NO_TIMES, _NO_TIMES, exposed=int(scan.counts[SIGNS_OF_LIFE].sum()))
+        longest_s = max(each.length_s for each in scan.gaps) if scan.gaps else 0.0
+        resumed = block.value[block.kind == Kind.RUN_RESUMED].tolist() if scan.counts[Kind.RUN_RESUMED] else ()
+        self.longest_gap_s = max(self.longest_gap_s, longest_s, *resumed)
+        if scan.counts[Kind.SAMPLE_LOST]:
+            self.lost_events += int(block.value[block.kind == Kind.SAMPLE_LOST].sum())

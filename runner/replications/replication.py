@@ -11,6 +11,7 @@ from soak.runner.engine import BrokenOffError, execute, identify
 from soak.runner.judge.folds import Fold, Sketch
 from soak.runner.judge.growth import Growth
 from soak.runner.judge.judge import Judge
+from soak.runner.judge.need import Need
 from soak.runner.targets.simulation import Simulation
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import OF_TELEMETRY, ObjectiveResult, Outcome, Status, Verdict
@@ -124,9 +125,8 @@ def replicate(job: Job) -> Replication:
 def _run(job: Job) -> tuple[Verdict, Judge]:
     target = Simulation()
     plan = Plan(job.scenario, job.seed, arrivals_seed=job.arrivals_seed)
-    return execute(
-        plan, target, identify(job.scenario, "", job.seed, target, abort=not job.in_full), with_findings=False
-    )
+    identity = identify(job.scenario, "", job.seed, target, abort=not job.in_full)
+    return execute(plan, target, identity, need=Need(findings=False, slis=job.in_full))
 
 
 def _outcome(job: Job, verdict: Verdict, judge: Judge) -> Replication:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from soak.runner.judge.queue.compiled import followed
 from soak.runner.judge.queue.exposure import Attempts, Duplicates
 from soak.runner.judge.queue.tracker import QueueTracker
 from soak.runner.judge.room import Busy, Room
@@ -38,4 +39,5 @@ ROOM = Room(
     exposed=lambda scenario, vocabulary: [Duplicates(scenario, vocabulary), Attempts(scenario, vocabulary)],
     busy=_busy,
     seen=_seen,
+    followed=followed,
 )

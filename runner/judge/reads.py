@@ -1,0 +1,30 @@
+"""Which series a verdict reads, and which indicators: others need not be followed where nobody asks for them."""
+
+from collections.abc import Iterator
+
+from soak.runner.judge.need import Need
+from soak.schemas.language.model import Scenario
+from soak.schemas.language.slis import ILLEGAL_TRANSITIONS, Sli
+
+LAG_QUANTILE = "submission_lag_p99"
+"""The indicator that tells whether the load generator fell behind."""
+
+
+def slis_of(scenario: Scenario, need: Need) -> Iterator[Sli]:
+    """The indicators that are followed over the whole run, beside those of objectives."""
+    if need.slis:
+        yield from scenario.slis.values()
+    else:
+        yield scenario.slis[LAG_QUANTILE]
+    yield ILLEGAL_TRANSITIONS
+
+
+def series_of(scenario: Scenario, need: Need) -> frozenset[str]:
+    """The series that are read: by indicators, objectives and conditions, and when it is decided."""
+    if need.findings:
+        need = Need()
+    conditions = (*scenario.aborts, *(alert.condition for alert in scenario.alerts))
+    compared = [part.comparison.sli for each in conditions for part in each.parts]
+    compared += [objective.comparison.sli for objective in scenario.objectives]
+    slis = [*slis_of(scenario, need), *compared]
+    return frozenset({"latency", *(sli.series for sli in slis), *(sli.source for sli in slis if sli.source)})
