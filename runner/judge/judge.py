@@ -52,6 +52,8 @@ from soak.schemas.stream.vocabulary import Vocabulary
 _ALERTS = kind_flags(Kind.ALERT_FIRED, Kind.ALERT_RESOLVED)
 _RESUMES = kind_flags(Kind.RUN_PAUSED, Kind.RUN_RESUMED)
 _ENDS = kind_flags(Kind.RUN_ENDED, Kind.RUN_DECIDED, Kind.RUN_ABORTED, Kind.RUN_INTERRUPTED)
+_OF_THE_RUN = _ENDS | _RESUMES | kind_flags(Kind.RUN_MARKED, Kind.RUN_STOP_REQUESTED, Kind.RUN_REPEATED)
+"""Events that say something of the run itself."""
 
 
 @dataclass(slots=True)
@@ -223,7 +225,8 @@ class Judge:
 
     def _fold(self, block: Block, facts: Facts) -> None:
         self.folds.observe(facts)
-        self.faults.observe(block)
+        scan = facts.scanned(block)
+        self.faults.observe(block, scan)
         for windows in self.windows.values():
             windows.observe(facts)
         self.deciding.observe(block, facts, self.alerts)
@@ -233,7 +236,15 @@ class Judge:
             self.tails.observe(facts)
             self.marks.observe(block)
             self.attribution.observe(block, facts, self.lifecycle.tracker.recovered())
-        self.kinds_seen += np.bincount(block.kind, minlength=len(Kind))
+        counts = scan.counts if scan else np.bincount(block.kind, minlength=len(Kind))
+        self.kinds_seen += counts
+        if counts[_OF_THE_RUN].any():
+            self._note_run(block)
+        self.until_s = facts.until_s
+        self.facts = facts
+
+    def _note_run(self, block: Block) -> None:
+        """What a block says of the run itself."""
         planned = block.value[(block.kind == Kind.RUN_ENDED) | (block.kind == Kind.RUN_DECIDED)]
         if len(planned):
             # Nothing planned, and something offered: by a source that sends what it likes.
@@ -241,8 +252,6 @@ class Judge:
         self._note_resumes(block)
         self.operators.observe(block)
         self.repeats += block.value[block.kind == Kind.RUN_REPEATED].astype(np.int64).tolist()
-        self.until_s = facts.until_s
-        self.facts = facts
 
     def _note_resumes(self, block: Block) -> None:
         for index in np.flatnonzero(_RESUMES[block.kind]).tolist():

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from soak.runner.judge.violations import Violations
-from soak.schemas.stream.block import TICKS_PER_S, Bools, Floats, Ints, tick
+from soak.schemas.stream.block import TICKS_PER_S, Block, Bools, Floats, Ints, tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,15 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What somebody has seen of a block in passing: how many events of each kind it has, and where no sign of life came."""
+    """What has been seen of a block in passing: how many events it has by kind, by kind and cause, and how many retries by attempt.
 
+    retries: the last attempt stands for all further. gaps: where no sign of life came.
+    """
+
+    block: Block
     counts: Ints
+    cells: Ints
+    retries: Ints
     gaps: list[Stretch]
 
 
@@ -78,6 +84,10 @@ class Facts:
     stretches: dict[str, list[Stretch]] = field(default_factory=dict)
     violations: list[Violations] = field(default_factory=list)
     scan: Scan | None = None
+
+    def scanned(self, block: Block) -> "Scan | None":
+        """What has been seen in passing, if it is of this very block."""
+        return self.scan if self.scan and self.scan.block is block else None
 
     @property
     def settled_s(self) -> float:

@@ -1,5 +1,7 @@
 """Telemetry: gaps, sampled levels, and losses."""
 
+import copy
+
 import numpy as np
 
 from soak.runner.judge.samples import Facts, Samples, Scan, Stretch
@@ -36,6 +38,10 @@ class Telemetry:
         self._seen_s = 0.0
         self.longest_gap_s = 0.0
         self.lost_events = 0
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "Telemetry":
+        """It holds numbers only."""
+        return copy.copy(self)
 
     def observe(self, block: Block, facts: Facts) -> None:
         """Add a block's samples and gaps to `facts`."""

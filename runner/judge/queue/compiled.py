@@ -71,6 +71,12 @@ class FollowedTracker(QueueTracker):
         beyond = (self._counts_unstarted, self._inferred, self._census, self._pace, self._unseen, self._early_done)
         return not any((*beyond, self._promised, self._kept, self._further.follows, self._duplicates.told_apart))
 
+    def __deepcopy__(self, memo: dict[int, object]) -> "FollowedTracker":
+        """What compiled code follows changes nothing else here."""
+        twin = copy.copy(self)
+        twin._redelivery = copy.deepcopy(self._redelivery, memo)
+        return twin
+
     def teach(self, follower: Follower) -> None:
         """Say what is allowed."""
         if self._by_kind:
@@ -142,7 +148,8 @@ class CompiledLifecycle(Lifecycle):
         follower.causes(self.tracker.causes())
         follower.follow(block, marked=self._marked)
         self._marked, self._exported = False, None
-        counts = follower.counts()
+        cells = follower.counts()
+        counts = cells.sum(axis=1)
         if counts[_KINDS_OF_CENSUS].any() or counts[Kind.RUN_RESUMED]:
             self._take_census(block)
         for name in self._wanted:
@@ -151,7 +158,7 @@ class CompiledLifecycle(Lifecycle):
         changes = int(counts[_TRANSITIONS].sum())
         facts.stretches["stall"] = stalls
         facts.series["stall"] = Samples(NO_EVIDENCE, NO_EVIDENCE, exposed=changes)
-        facts.scan = Scan(counts, gaps)
+        facts.scan = Scan(block, counts, cells, follower.retries(), gaps)
         totals = follower.totals
         self._accepted, self.offered, self.until_s = totals.accepted, totals.offered, facts.until_s
         self.tracker.take(block, follower, facts, labelled=labelled)

@@ -70,6 +70,13 @@ class TimedOut(Redelivery):
         """Tasks and attempts whose lease has expired, and which still run."""
         self._aside: Bools = np.zeros(0, dtype=np.bool_)
 
+    def __deepcopy__(self, memo: dict[int, object]) -> "TimedOut":
+        """See `Redelivery`."""
+        twin = super().__deepcopy__(memo)
+        assert isinstance(twin, TimedOut)
+        twin._outlasted = set(self._outlasted)
+        return twin
+
     def _look(self, block: Block) -> None:
         """See `Redelivery`."""
         self._aside = self._ends(block)

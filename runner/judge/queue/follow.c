@@ -6,6 +6,7 @@
 
 #define TICKS 1000000.0
 #define TICK_S 2e-6
+#define ATTEMPTS 101
 
 /* What an event is, by kind. */
 enum {
@@ -79,7 +80,8 @@ typedef struct {
     int64_t kept_size, kept_room;
     double longest_stall, longest_gap;
     Series series[SERIES];
-    int64_t *counts;
+    int64_t *counts, counts_size;
+    int64_t retries[ATTEMPTS];
 } Follow;
 
 static inline double quantised(double seconds) { return rint(seconds * TICKS) / TICKS; }
@@ -103,7 +105,7 @@ void follow_free(Follow *f) {
 }
 
 /* The arrays stay the caller's, and must last as long as `f`. */
-int follow_rules(Follow *f, const int32_t *kinds, const int8_t *after, int64_t kind_count, const uint8_t *state,
+void follow_rules(Follow *f, const int32_t *kinds, const int8_t *after, int64_t kind_count, const uint8_t *state,
                  const uint8_t *legal, int64_t states, double stall_floor_s, double gap_floor_s, uint64_t wanted) {
     f->kinds = kinds; f->after = after; f->kind_count = kind_count;
     for (int64_t one = 0; one < states; one++) {
@@ -111,8 +113,6 @@ int follow_rules(Follow *f, const int32_t *kinds, const int8_t *after, int64_t k
         for (int64_t two = 0; two < states; two++) f->legal[one][two] = legal[one * states + two];
     }
     f->stall_floor_s = stall_floor_s; f->gap_floor_s = gap_floor_s; f->wanted = wanted;
-    f->counts = calloc((size_t)kind_count, sizeof *f->counts);
-    return f->counts ? OK : NO_MEMORY;
 }
 
 void follow_attempts(Follow *f, const double *backoff, const int64_t *most, int64_t longest, int64_t by_label, int64_t drawn) {
@@ -124,7 +124,13 @@ void follow_labels(Follow *f, int64_t label_count, int64_t phase_count, const do
     f->phase_start = phase_start; f->phase_end = phase_end;
 }
 
-void follow_causes(Follow *f, const uint8_t *causes, int64_t count) { f->causes = causes; f->cause_count = count; }
+int follow_causes(Follow *f, const uint8_t *causes, int64_t count) {
+    free(f->counts);
+    f->counts_size = f->kind_count * count;
+    f->counts = malloc((size_t)f->counts_size * sizeof *f->counts);
+    f->causes = causes; f->cause_count = count;
+    return f->counts ? OK : NO_MEMORY;
+}
 
 static inline int64_t unknown_label(const Follow *f) { return (f->label_count + 1) * (f->phase_count + 1) - 1; }
 
@@ -241,22 +247,27 @@ static double waiting_since(Follow *f) {
 }
 
 /* A stretch that ends at `end_s`: kept where it is long enough, or as long as any so far. */
-static int stretch(Follow *f, int which, double start_s, double end_s, double length, double floor_s, double *longest) {
+static inline int stretch(Follow *f, int which, double start_s, double end_s, double floor_s, double *longest) {
+    double length = end_s - start_s;
+    // Rounding moves it by less than a tick.
+    if (length + TICK_S < *longest && length + TICK_S < floor_s) return OK;
+    length = quantised(length);
+    if (!(length > 0)) return OK;
     if (length > *longest) *longest = length;
     if (length >= floor_s || length == *longest) PUT(which, start_s, end_s, length, 1);
     return OK;
 }
 
 static int gap_in_changes(Follow *f, double t_s) {
-    double start = larger(f->now.changed_s, waiting_since(f)), length = quantised(t_s - start);
+    double start = larger(f->now.changed_s, waiting_since(f));
     f->now.changed_s = t_s;
-    return length > 0 ? stretch(f, S_STALLS, start, t_s, length, f->stall_floor_s, &f->longest_stall) : OK;
+    return stretch(f, S_STALLS, start, t_s, f->stall_floor_s, &f->longest_stall);
 }
 
-static int sign_of_life(Follow *f, double t_s) {
-    double start = f->now.seen_s, length = quantised(t_s - start);
+static inline int sign_of_life(Follow *f, double t_s) {
+    double start = f->now.seen_s;
     f->now.seen_s = t_s;
-    return stretch(f, S_GAPS, start, t_s, length, f->gap_floor_s, &f->longest_gap);
+    return stretch(f, S_GAPS, start, t_s, f->gap_floor_s, &f->longest_gap);
 }
 
 typedef struct { double t, value; int64_t number, attempt, cause, label, place; int32_t what; uint8_t before, after; } Event;
@@ -421,13 +432,15 @@ static void forget(Follow *f) {
 int follow(Follow *f, int64_t count, const double *t, const int64_t *kind, const int64_t *task, const int64_t *attempt,
            const int64_t *cause, const int64_t *label, const double *value, double until_s) {
     for (int each = 0; each < SERIES; each++) f->series[each].size = 0;
-    memset(f->counts, 0, (size_t)f->kind_count * sizeof *f->counts);
+    memset(f->counts, 0, (size_t)f->counts_size * sizeof *f->counts);
+    memset(f->retries, 0, sizeof f->retries);
     f->longest_stall = f->longest_gap = 0.0;
     f->now.area += (until_s - f->now.until_s) * (double)f->now.in_system;
     f->now.until_s = until_s;
     for (int64_t place = 0; place < count; place++) {
         int64_t what = f->kinds[kind[place]];
-        f->counts[kind[place]]++;
+        f->counts[kind[place] * f->cause_count + cause[place]]++;
+        if (what & RETRY) f->retries[attempt[place] < ATTEMPTS - 1 ? attempt[place] < 0 ? 0 : attempt[place] : ATTEMPTS - 1]++;
         if (what & ALIVE && sign_of_life(f, t[place])) return NO_MEMORY;
         if (what & EXITED) PUT(S_DEATHS, t[place], (double)place, 1.0, 0);
         int8_t after = f->after[kind[place]];
@@ -448,6 +461,7 @@ int follow(Follow *f, int64_t count, const double *t, const int64_t *kind, const
 
 const Totals *follow_totals(const Follow *f) { return &f->now; }
 const int64_t *follow_counts(const Follow *f) { return f->counts; }
+const int64_t *follow_retries(const Follow *f) { return f->retries; }
 const Series *follow_series(const Follow *f, int64_t which) { return &f->series[which]; }
 const uint8_t *follow_states(const Follow *f) { return f->states; }
 const uint8_t *follow_done(const Follow *f) { return f->done; }

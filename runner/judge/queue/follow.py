@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from soak.runner.judge.faults import MOST_ATTEMPTS
 from soak.runner.judge.samples import NOTHING, Samples
 from soak.schemas.stream.block import Block, Floats, Ints
 from soak.simulation.compiled.library import load
@@ -95,7 +96,7 @@ def library() -> ctypes.CDLL:
     """The compiled code. Raises Unavailable."""
     found = load(Path(__file__).with_name("follow.c"))
     pointer = ctypes.c_void_p
-    for name in ("follow_new", "follow_counts", "follow_states", "follow_done", "follow_kept_labels"):
+    for name in ("follow_new", "follow_counts", "follow_retries", "follow_states", "follow_done", "follow_kept_labels"):
         getattr(found, name).restype = pointer
     found.follow_totals.restype = ctypes.POINTER(Totals)
     found.follow_series.restype = ctypes.POINTER(_Series)
@@ -128,8 +129,8 @@ class Follower:
         """What events and states are; from which length on stalls and gaps in telemetry are told; which series are wanted."""
         mask = sum(1 << place for place, name in enumerate(SERIES) if name in wanted)
         mask |= 1 << DEATHS | 1 << GAPS | 1 << STALLS
-        self._call(
-            "follow_rules",
+        self._library.follow_rules(
+            self._handle,
             self._address(kinds, np.int32),
             self._address(after, np.int8),
             ctypes.c_int64(self._kinds),
@@ -163,8 +164,7 @@ class Follower:
         """What each cause says, from now on."""
         if not np.array_equal(flags, self._causes):
             self._causes = flags
-            address = self._address(flags, np.uint8)
-            self._library.follow_causes(self._handle, address, ctypes.c_int64(len(flags)))
+            self._call("follow_causes", self._address(flags, np.uint8), ctypes.c_int64(len(flags)))
 
     def follow(self, block: Block, *, marked: bool) -> None:
         """Follow a block; what `marked` ones change can be taken back until the next. Raises NotFollowedError."""
@@ -186,8 +186,13 @@ class Follower:
         return self._totals
 
     def counts(self) -> Ints:
-        """By kind, how many events the block has."""
-        return _copied(self._library.follow_counts(self._handle), self._kinds, np.int64)
+        """By kind and cause, how many events the block has."""
+        size = self._kinds, len(self._causes)
+        return _copied(self._library.follow_counts(self._handle), size[0] * size[1], np.int64).reshape(size)
+
+    def retries(self) -> Ints:
+        """By attempt, how many retries came after it; the last one stands for all further."""
+        return _copied(self._library.follow_retries(self._handle), MOST_ATTEMPTS, np.int64)
 
     def samples(self, which: int, *, weighted: bool, labelled: bool) -> Samples:
         """A series of the block."""

@@ -1,5 +1,6 @@
 """Redelivery of work whose worker died, by the execution ledger, independent of what a system reports."""
 
+import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -62,6 +63,12 @@ class Redelivery:
         self._outages = [
             window for fault in scenario.faults if fault.spec.outage or fault.spec.process for window in fault.windows
         ]
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "Redelivery":
+        """What never changes is shared."""
+        twin = copy.copy(self)
+        twin.deaths = copy.deepcopy(self.deaths, memo)
+        return twin
 
     def observe(self, block: Block, table: Table) -> Samples:
         """Process a block; for each start after a death, the time between the two in seconds."""
