@@ -7,7 +7,7 @@ import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count, takewhile
+from itertools import chain, count, takewhile
 
 import numpy as np
 
@@ -168,8 +168,10 @@ class Judge:
         Once `aborted_by` is set the run is over, and what follows in the block is not part of it. Alerts that stand
         in the block are an earlier judge's, who saw the same: they are left out.
         """
-        is_alert = _ALERTS[block.kind]
-        for part in self._parts(block.take(~is_alert) if is_alert.any() else block):
+        counts = np.bincount(block.kind, minlength=len(Kind))
+        parts = self._parts(block.take(~_ALERTS[block.kind]) if counts[_ALERTS].any() else block)
+        # A run that was resumed had been judged to its end before.
+        for part in chain.from_iterable(map(_legs, parts)) if counts[_ENDS].any() else parts:
             judged = self._observe_part(part)
             yield judged
             if self.aborted_by:
@@ -189,8 +191,8 @@ class Judge:
             edges.append(warmup_s)
         for edge_s in sorted(edges) if not self.aborted_by else []:
             first, block = block.split(edge_s)
-            yield from _legs(first)
-        yield from _legs(block)
+            yield first
+        yield block
 
     def _observe_part(self, block: Block) -> Block:
         before = copy.deepcopy(self._trackers, _shared(self)) if self.aborting and not self.aborted_by else None
@@ -230,7 +232,7 @@ class Judge:
         for windows in self.windows.values():
             windows.observe(facts)
         self.deciding.observe(block, facts, self.alerts)
-        self.checks.observe(block)
+        self.checks.observe(block, scan)
         if self.with_findings:
             self.records.observe(facts)
             self.tails.observe(facts)

@@ -12,7 +12,7 @@ from soak.schemas.language.conditions import Alert
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
-from soak.schemas.stream.vocabulary import Vocabulary
+from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
 from soak.schemas.units import show_duration
 
 
@@ -26,12 +26,14 @@ class Waits:
 
     def observe(self, block: Block) -> None:
         """Process a block: when was each fault first seen to take effect?"""
+        if not self._unseen:
+            return
+        caused = np.flatnonzero(block.cause != NO_CAUSE)
+        kind, cause = block.kind[caused], block.cause[caused]
         for fault in list(self._unseen.values()):
-            seen = np.isin(block.kind, [int(kind) for kind in fault.spec.seen_by]) & np.isin(
-                block.cause, self._causes(fault)
-            )
+            seen = np.isin(kind, [int(each) for each in fault.spec.seen_by]) & np.isin(cause, self._causes(fault))
             if seen.any():
-                self._seen_s[fault.name] = float(block.t[int(np.argmax(seen))])
+                self._seen_s[fault.name] = float(block.t[caused[int(np.argmax(seen))]])
                 del self._unseen[fault.name]
 
     def _causes(self, fault: Fault) -> list[int]:
