@@ -94,10 +94,9 @@ class FollowedTracker(QueueTracker):
         """Take in a block that has been followed."""
         totals = follower.totals
         self.ledger_mismatches = totals.mismatches
-        found = follower.samples(DEATHS, weighted=False, labelled=True)
-        assert found.label is not None
+        found = follower.samples(DEATHS, weighted=False, labelled=labelled)
         facts.series["redelivery_time"] = self._redelivery.follow(
-            block, found.value.astype(np.int64), found.label if labelled else None, totals.last_s
+            block, found.value.astype(np.int64), found.label, totals.last_s
         )
 
 
@@ -195,11 +194,10 @@ def _windows(labels: LabelNumbers) -> tuple[int, Floats, Floats]:
 
 
 def _stretches(follower: Follower, which: int, floor_s: float) -> list[Stretch]:
-    """The stretches of a block that are long enough, or the longest; and the last one, if it still lasts (its label is 0)."""
-    found = follower.samples(which, weighted=True, labelled=True)
-    assert found.weight is not None and found.label is not None
-    if not len(found):
+    """The stretches of a block that are long enough, or the longest; and the last one, if it still lasts."""
+    found = follower.samples(which, weighted=True, labelled=False)
+    if found.weight is None:
         return []
-    over, length = found.label == 1, found.weight
+    over, length = found.weight > 0, np.abs(found.weight)
     kept = np.flatnonzero((length >= floor_s) | (length == length.max()) | (~over & (length > 0))).tolist()
     return [Stretch(float(found.t[k]), float(found.value[k]), bool(over[k])) for k in kept]

@@ -1,12 +1,14 @@
 /* Follows tasks of a queue through a block of events, in time order: the series of `runner.judge.lifecycle` and
    `runner.judge.queue.tracker`, to the last bit. What is followed of open tasks lies in a ring over the numbers from the oldest
    open task on; states, labels and what was ever DONE are kept for good. Before a block is followed that may have to be taken
-   back, `follow_begin` makes a mark: from then on the first change of each task keeps what it was. */
+   back, `follow_begin` makes a mark: from then on the first change of each task that was known before keeps what it was. */
 #include "soak.h"
 
 #define TICKS 1000000.0
 #define TICK_S 2e-6
 #define ATTEMPTS 101
+/* After so many events it is looked what can be dropped. */
+#define OFTEN 512
 
 /* What an event is, by kind. */
 enum {
@@ -37,10 +39,13 @@ typedef struct {
     int64_t failed_body, running;
     int32_t transient, expired, over_budget;
     uint32_t touched;
-    uint8_t accepted, dead;
+    uint8_t accepted;
 } Task;
 
-typedef struct { int64_t number; Task task; int32_t label; uint8_t state, done; } Kept;
+/* What is kept for good beside states: of a key, whether it was ever DONE; of a task, whether its last execution died. */
+enum { WAS_DONE = 1, IS_DEAD = 2 };
+
+typedef struct { int64_t number; Task task; int32_t label; uint8_t state, flags; } Kept;
 typedef struct { double since; int64_t number; } Waiting;
 #define EARLIER(a, b) ((a).since < (b).since)
 HEAP(Line, Waiting, EARLIER)
@@ -66,8 +71,8 @@ typedef struct {
     int64_t labelled, label_count, phase_count;
     const double *phase_start, *phase_end;
     double stall_floor_s, gap_floor_s;
-    uint64_t wanted;
-    uint8_t *states, *done;
+    uint64_t wanted, weighted;
+    uint8_t *states, *flags;
     int32_t *labels;
     int64_t size;
     Task *ring;
@@ -100,19 +105,19 @@ void follow_free(Follow *f) {
         Series *s = &f->series[each];
         free(s->t); free(s->value); free(s->weight); free(s->label);
     }
-    free(f->states); free(f->done); free(f->labels); free(f->ring); free(f->line.at); free(f->kept); free(f->counts);
+    free(f->states); free(f->flags); free(f->labels); free(f->ring); free(f->line.at); free(f->kept); free(f->counts);
     free(f);
 }
 
 /* The arrays stay the caller's, and must last as long as `f`. */
 void follow_rules(Follow *f, const int32_t *kinds, const int8_t *after, int64_t kind_count, const uint8_t *state,
-                 const uint8_t *legal, int64_t states, double stall_floor_s, double gap_floor_s, uint64_t wanted) {
+                 const uint8_t *legal, int64_t states, double stall_floor_s, double gap_floor_s, uint64_t wanted, uint64_t weighted) {
     f->kinds = kinds; f->after = after; f->kind_count = kind_count;
     for (int64_t one = 0; one < states; one++) {
         f->state[one] = state[one];
         for (int64_t two = 0; two < states; two++) f->legal[one][two] = legal[one * states + two];
     }
-    f->stall_floor_s = stall_floor_s; f->gap_floor_s = gap_floor_s; f->wanted = wanted;
+    f->stall_floor_s = stall_floor_s; f->gap_floor_s = gap_floor_s; f->wanted = wanted; f->weighted = weighted;
 }
 
 void follow_attempts(Follow *f, const double *backoff, const int64_t *most, int64_t longest, int64_t by_label, int64_t drawn) {
@@ -149,13 +154,21 @@ static int put(Follow *f, int which, double t, double value, double weight, int6
         if (!grown((void **)&s->t, &room, needed, sizeof(double))) return NO_MEMORY;
         room = s->room;
         if (!grown((void **)&s->value, &room, needed, sizeof(double))) return NO_MEMORY;
-        room = s->room;
-        if (!grown((void **)&s->weight, &room, needed, sizeof(double))) return NO_MEMORY;
-        room = s->room;
-        if (!grown((void **)&s->label, &room, needed, sizeof(int64_t))) return NO_MEMORY;
+        if (f->weighted >> which & 1) {
+            room = s->room;
+            if (!grown((void **)&s->weight, &room, needed, sizeof(double))) return NO_MEMORY;
+        }
+        if (f->labelled) {
+            room = s->room;
+            if (!grown((void **)&s->label, &room, needed, sizeof(int64_t))) return NO_MEMORY;
+        }
         s->room = room;
     }
-    s->t[s->size] = t; s->value[s->size] = value; s->weight[s->size] = weight; s->label[s->size++] = label;
+    s->t[s->size] = t;
+    s->value[s->size] = value;
+    if (f->weighted >> which & 1) s->weight[s->size] = weight;
+    if (f->labelled) s->label[s->size] = label;
+    s->size++;
     return OK;
 }
 #define PUT(which, t, value, weight, label) do { if (put(f, which, t, value, weight, label)) return NO_MEMORY; } while (0)
@@ -168,11 +181,11 @@ static int lengthened(Follow *f, int64_t size) {
     uint8_t *states = realloc(f->states, (size_t)more);
     if (!states) return NO_MEMORY;
     f->states = states;
-    uint8_t *done = realloc(f->done, (size_t)more);
-    if (!done) return NO_MEMORY;
-    f->done = done;
+    uint8_t *flags = realloc(f->flags, (size_t)more);
+    if (!flags) return NO_MEMORY;
+    f->flags = flags;
     memset(states + f->size, 0, (size_t)(more - f->size));
-    memset(done + f->size, 0, (size_t)(more - f->size));
+    memset(flags + f->size, 0, (size_t)(more - f->size));
     if (f->labelled) {
         int32_t *labels = realloc(f->labels, (size_t)more * sizeof *labels);
         if (!labels) return NO_MEMORY;
@@ -207,7 +220,7 @@ static int widened(Follow *f, int64_t base, int64_t end) {
 static Task *known(Follow *f, int64_t number) {
     int64_t low = number & ~(int64_t)1, high = low + 2;
     if (low < f->now.base || high > f->now.end) {
-        if (f->now.base == f->now.end) f->now.base = f->now.end = low;
+        if (f->now.base == f->now.end && low > f->now.end) f->now.base = f->now.end = low;
         if (lengthened(f, high)) return NULL;
         if (widened(f, low < f->now.base ? low : f->now.base, high > f->now.end ? high : f->now.end)) return NULL;
     }
@@ -217,10 +230,10 @@ static Task *known(Follow *f, int64_t number) {
 /* Keeps what a task was before the block, once. */
 static int touched(Follow *f, Task *task, int64_t number) {
     if (task->touched == f->block) return OK;
-    if (f->marked) {
+    if (f->marked && number < f->before.end) {
         if (!RESERVE(f->kept, f->kept_size, f->kept_room)) return NO_MEMORY;
         Kept *kept = &f->kept[f->kept_size++];
-        kept->number = number; kept->task = *task; kept->state = f->states[number]; kept->done = f->done[number];
+        kept->number = number; kept->task = *task; kept->state = f->states[number]; kept->flags = f->flags[number];
         kept->label = f->labelled ? f->labels[number] : 0;
     }
     task->touched = f->block;
@@ -278,12 +291,12 @@ static int ledger(Follow *f, const Event *e) {
     Task *task = &f->ring[key & (f->ring_size - 1)];
     if (touched(f, task, key)) return NO_MEMORY;
     if (e->what & STARTED) {
-        PUT(S_EXECUTIONS, e->t, task->running > 0 || f->done[key], 1.0, e->label);
+        PUT(S_EXECUTIONS, e->t, task->running > 0 || f->flags[key] & WAS_DONE, 1.0, e->label);
         task->running++;
     } else if (e->what & ENDED) {
         if (task->running > 0) task->running--;
     } else {
-        f->done[key] = 1;
+        f->flags[key] |= WAS_DONE;
     }
     if (!(e->what & DONE)) f->now.last_s = e->t;
     return OK;
@@ -359,11 +372,11 @@ static int attempts(Follow *f, Task *task, const Event *e, int cause) {
 }
 
 /* Places of what concerns work whose worker died. */
-static int deaths(Follow *f, Task *task, const Event *e, int cause) {
+static int deaths(Follow *f, const Event *e, int cause) {
     int died = e->what & ENDED && cause & DEADLY;
-    if (died || (task->dead && e->what & OVER)) {
+    if (died || (f->flags[e->number] & IS_DEAD && e->what & OVER)) {
         PUT(S_DEATHS, e->t, (double)e->place, 1.0, e->label);
-        task->dead = (uint8_t)died;
+        f->flags[e->number] = (uint8_t)((f->flags[e->number] & ~IS_DEAD) | (died ? IS_DEAD : 0));
     }
     return OK;
 }
@@ -384,7 +397,7 @@ static int event(Follow *f, Event *e, int64_t own_label) {
     if (e->what & (CONTENDED | DISPATCHED))
         PUT(S_CONTENTIONS, e->t, e->what & CONTENDED ? e->value : 0.0, e->what & DISPATCHED ? 1.0 : 0.0, e->label);
     if (e->what & LEDGER && ledger(f, e)) return NO_MEMORY;
-    if (deaths(f, task, e, cause)) return NO_MEMORY;
+    if (deaths(f, e, cause)) return NO_MEMORY;
     int followed = e->after || e->what & (EXPIRED | DEAD_LETTERED) || (e->what & STARTED && e->attempt > 1)
                    || (e->what & ENDED && e->cause);
     if (!followed) return OK;
@@ -405,13 +418,22 @@ void follow_begin(Follow *f, int64_t marked) {
 
 /* Back to the mark. */
 int follow_take_back(Follow *f) {
-    f->now = f->before;
+    const Totals *before = &f->before;
+    for (int64_t number = before->end; number < f->now.end; number++) {
+        f->states[number] = f->flags[number] = 0;
+        if (f->labelled) f->labels[number] = (int32_t)unknown_label(f);
+    }
+    // What was dropped since, and had not changed, was settled before.
+    int64_t dropped = f->now.base < before->end ? f->now.base : before->end;
+    for (int64_t number = before->base; number < dropped; number++)
+        memset(&f->ring[number & (f->ring_size - 1)], 0, sizeof(Task));
+    f->now = *before;
     for (int64_t each = 0; each < f->kept_size; each++) {
         Kept *kept = &f->kept[each];
         f->states[kept->number] = kept->state;
-        f->done[kept->number] = kept->done;
+        f->flags[kept->number] = kept->flags;
         if (f->labelled) f->labels[kept->number] = kept->label;
-        f->ring[kept->number & (f->ring_size - 1)] = kept->task;
+        if (kept->number >= f->now.base) f->ring[kept->number & (f->ring_size - 1)] = kept->task;
     }
     f->kept_size = 0;
     f->line.size = 0;
@@ -438,6 +460,7 @@ int follow(Follow *f, int64_t count, const double *t, const int64_t *kind, const
     f->now.area += (until_s - f->now.until_s) * (double)f->now.in_system;
     f->now.until_s = until_s;
     for (int64_t place = 0; place < count; place++) {
+        if (!(place & (OFTEN - 1))) forget(f);
         int64_t what = f->kinds[kind[place]];
         f->counts[kind[place] * f->cause_count + cause[place]]++;
         if (what & RETRY) f->retries[attempt[place] < ATTEMPTS - 1 ? attempt[place] < 0 ? 0 : attempt[place] : ATTEMPTS - 1]++;
@@ -450,9 +473,10 @@ int follow(Follow *f, int64_t count, const double *t, const int64_t *kind, const
         if (event(f, &e, label[place])) return NO_MEMORY;
     }
     double start = larger(f->now.changed_s, waiting_since(f)), length = quantised(until_s - start);
-    if (length > 0) PUT(S_STALLS, start, until_s, length, 0);
+    // Of what still lasts the length has a sign.
+    if (length > 0) PUT(S_STALLS, start, until_s, -length, 0);
     length = quantised(until_s - f->now.seen_s);
-    PUT(S_GAPS, f->now.seen_s, until_s, length, 0);
+    if (length > 0) PUT(S_GAPS, f->now.seen_s, until_s, -length, 0);
     forget(f);
     return OK;
 }
@@ -464,7 +488,6 @@ const int64_t *follow_counts(const Follow *f) { return f->counts; }
 const int64_t *follow_retries(const Follow *f) { return f->retries; }
 const Series *follow_series(const Follow *f, int64_t which) { return &f->series[which]; }
 const uint8_t *follow_states(const Follow *f) { return f->states; }
-const uint8_t *follow_done(const Follow *f) { return f->done; }
 const int32_t *follow_kept_labels(const Follow *f) { return f->labels; }
 int64_t follow_size(const Follow *f) { return f->size; }
 

@@ -96,7 +96,7 @@ def library() -> ctypes.CDLL:
     """The compiled code. Raises Unavailable."""
     found = load(Path(__file__).with_name("follow.c"))
     pointer = ctypes.c_void_p
-    for name in ("follow_new", "follow_counts", "follow_retries", "follow_states", "follow_done", "follow_kept_labels"):
+    for name in ("follow_new", "follow_counts", "follow_retries", "follow_states", "follow_kept_labels"):
         getattr(found, name).restype = pointer
     found.follow_totals.restype = ctypes.POINTER(Totals)
     found.follow_series.restype = ctypes.POINTER(_Series)
@@ -128,6 +128,7 @@ class Follower:
     ) -> None:
         """What events and states are; from which length on stalls and gaps in telemetry are told; which series are wanted."""
         mask = sum(1 << place for place, name in enumerate(SERIES) if name in wanted)
+        weighted = sum(1 << place for place, name in enumerate(SERIES) if name in WEIGHTED) | 1 << GAPS | 1 << STALLS
         mask |= 1 << DEATHS | 1 << GAPS | 1 << STALLS
         self._library.follow_rules(
             self._handle,
@@ -139,6 +140,7 @@ class Follower:
             ctypes.c_int64(len(states)),
             *(ctypes.c_double(each) for each in floors_s),
             ctypes.c_uint64(mask),
+            ctypes.c_uint64(weighted),
         )
 
     def attempts(self, backoff_s: Floats, most: Ints, *, by_label: bool, drawn: bool) -> None:
@@ -210,10 +212,6 @@ class Follower:
     def states(self) -> npt.NDArray[np.uint8]:
         """The states of all tasks, by number."""
         return _copied(self._library.follow_states(self._handle), self._size(self._handle), np.uint8)
-
-    def done(self) -> npt.NDArray[np.uint8]:
-        """Whether tasks were ever DONE, by key."""
-        return _copied(self._library.follow_done(self._handle), self._size(self._handle), np.uint8)
 
     def task_labels(self) -> npt.NDArray[np.int32]:
         """The labels of all tasks, by number, where labels are kept."""
