@@ -21,6 +21,9 @@ from soak.schemas.language.registry import MEND, blame
 from soak.schemas.language.slis import Aggregate, Sli
 from soak.simulation.plan import Plan
 
+EVENTS_AT_ONCE = 1 << 18
+"""Events that are judged together, about: where none are kept, that costs 17 MB."""
+
 _SEED_BITS = 53
 """Seeds are written to JSON and to scenario files: 53 bits survive both."""
 
@@ -123,7 +126,7 @@ def replicate(job: Job) -> Replication:
 
 
 def _run(job: Job) -> tuple[Verdict, Judge]:
-    target = Simulation()
+    target = Simulation(EVENTS_AT_ONCE)
     plan = Plan(job.scenario, job.seed, arrivals_seed=job.arrivals_seed)
     identity = identify(job.scenario, "", job.seed, target, abort=not job.in_full)
     return execute(plan, target, identity, need=Need(findings=False, slis=job.in_full))

@@ -10,7 +10,7 @@ from soak.schemas.errors import UsageError
 from soak.schemas.stream.block import COLUMNS, Block, make_block
 from soak.schemas.stream.events import Kind
 from soak.simulation.plan import Plan
-from soak.simulation.run import simulate
+from soak.simulation.run import EVENTS_PER_BLOCK, simulate
 
 
 class Simulation:
@@ -20,6 +20,10 @@ class Simulation:
     clock = "simulated"
     speed = 1.0
 
+    def __init__(self, most_events: int = EVENTS_PER_BLOCK) -> None:
+        """most_events: about how many a block may hold."""
+        self._most_events = most_events
+
     def prepare(self, directory: Path, history: History | None = None) -> None:
         """Nothing to prepare. Raises UsageError for a run to resume: running it again is as fast."""
         if history:
@@ -27,7 +31,7 @@ class Simulation:
 
     def run(self, plan: Plan) -> Generator[Block, None, None]:
         """The events of the model; of a scenario with `repeat`, compared with those of as many more runs."""
-        return simulate(plan) if plan.scenario.repeat == 1 else _repeated(plan)
+        return simulate(plan, self._most_events) if plan.scenario.repeat == 1 else _repeated(plan)
 
 
 def _repeated(plan: Plan) -> Generator[Block, None, None]:
