@@ -111,7 +111,7 @@ class Recorder:
 
     def _columns(self, rows: Floats, source: Ints, place: Ints, t: Floats, until_s: float) -> Block:
         kind = _KINDS[place]
-        task, attempt, worker, cause = rows[:, _TASK:_VALUE].T.astype(np.int64)[:, source]
+        task, attempt, worker, cause = (column.astype(np.int64)[source] for column in rows[:, _TASK:_VALUE].T)
         value = np.where(_VALUED[kind], rows[source, _VALUE], np.nan)
         is_end = _IS_END[place]
         value[is_end] -= rows[source[is_end], _T]

@@ -19,6 +19,7 @@ enum {
 #define ARRIVAL (ENQUEUED | DEFERRED)
 #define RESULT (DONE | FAILED)
 #define LEDGER (STARTED | ENDED | DONE)
+#define USUAL(what) ((what) | ALIVE)
 
 /* What an event's cause says of it. */
 enum { TRANSIENT = 1, OVER_BUDGET = 2, DEADLY = 4 };
@@ -146,24 +147,27 @@ static int64_t label_of(const Follow *f, int64_t label, double due_s) {
     return (label < 0 ? f->label_count : label) * (f->phase_count + 1) + phase;
 }
 
-static int put(Follow *f, int which, double t, double value, double weight, int64_t label) {
+static int longer(const Follow *f, int which, Series *s) {
+    int64_t room = s->room, needed = s->size + 1;
+    if (!grown((void **)&s->t, &room, needed, sizeof(double))) return NO_MEMORY;
+    room = s->room;
+    if (!grown((void **)&s->value, &room, needed, sizeof(double))) return NO_MEMORY;
+    if (f->weighted >> which & 1) {
+        room = s->room;
+        if (!grown((void **)&s->weight, &room, needed, sizeof(double))) return NO_MEMORY;
+    }
+    if (f->labelled) {
+        room = s->room;
+        if (!grown((void **)&s->label, &room, needed, sizeof(int64_t))) return NO_MEMORY;
+    }
+    s->room = room;
+    return OK;
+}
+
+static inline int put(Follow *f, int which, double t, double value, double weight, int64_t label) {
     if (!(f->wanted >> which & 1)) return OK;
     Series *s = &f->series[which];
-    if (s->size == s->room) {
-        int64_t room = s->room, needed = s->size + 1;
-        if (!grown((void **)&s->t, &room, needed, sizeof(double))) return NO_MEMORY;
-        room = s->room;
-        if (!grown((void **)&s->value, &room, needed, sizeof(double))) return NO_MEMORY;
-        if (f->weighted >> which & 1) {
-            room = s->room;
-            if (!grown((void **)&s->weight, &room, needed, sizeof(double))) return NO_MEMORY;
-        }
-        if (f->labelled) {
-            room = s->room;
-            if (!grown((void **)&s->label, &room, needed, sizeof(int64_t))) return NO_MEMORY;
-        }
-        s->room = room;
-    }
+    if (s->size == s->room && longer(f, which, s)) return NO_MEMORY;
     s->t[s->size] = t;
     s->value[s->size] = value;
     if (f->weighted >> which & 1) s->weight[s->size] = weight;
@@ -283,52 +287,52 @@ static inline int sign_of_life(Follow *f, double t_s) {
     return stretch(f, S_GAPS, start, t_s, f->gap_floor_s, &f->longest_gap);
 }
 
-typedef struct { double t, value; int64_t number, attempt, cause, label, place; int32_t what; uint8_t before, after; } Event;
+typedef struct { double t, value; int64_t number, attempt, cause, label, place; uint8_t before, after; } Event;
 
 /* The execution ledger: executions of both tasks of a key. */
-static int ledger(Follow *f, const Event *e) {
+static inline int ledger(Follow *f, const Event *e, int32_t what) {
     int64_t key = e->number & ~(int64_t)1;
     Task *task = &f->ring[key & (f->ring_size - 1)];
     if (touched(f, task, key)) return NO_MEMORY;
-    if (e->what & STARTED) {
+    if (what & STARTED) {
         PUT(S_EXECUTIONS, e->t, task->running > 0 || f->flags[key] & WAS_DONE, 1.0, e->label);
         task->running++;
-    } else if (e->what & ENDED) {
+    } else if (what & ENDED) {
         if (task->running > 0) task->running--;
     } else {
         f->flags[key] |= WAS_DONE;
     }
-    if (!(e->what & DONE)) f->now.last_s = e->t;
+    if (!(what & DONE)) f->now.last_s = e->t;
     return OK;
 }
 
-static int second_enqueue(Follow *f, const Event *e, int64_t own_label) {
+static int second_enqueue(Follow *f, const Event *e, int64_t own_label, int32_t what) {
     int64_t label = f->labelled ? label_of(f, own_label, e->t) : 0;
-    if (e->what & SKIPPED) PUT(S_DUPLICATE_BLOCK, e->t, 1.0, 1.0, label);
+    if (what & SKIPPED) PUT(S_DUPLICATE_BLOCK, e->t, 1.0, 1.0, label);
     else if (f->state[f->states[e->number & ~(int64_t)1]] & ACTIVE) PUT(S_DUPLICATE_BLOCK, e->t, 0.0, 1.0, label);
     return OK;
 }
 
 /* Series of tasks of any system. */
-static int life(Follow *f, Task *task, const Event *e, int cause) {
+static inline int life(Follow *f, Task *task, const Event *e, int cause, int32_t what) {
     uint8_t was = f->state[e->before], is = e->after ? f->state[e->after] : 0;
-    if (e->what & ENQUEUED) { task->accepted = 1; task->due = e->value; PUT(S_LOST, e->t, 0.0, 1.0, e->label); }
+    if (what & ENQUEUED) { task->accepted = 1; task->due = e->value; PUT(S_LOST, e->t, 0.0, 1.0, e->label); }
     if (e->after) {
         PUT(S_ILLEGAL, e->t, !f->legal[e->before][e->after], 1.0, e->label);
-        if (!(e->what & ARRIVAL)) PUT(S_MOVED, e->t, 1.0, 1.0, e->label);
+        if (!(what & ARRIVAL)) PUT(S_MOVED, e->t, 1.0, 1.0, e->label);
     }
-    if (e->what & (RETRY | FAILED) && cause & TRANSIENT) task->transient++;
+    if (what & (RETRY | FAILED) && cause & TRANSIENT) task->transient++;
     if (is & WAITING) task->ready = e->value;
-    if (e->what & DISPATCHED && was & WAITING)
+    if (what & DISPATCHED && was & WAITING)
         task->wait = quantised(task->wait + larger(e->t - task->ready, 0.0));
-    if (e->what & RESULT) {
-        double done = e->what & DONE ? 1.0 : 0.0;
+    if (what & RESULT) {
+        double done = what & DONE ? 1.0 : 0.0;
         PUT(S_SUCCESS, e->t, done, 1.0, e->label);
         if (task->accepted) PUT(S_LATENCY, e->t, quantised(e->t - task->due), 1.0, e->label);
         if (task->transient > 0) PUT(S_RECOVERY, e->t, done, 1.0, e->label);
         if (task->accepted) PUT(S_WAIT, e->t, task->wait, 1.0, e->label);
     }
-    if (e->what & ARRIVAL && !e->before && !(e->number & 1)) {
+    if (what & ARRIVAL && !e->before && !(e->number & 1)) {
         f->now.offered++;
         PUT(S_LAG, e->t, quantised(e->t - e->value), 1.0, e->label);
     }
@@ -347,63 +351,63 @@ static int life(Follow *f, Task *task, const Event *e, int cause) {
 }
 
 /* Leases, backoffs and budgets. */
-static int attempts(Follow *f, Task *task, const Event *e, int cause) {
-    if (e->what & EXPIRED) task->expired++;
-    if (e->what & ENDED && cause & OVER_BUDGET) task->over_budget++;
-    else if (e->what & ENDED && e->cause) { task->failed_body = e->attempt; task->failed_at = e->t; }
-    if (e->what & CLOSING) {
+static inline int attempts(Follow *f, Task *task, const Event *e, int cause, int32_t what) {
+    if (what & EXPIRED) task->expired++;
+    if (what & ENDED && cause & OVER_BUDGET) task->over_budget++;
+    else if (what & ENDED && e->cause) { task->failed_body = e->attempt; task->failed_at = e->t; }
+    if (what & CLOSING) {
         if (task->expired > 0)
-            PUT(S_LEASES, e->t, e->what & DONE ? task->expired : 0.0, task->expired, e->label);
-        if (task->over_budget > 0) PUT(S_UNBLOCKED, e->t, e->what & UNBLOCKED ? 1.0 : 0.0, 1.0, e->label);
+            PUT(S_LEASES, e->t, what & DONE ? task->expired : 0.0, task->expired, e->label);
+        if (task->over_budget > 0) PUT(S_UNBLOCKED, e->t, what & UNBLOCKED ? 1.0 : 0.0, 1.0, e->label);
     }
-    if (e->what & DONE && task->failed_body == e->attempt) f->now.mismatches++;
-    if (e->what & (CLOSING | DEAD_LETTERED)) PUT(S_DEAD_LETTERED, e->t, e->what & DEAD_LETTERED ? 1.0 : 0.0, 1.0, e->label);
+    if (what & DONE && task->failed_body == e->attempt) f->now.mismatches++;
+    if (what & (CLOSING | DEAD_LETTERED)) PUT(S_DEAD_LETTERED, e->t, what & DEAD_LETTERED ? 1.0 : 0.0, 1.0, e->label);
     int64_t row = f->by_label ? e->label / (f->phase_count + 1) : 0;
-    if (e->what & RETRY) {
+    if (what & RETRY) {
         int64_t place = e->attempt < 0 ? 0 : e->attempt >= f->longest ? f->longest - 1 : e->attempt;
         double over_s = task->failed_body == e->attempt ? task->failed_at : e->t;
         over_s += cause & TRANSIENT ? f->backoff[row * f->longest + place] : 0.0;
         task->not_before = f->drawn ? larger(over_s, e->value) : over_s;
     }
-    if (e->what & STARTED && task->not_before > 0)
+    if (what & STARTED && task->not_before > 0)
         PUT(S_BACKOFF, e->t, e->t < task->not_before - TICK_S ? 1.0 : 0.0, 1.0, e->label);
-    if (e->what & DISPATCHED) PUT(S_EXCESS, e->t, e->attempt > f->most[row] ? 1.0 : 0.0, 1.0, e->label);
+    if (what & DISPATCHED) PUT(S_EXCESS, e->t, e->attempt > f->most[row] ? 1.0 : 0.0, 1.0, e->label);
     return OK;
 }
 
 /* Places of what concerns work whose worker died. */
-static int deaths(Follow *f, const Event *e, int cause) {
-    int died = e->what & ENDED && cause & DEADLY;
-    if (died || (f->flags[e->number] & IS_DEAD && e->what & OVER)) {
+static inline int deaths(Follow *f, const Event *e, int cause, int32_t what) {
+    int died = what & ENDED && cause & DEADLY;
+    if (died || (f->flags[e->number] & IS_DEAD && what & OVER)) {
         PUT(S_DEATHS, e->t, (double)e->place, 1.0, e->label);
         f->flags[e->number] = (uint8_t)((f->flags[e->number] & ~IS_DEAD) | (died ? IS_DEAD : 0));
     }
     return OK;
 }
 
-static int event(Follow *f, Event *e, int64_t own_label) {
-    if (e->what & SKIPPED) return second_enqueue(f, e, own_label);
+static inline int event(Follow *f, Event *e, int64_t own_label, int32_t what) {
+    if (what & SKIPPED) return second_enqueue(f, e, own_label, what);
     Task *task = known(f, e->number);
     if (!task || touched(f, task, e->number)) return NO_MEMORY;
     int cause = f->causes[e->cause];
     e->before = f->states[e->number];
-    if (e->what & ENQUEUED) {
+    if (what & ENQUEUED) {
         f->now.accepted++;
         if (f->labelled && f->labels[e->number] == unknown_label(f))
             f->labels[e->number] = (int32_t)label_of(f, own_label, e->value);
     }
     e->label = f->labelled ? f->labels[e->number] : 0;
-    if (e->what & ENQUEUED && e->number & 1 && second_enqueue(f, e, own_label)) return NO_MEMORY;
-    if (e->what & (CONTENDED | DISPATCHED))
-        PUT(S_CONTENTIONS, e->t, e->what & CONTENDED ? e->value : 0.0, e->what & DISPATCHED ? 1.0 : 0.0, e->label);
-    if (e->what & LEDGER && ledger(f, e)) return NO_MEMORY;
-    if (deaths(f, e, cause)) return NO_MEMORY;
-    int followed = e->after || e->what & (EXPIRED | DEAD_LETTERED) || (e->what & STARTED && e->attempt > 1)
-                   || (e->what & ENDED && e->cause);
+    if (what & ENQUEUED && e->number & 1 && second_enqueue(f, e, own_label, what)) return NO_MEMORY;
+    if (what & (CONTENDED | DISPATCHED))
+        PUT(S_CONTENTIONS, e->t, what & CONTENDED ? e->value : 0.0, what & DISPATCHED ? 1.0 : 0.0, e->label);
+    if (what & LEDGER && ledger(f, e, what)) return NO_MEMORY;
+    if (deaths(f, e, cause, what)) return NO_MEMORY;
+    int followed = e->after || what & (EXPIRED | DEAD_LETTERED) || (what & STARTED && e->attempt > 1)
+                   || (what & ENDED && e->cause);
     if (!followed) return OK;
     if (f->state[e->before] & SETTLED) begin_life(task);
-    if (e->after && !(e->what & ARRIVAL) && gap_in_changes(f, e->t)) return NO_MEMORY;
-    if (life(f, task, e, cause) || attempts(f, task, e, cause)) return NO_MEMORY;
+    if (e->after && !(what & ARRIVAL) && gap_in_changes(f, e->t)) return NO_MEMORY;
+    if (life(f, task, e, cause, what) || attempts(f, task, e, cause, what)) return NO_MEMORY;
     if (e->after) f->states[e->number] = e->after;
     return OK;
 }
@@ -461,7 +465,7 @@ int follow(Follow *f, int64_t count, const double *t, const int64_t *kind, const
     f->now.until_s = until_s;
     for (int64_t place = 0; place < count; place++) {
         if (!(place & (OFTEN - 1))) forget(f);
-        int64_t what = f->kinds[kind[place]];
+        int32_t what = f->kinds[kind[place]];
         f->counts[kind[place] * f->cause_count + cause[place]]++;
         if (what & RETRY) f->retries[attempt[place] < ATTEMPTS - 1 ? attempt[place] < 0 ? 0 : attempt[place] : ATTEMPTS - 1]++;
         if (what & ALIVE && sign_of_life(f, t[place])) return NO_MEMORY;
@@ -469,8 +473,21 @@ int follow(Follow *f, int64_t count, const double *t, const int64_t *kind, const
         int8_t after = f->after[kind[place]];
         if (!after && !(what & (EXPIRED | DEAD_LETTERED | STARTED | ENDED | SKIPPED | CONTENDED))) continue;
         if (task[place] < 0) return NOT_FOLLOWED;
-        Event e = {t[place], value[place], task[place], attempt[place], cause[place], 0, place, (int32_t)what, 0, (uint8_t)after};
-        if (event(f, &e, label[place])) return NO_MEMORY;
+        Event e = {t[place], value[place], task[place], attempt[place], cause[place], 0, place, 0, (uint8_t)after};
+        int failed;
+        // The usual kinds one by one: what they are is known to the compiler then.
+        switch (what) {
+        case USUAL(ENQUEUED): failed = event(f, &e, label[place], USUAL(ENQUEUED)); break;
+        case USUAL(DISPATCHED): failed = event(f, &e, label[place], USUAL(DISPATCHED)); break;
+        case USUAL(STARTED | OVER): failed = event(f, &e, label[place], USUAL(STARTED | OVER)); break;
+        case USUAL(ENDED): failed = event(f, &e, label[place], USUAL(ENDED)); break;
+        case USUAL(DONE | CLOSING | UNBLOCKED | OVER):
+            failed = event(f, &e, label[place], USUAL(DONE | CLOSING | UNBLOCKED | OVER));
+            break;
+        case USUAL(RETRY): failed = event(f, &e, label[place], USUAL(RETRY)); break;
+        default: failed = event(f, &e, label[place], what);
+        }
+        if (failed) return NO_MEMORY;
     }
     double start = larger(f->now.changed_s, waiting_since(f)), length = quantised(until_s - start);
     // Of what still lasts the length has a sign.
