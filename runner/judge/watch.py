@@ -14,6 +14,7 @@ import numpy as np
 
 from soak.runner.judge.histogram import Histogram, rank
 from soak.runner.judge.samples import Facts, Samples
+from soak.runner.judge.sweep import swept
 from soak.runner.judge.timer import Transition
 from soak.schemas.language.conditions import Condition
 from soak.schemas.language.expression import Op
@@ -222,12 +223,11 @@ class Watch:
         assert window_s is not None
         seen = self._kept.then(fresh)
         expiry = quantise(seen.t + window_s)
-        due = expiry[(expiry > self._from_s) & (expiry <= until_s)]
-        points = np.unique(np.concatenate([due, np.fromiter(more, dtype=np.float64), fresh.t]))
-        first, last = np.searchsorted(expiry, points, side="right"), np.searchsorted(seen.t, points, side="right")
-        part, weight = _sums(seen.part), _sums(seen.weight)
+        known = len(self._kept)
         self._kept = seen.take(slice(int(np.searchsorted(expiry, until_s, side="right")), None))
-        return Moved(points, first, last, part[last] - part[first], weight[last] - weight[first], seen)
+        moments = np.fromiter(more, dtype=np.float64)
+        found = swept(seen.t, expiry, seen.part, seen.weight, known, moments, self._from_s, until_s)
+        return Moved(*found, seen)
 
     def _value_of(self, values: Floats) -> float:
         return float(np.sort(values)[rank(self._q, len(values)) - 1]) if len(values) else math.nan
@@ -273,8 +273,3 @@ class Watch:
 def _instants(t: Floats) -> Ints:
     """The place of the last observation of each instant; `t` ascends."""
     return np.flatnonzero(np.append(t[1:] != t[:-1], np.True_))
-
-
-def _sums(values: Floats) -> Floats:
-    """The sum of the first n values, for n from 0."""
-    return np.concatenate([[0.0], np.cumsum(values)])

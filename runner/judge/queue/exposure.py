@@ -75,11 +75,15 @@ class Duplicates:
 
     def observe(self, block: Block) -> None:
         """Process a block."""
-        first = (block.kind == Kind.TASK_ENQUEUED) & (block.cause == 0)
+        enqueued = np.flatnonzero(block.kind == Kind.TASK_ENQUEUED)
+        first = enqueued[block.cause[enqueued] == 0]
         # The planned time decides; deferred work is accepted later.
         recent_s = np.concatenate([self._recent_s, block.value[first]])
-        order = np.argsort(recent_s, kind="stable")
-        self._recent_s, self._label = recent_s[order], np.concatenate([self._label, block.label[first]])[order]
+        label = np.concatenate([self._label, block.label[first]])
+        if (recent_s[1:] < recent_s[:-1]).any():
+            order = np.argsort(recent_s, kind="stable")
+            recent_s, label = recent_s[order], label[order]
+        self._recent_s, self._label = recent_s, label
         self._settle(block.until_s)
 
     def _settle(self, until_s: float) -> None:
