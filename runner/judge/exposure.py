@@ -42,6 +42,11 @@ class Contest:
         for number in np.flatnonzero(counted).tolist():
             self._counts[tuple(bool(number >> place & 1) for place in range(len(can)))] += int(counted[number])
 
+    def add_all(self, count: int) -> None:
+        """Count opportunities at which every fault could have applied."""
+        if count:
+            self._counts[tuple(True for _ in self.faults)] += count
+
     def put(self, counts: Ints) -> None:
         """Opportunities counted elsewhere, all of them so far: by code, in which the bit of each place says whether it could."""
         self._counts.clear()

@@ -7,6 +7,7 @@ import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, count, takewhile
 
 import numpy as np
@@ -28,10 +29,10 @@ from soak.runner.judge.lifecycle import Lifecycle
 from soak.runner.judge.need import EVERYTHING, Need
 from soak.runner.judge.operators import Operators
 from soak.runner.judge.own import OwnSeries
-from soak.runner.judge.reads import series_of, slis_of
+from soak.runner.judge.reads import has_interval, series_of, slis_of
 from soak.runner.judge.room import Asked, room_of
 from soak.runner.judge.samples import Facts
-from soak.runner.judge.schedule import schedule_of
+from soak.runner.judge.schedule import Schedule, schedule_of
 from soak.runner.judge.stalls import floor_s
 from soak.runner.judge.tails import Tails
 from soak.runner.judge.telemetry import Telemetry
@@ -52,6 +53,7 @@ from soak.schemas.stream.vocabulary import Vocabulary
 _ALERTS = kind_flags(Kind.ALERT_FIRED, Kind.ALERT_RESOLVED)
 _RESUMES = kind_flags(Kind.RUN_PAUSED, Kind.RUN_RESUMED)
 _ENDS = kind_flags(Kind.RUN_ENDED, Kind.RUN_DECIDED, Kind.RUN_ABORTED, Kind.RUN_INTERRUPTED)
+_SELDOM = _ALERTS | _ENDS
 _OF_THE_RUN = _ENDS | _RESUMES | kind_flags(Kind.RUN_MARKED, Kind.RUN_STOP_REQUESTED, Kind.RUN_REPEATED)
 """Events that say something of the run itself."""
 
@@ -63,6 +65,14 @@ class _Trackers:
     lifecycle: Lifecycle
     telemetry: Telemetry
     own: OwnSeries
+
+    def copied(self, shared: dict[int, object]) -> "_Trackers":
+        """A copy. shared: what copies have in common, by its id."""
+        return _Trackers(
+            copy.deepcopy(self.lifecycle, shared),
+            copy.deepcopy(self.telemetry, shared),
+            copy.deepcopy(self.own, shared),
+        )
 
 
 class Judge:
@@ -86,12 +96,9 @@ class Judge:
         self.aborting = abort and any(condition.stops for condition in scenario.aborts)
         self.labels = LabelNumbers(scenario)
         self.folds, self.windows = Folds(scenario, self.labels), windows_of(scenario, self.labels)
-        self.tails = Tails(scenario, self.labels)
-        self.schedule = schedule_of(scenario)
         self.faults = FaultCounts(scenario, vocabulary)
         self.deciding = Deciding(scenario, self.labels, vocabulary, self.windows)
-        self.marks, self.operators = Marks(vocabulary, has_parts=bool(scenario.parts)), Operators(vocabulary)
-        self.attribution = Attribution(scenario, vocabulary, self.labels, self.faults)
+        self.operators = Operators(vocabulary)
         self.checks = CheckFolds(scenario, self.labels, vocabulary)
         self.alerts = [
             (alert, guard_of(alert.condition, self.labels, alert.keep_firing_for_s)) for alert in scenario.alerts
@@ -106,7 +113,6 @@ class Judge:
         self._pause_s = 0.0
         self.repeats: list[int] = []
         """Number of differing events per repetition."""
-        self.records = Records(scenario)
         self.checkpoints: list[Checkpoint] = []
         self.facts = Facts(0.0)
         """The facts of the last observed block."""
@@ -125,9 +131,34 @@ class Judge:
         slis = {name: sli for name, sli in scenario.slis.items() if sli.series in wanted}
         return _Trackers(
             room.followed(asked) or Lifecycle(self.labels, stall_s, room.tracker(scenario, vocabulary, identity)),
-            Telemetry(gap_s),
+            Telemetry(gap_s, None if self.need.findings else wanted),
             OwnSeries(slis, vocabulary, language_of(scenario.system).durations),
         )
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """What is scheduled in the scenario."""
+        return schedule_of(self.scenario)
+
+    @cached_property
+    def records(self) -> Records:
+        """What explanations need; used from the first block on, or not at all."""
+        return Records(self.scenario)
+
+    @cached_property
+    def tails(self) -> Tails:
+        """The largest observations; as `records`."""
+        return Tails(self.scenario, self.labels)
+
+    @cached_property
+    def marks(self) -> Marks:
+        """What may have changed an indicator; as `records`."""
+        return Marks(self.vocabulary, has_parts=bool(self.scenario.parts))
+
+    @cached_property
+    def attribution(self) -> Attribution:
+        """What each fault did and what it cost; as `records`."""
+        return Attribution(self.scenario, self.vocabulary, self.labels, self.faults)
 
     def _prepare_folds(self) -> None:
         for sli in slis_of(self.scenario, self.need):
@@ -137,7 +168,7 @@ class Judge:
             target = comparison.target
             labels = self.labels.selected(comparison.selector)
             fold = self.folds.fold(comparison.sli, labels)
-            if comparison.sli.aggregate not in UNRECORDED:
+            if comparison.sli.aggregate not in UNRECORDED and has_interval(objective, self.need):
                 self.folds.record(comparison.sli, labels)
             if isinstance(target, Reference):
                 other = self.folds.fold(comparison.sli, self.labels.selected(target.selector))
@@ -168,10 +199,11 @@ class Judge:
         Once `aborted_by` is set the run is over, and what follows in the block is not part of it. Alerts that stand
         in the block are an earlier judge's, who saw the same: they are left out.
         """
-        counts = np.bincount(block.kind, minlength=len(Kind))
-        parts = self._parts(block.take(~_ALERTS[block.kind]) if counts[_ALERTS].any() else block)
+        seldom = _SELDOM[block.kind]
+        has_alerts = seldom.any() and (is_alert := _ALERTS[block.kind]).any()
+        parts = self._parts(block.take(~is_alert) if has_alerts else block)
         # A run that was resumed had been judged to its end before.
-        for part in chain.from_iterable(map(_legs, parts)) if counts[_ENDS].any() else parts:
+        for part in chain.from_iterable(map(_legs, parts)) if seldom.any() else parts:
             judged = self._observe_part(part)
             yield judged
             if self.aborted_by:
@@ -195,7 +227,7 @@ class Judge:
         yield block
 
     def _observe_part(self, block: Block) -> Block:
-        before = copy.deepcopy(self._trackers, _shared(self)) if self.aborting and not self.aborted_by else None
+        before = self._trackers.copied(_shared(self)) if self.aborting and not self.aborted_by else None
         facts = self._follow(block)
         for guard in self.aborts:
             guard.look(facts)

@@ -42,6 +42,8 @@ class OwnSeries:
 
     def __deepcopy__(self, memo: dict[int, object]) -> "OwnSeries":
         """Only what has begun and not ended changes."""
+        if not self._elapsed:
+            return self
         twin = copy.copy(self)
         twin._elapsed = copy.deepcopy(self._elapsed, memo)
         return twin

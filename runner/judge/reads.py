@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 from soak.runner.judge.need import Need
+from soak.schemas.language.conditions import Objective, Reference
+from soak.schemas.language.expression import Op
 from soak.schemas.language.model import Scenario
-from soak.schemas.language.slis import ILLEGAL_TRANSITIONS, Sli
+from soak.schemas.language.slis import ILLEGAL_TRANSITIONS, Aggregate, Sli
 
 LAG_QUANTILE = "submission_lag_p99"
 """The indicator that tells whether the load generator fell behind."""
@@ -17,6 +19,14 @@ def slis_of(scenario: Scenario, need: Need) -> Iterator[Sli]:
     else:
         yield scenario.slis[LAG_QUANTILE]
     yield ILLEGAL_TRANSITIONS
+
+
+def has_interval(objective: Objective, need: Need) -> bool:
+    """Whether an objective needs an interval: its status depends on it, it is of a mean or relative, or all have one."""
+    comparison = objective.comparison
+    decisive = objective.confidence is not None or comparison.op is Op.ABOUT
+    kept = comparison.sli.aggregate is Aggregate.MEAN or isinstance(comparison.target, Reference)
+    return need.intervals or need.findings or decisive or kept
 
 
 def series_of(scenario: Scenario, need: Need) -> frozenset[str]:

@@ -58,7 +58,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What has been seen of a block in passing: how many events it has by kind, by kind and cause, and how many retries by attempt.
+    """What has been seen of a block in passing: how many events by kind, by kind and cause, and how many retries by attempt.
 
     retries: the last attempt stands for all further. gaps: where no sign of life came.
     """

@@ -36,7 +36,7 @@ def swept(
     from_s: float,
     until_s: float,
 ) -> Swept:
-    """The window at every instant after `from_s` at which an observation leaves, up to `until_s`, or comes, and at those of `more`.
+    """The window whenever an observation leaves after `from_s`, up to `until_s`, or comes, and at the instants of `more`.
 
     t, expiry: when each observation comes and leaves, ascending. fresh: the first that has not been seen before.
     """

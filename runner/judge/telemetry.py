@@ -33,8 +33,10 @@ _NOWHERE, _NO_TIMES = np.empty(0, dtype=np.int64), np.empty(0)
 class Telemetry:
     """Tracks gaps between events and samples."""
 
-    def __init__(self, floor_s: float) -> None:
+    def __init__(self, floor_s: float, wanted: frozenset[str] | None = None) -> None:
+        """floor_s: the shortest gap that a condition or an objective needs. wanted: the series that are read; None: all."""
         self._floor_s = floor_s
+        self._gauges = {name: kind for name, kind in _GAUGES.items() if wanted is None or name in wanted}
         self._seen_s = 0.0
         self.longest_gap_s = 0.0
         self.lost_events = 0
@@ -48,7 +50,7 @@ class Telemetry:
         if facts.scan:
             self._follow(block, facts, facts.scan)
             return
-        for name, kind in _GAUGES.items():
+        for name, kind in self._gauges.items():
             selected = block.kind == kind
             facts.series[name] = Samples(block.t[selected], block.value[selected])
         life = block.t[SIGNS_OF_LIFE[block.kind]]
@@ -67,7 +69,7 @@ class Telemetry:
 
     def _follow(self, block: Block, facts: Facts, scan: Scan) -> None:
         """The same of a block that has been looked through."""
-        for name, kind in _GAUGES.items():
+        for name, kind in self._gauges.items():
             selected = np.flatnonzero(block.kind == kind) if scan.counts[kind] else _NOWHERE
             facts.series[name] = Samples(block.t[selected], block.value[selected])
         facts.stretches["telemetry"] = scan.gaps

@@ -189,6 +189,8 @@ class Watch:
         return full & (weight >= self.condition.min_samples) if self.condition.min_samples > 1 else full
 
     def _so_far(self, fresh: Observations) -> list[Transition]:
+        if self._sli.aggregate is Aggregate.COUNT and self.condition.min_samples <= 1 and not fresh.part.any():
+            return self._unchanged(fresh)
         part, weight = self._sum + np.cumsum(fresh.part), self._weight + np.cumsum(fresh.weight)
         last = _instants(fresh.t)
         holds, value = self._truth(fresh.t[last], part[last], weight[last])
@@ -201,6 +203,12 @@ class Watch:
             self._histogram.add(fresh.value)
         self._sum, self._weight = float(part[-1]), float(weight[-1])
         return changes
+
+    def _unchanged(self, fresh: Observations) -> list[Transition]:
+        """Nothing more was counted: the value is the same at all instants."""
+        self._weight += float(fresh.weight.sum())
+        value = np.array([self._sum / TICKS_PER_S])
+        return self._changes(fresh.t[:1], COMPARE[self._op](value, self._target), value.item)
 
     def _value_so_far(self, values: Floats) -> float:
         histogram = self._new_histogram()

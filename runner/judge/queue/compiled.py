@@ -141,6 +141,9 @@ class CompiledLifecycle(Lifecycle):
     def table(self, table: Table) -> None:
         """Compiled code has its own."""
 
+    def _new_table(self) -> Table:
+        return _NO_TABLE
+
     def observe(self, block: Block, facts: Facts) -> None:
         """See `Lifecycle`."""
         follower, labelled = self._follower, self._labels.needed
@@ -183,6 +186,7 @@ class CompiledLifecycle(Lifecycle):
         return totals.area, totals.sojourn_s + still
 
 
+_NO_TABLE = Table(None)
 OPEN_NUMBERS = frozenset(int(state) for state in TaskState if OPEN_STATES[state])
 _TRANSITIONS = np.flatnonzero((NEW_STATES > 0) & ~ARRIVALS)
 

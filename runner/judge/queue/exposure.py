@@ -69,6 +69,7 @@ class Duplicates:
         self._duration_s = scenario.duration_s
         self._delays_s = [spread(fault.delay, _POINTS) for fault in self.contest.faults]
         self._longest_s = max((float(delay_s[-1]) for delay_s in self._delays_s), default=0.0)
+        self._always = not any(fault.windows or fault.kinds for fault in self.contest.faults)
         self._recent_s = np.empty(0)
         self._label = np.empty(0, dtype=np.int64)
         """Of each of them, as the stream has it."""
@@ -91,7 +92,10 @@ class Duplicates:
         settled = int(np.searchsorted(self._recent_s, until_s - self._longest_s, side="left"))
         done_s, self._recent_s = self._recent_s[:settled], self._recent_s[settled:]
         done, self._label = self._label[:settled], self._label[settled:]
-        self.contest.add([self._could(fault, done_s, done) for fault in self.contest.faults])
+        if self._always:
+            self.contest.add_all(settled)
+        else:
+            self.contest.add([self._could(fault, done_s, done) for fault in self.contest.faults])
 
     def _could(self, fault: Fault, due_s: Floats, label: Ints) -> Bools:
         return holds(fault, due_s) & of_kinds(self._vocabulary, fault, label) if fault.kinds else holds(fault, due_s)
