@@ -14,7 +14,7 @@ from soak.schemas.stream.events import Kind
 from soak.simulation.compiled.engine import Engine, Ran
 from soak.simulation.compiled.library import Unavailable
 from soak.simulation.plan import Plan
-from soak.simulation.run import engine_for, simulate
+from soak.simulation.run import EVENTS_PER_BLOCK, engine_for, simulate
 
 
 class Simulation:
@@ -24,8 +24,9 @@ class Simulation:
     clock = "simulated"
     speed = 1.0
 
-    def __init__(self, engine: Engine = Engine.AUTO) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine = Engine.AUTO, most_events: int = EVENTS_PER_BLOCK) -> None:
+        """most_events: about how many a block may hold."""
+        self._engine, self._most_events = engine, most_events
         self.ran: Ran | None = None
         """Which engine ran, or will, once that is known."""
 
@@ -51,7 +52,7 @@ class Simulation:
     def run(self, plan: Plan) -> Generator[Block, None, None]:
         """The events of the model; of a scenario with `repeat`, compared with those of as many more runs."""
         engine = self.find(plan.scenario).engine
-        return simulate(plan, engine) if plan.scenario.repeat == 1 else _repeated(plan, engine)
+        return simulate(plan, engine, self._most_events) if plan.scenario.repeat == 1 else _repeated(plan, engine)
 
 
 def _repeated(plan: Plan, engine: Engine) -> Generator[Block, None, None]:
