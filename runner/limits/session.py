@@ -14,7 +14,7 @@ from soak.runner.limits.request import Request, Variants
 from soak.runner.limits.search import Edge, axis, decide_grid, find_edges
 from soak.runner.limits.trials import PointTrials, PointValues, Replications, StoppedError
 from soak.runner.replications.series import changing_line
-from soak.runner.replications.worker_pool import reusable_pool
+from soak.runner.replications.processes import reusable_pool
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.limits import SCHEMA_VERSION, Grid, Limits, Search
 

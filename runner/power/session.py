@@ -13,7 +13,7 @@ from soak.runner.power.request import Request
 from soak.runner.power.violations import ViolationRequest, parse_violations
 from soak.runner.replications.replication import Replication, jobs
 from soak.runner.replications.series import series
-from soak.runner.replications.worker_pool import ProcessPool
+from soak.runner.replications.processes import ProcessPool
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.power import SCHEMA_VERSION, ObjectivePower, PowerReport
 from soak.schemas.evidence.verdict import Outcome

@@ -13,10 +13,12 @@ from soak.runner.extras import need
 from soak.runner.replications.remote import order, pack, question, read_reply
 from soak.runner.replications.replication import Job, Replication
 from soak.runner.replications.software import software
-from soak.runner.replications.worker_pool import AHEAD
+
 from soak.schemas.errors import SoakError, UsageError, quoted
 from soak.schemas.language.model import Scenario
 
+AHEAD = 2
+"""Jobs in flight for each thread of a worker: one that it works on and one that waits, so that none is idle."""
 _CONNECT_S, _ANSWER_S, _FETCH_S, _CLOSE_S = 10.0, 20.0, 5.0, 5.0
 _LOOK_AROUND_S = 2.0
 PATIENCE_S = 30.0

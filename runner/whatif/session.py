@@ -12,7 +12,7 @@ from soak.runner.console import remark
 from soak.runner.interruption import Interruption, listening
 from soak.runner.replications.replication import Replication, paired_jobs
 from soak.runner.replications.series import series
-from soak.runner.replications.worker_pool import ProcessPool
+from soak.runner.replications.processes import ProcessPool
 from soak.runner.whatif.effects import effects, together_of, values_of
 from soak.runner.whatif.request import Request
 from soak.schemas.errors import UsageError
