@@ -13,7 +13,6 @@ from soak.runner.extras import need
 from soak.runner.replications.remote import order, pack, question, read_reply
 from soak.runner.replications.replication import Job, Replication
 from soak.runner.replications.software import software
-
 from soak.schemas.errors import SoakError, UsageError, quoted
 from soak.schemas.language.model import Scenario
 

@@ -10,14 +10,16 @@ from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pickle import HIGHEST_PROTOCOL, dumps, loads
 
 import msgspec
 
+from soak.runner.replications.preload import settle
 from soak.runner.replications.replication import Job, Replication
 from soak.runner.replications.scenarios import Packing, Shelf
-from soak.runner.replications.worker import FORGET, Order, Reply, serve
+from soak.runner.replications.worker import Order, Reply, serve
 
 WINDOW = 8
 """Jobs for each worker that may be unfinished at a time: a long one does not keep the other workers waiting."""
@@ -33,7 +35,6 @@ class LocalPromise:
     def __init__(self, pool: "ProcessPool", number: int, job: Job) -> None:
         self._pool, self.number, self.job = pool, number, job
         self.reply: Reply | None = None
-        self.cancelled = False
 
     def done(self) -> bool:
         """Whether it came, or an error in its place."""
@@ -57,8 +58,7 @@ class _Worker:
     """A process, what it has to do, and the scenarios that it has."""
 
     def __init__(self, siblings: "list[_Worker]") -> None:
-        # Forked, so that nobody imports anything twice. Where that is not safe, they are started afresh.
-        context = get_context("fork" if sys.platform == "linux" else "spawn")
+        context = _context()
         self.connection, theirs = context.Pipe()
         inherited = [self.connection, *(each.connection for each in siblings)] if sys.platform == "linux" else []
         self.process: BaseProcess = context.Process(target=serve, args=(theirs, os.getpid(), inherited), daemon=True)
@@ -82,12 +82,6 @@ class _Worker:
         self._send(Order(promise.number, job.scenario.system, packed.number, content, rest))
         return True
 
-    def forget(self) -> None:
-        """Have it leave out what it has not begun."""
-        if len(self.orders) > 1:
-            with suppress(OSError):
-                self._send(FORGET)
-
     def receive(self) -> None:
         """Read a reply. Raises EOFError or OSError when the process is gone."""
         reply: Reply = loads(self.connection.recv_bytes())
@@ -99,8 +93,15 @@ class _Worker:
         self.process.join()
         self.connection.close()
 
-    def _send(self, message: Order | None) -> None:
+    def _send(self, message: Order) -> None:
         self.connection.send_bytes(dumps(message, HIGHEST_PROTOCOL))
+
+
+def _context() -> "ForkContext | SpawnContext":
+    # Forked, so that nobody imports anything twice. Where that is not safe, they are started afresh.
+    if sys.platform == "linux":
+        return get_context("fork")
+    return get_context("spawn")
 
 
 class ProcessPool:
@@ -117,6 +118,11 @@ class ProcessPool:
     def in_flight(self) -> int:
         """How many jobs to keep in flight."""
         return self._count * WINDOW
+
+    @property
+    def workers(self) -> int:
+        """How many workers there are."""
+        return self._count
 
     @property
     def processes(self) -> list[int]:
@@ -159,6 +165,7 @@ class ProcessPool:
         self._end()
 
     def _start(self) -> None:
+        settle()
         for _ in range(self._count):
             self._workers.append(_Worker(self._workers))
 
@@ -180,32 +187,6 @@ class ProcessPool:
         with suppress(OSError):
             if worker.give(self._waiting[0], self._packing):
                 self._waiting.popleft()
-
-
-class ReusablePool(ProcessPool):
-    """Processes for several series: `close` ends a series and cancels what of it has not begun, `end` ends the processes."""
-
-    def close(self) -> None:
-        """End a series: jobs that run go on to their end, and the next series does not wait for those that have not begun."""
-        for promise in self._waiting:
-            promise.cancelled = True
-        self._waiting.clear()
-        for worker in self._workers:
-            worker.forget()
-
-    def end(self) -> None:
-        """End all workers, also in the middle of a job."""
-        super().close()
-
-
-@contextmanager
-def reusable_pool(workers: int | None) -> Iterator[ReusablePool]:
-    """Processes that are ended when the last series is."""
-    pool = ReusablePool(workers)
-    try:
-        yield pool
-    finally:
-        pool.end()
 
 
 def _cores() -> int:

@@ -18,9 +18,6 @@ from soak.schemas.errors import SoakError
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import use
 
-FORGET = None
-"""What is sent to have a worker forget the orders that it has not begun."""
-
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -35,7 +32,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of an order: a replication, an error, or neither of one that was not begun."""
+    """What came of an order: a replication or an error."""
 
     number: int
     replication: Replication | None = None
@@ -94,11 +91,10 @@ class _Desk:
     def take_in(self) -> None:
         """Read all that was sent, and wait for an order if there is none. Raises EOFError or OSError."""
         while not self._orders or self._connection.poll():
-            order: Order | None = pickle.loads(self._connection.recv_bytes())
-            if order is FORGET:
-                self._forget()
-            else:
-                self._keep(order)
+            order: Order = pickle.loads(self._connection.recv_bytes())
+            if order.packed is not None:
+                self._scenarios.put(order.scenario, _Held(order.packed))
+            self._orders.append((order, self._scenarios.get(order.scenario)))
 
     def do_next(self) -> None:
         """Carry out the first order. Raises OSError."""
@@ -108,15 +104,6 @@ class _Desk:
         except Exception as error:
             reply = Reply(order.number, error=_portable(error))
         self._send(reply)
-
-    def _keep(self, order: Order) -> None:
-        if order.packed is not None:
-            self._scenarios.put(order.scenario, _Held(order.packed))
-        self._orders.append((order, self._scenarios.get(order.scenario)))
-
-    def _forget(self) -> None:
-        while self._orders:
-            self._send(Reply(self._orders.popleft()[0].number))
 
     def _send(self, reply: Reply) -> None:
         self._connection.send_bytes(pickle.dumps(reply, pickle.HIGHEST_PROTOCOL))

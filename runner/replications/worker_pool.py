@@ -14,7 +14,7 @@ from soak.schemas.errors import SoakError, UsageError
 
 _MOST_FAILURES = 3
 """How often in a row workers may be killed before a result comes."""
-_LOOK_UP_S = 0.2
+LOOK_UP_S = 0.2
 """How long to wait for a result before checking for an interruption."""
 
 
@@ -55,6 +55,24 @@ def make_pool(processes: int | None, cluster: str | None) -> WorkerPool:
     return ProcessPool(processes)
 
 
+class Breakages:
+    """How often in a row workers were killed before a result came."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def add(self) -> None:
+        """Workers were killed again. Raises SoakError when that makes too many."""
+        self._count += 1
+        if self._count > _MOST_FAILURES:
+            what = "the processes that make replications are killed repeatedly"
+            raise SoakError(f"{what} (give them more memory, or use fewer: --jobs)") from None
+
+    def clear(self) -> None:
+        """A result came."""
+        self._count = 0
+
+
 @dataclass(slots=True)
 class _InFlight:
     """A job, and its result once it was submitted."""
@@ -73,7 +91,7 @@ def in_order(
     """
     rest = iter(jobs)
     waiting: deque[_InFlight] = deque()
-    failures = 0
+    breakages = Breakages()
     with closing(pool):
         while not interrupted():
             waiting.extend(map(_InFlight, islice(rest, max(0, pool.in_flight - len(waiting)))))
@@ -84,14 +102,11 @@ def in_order(
             except TimeoutError:
                 continue
             except BrokenExecutor:
-                failures += 1
-                if failures > _MOST_FAILURES:
-                    what = "the processes that make replications are killed repeatedly"
-                    raise SoakError(f"{what} (give them more memory, or use fewer: --jobs)") from None
+                breakages.add()
                 pool.restart()
                 waiting = deque(_InFlight(each.job) for each in waiting)
                 continue
-            failures = 0
+            breakages.clear()
             waiting.popleft()
             yield result
 
@@ -102,4 +117,4 @@ def _first(pool: WorkerPool, waiting: deque[_InFlight]) -> Replication:
         each.promise = each.promise or pool.submit(each.job)
     promise = waiting[0].promise
     assert promise
-    return promise.result(_LOOK_UP_S)
+    return promise.result(LOOK_UP_S)

@@ -15,10 +15,10 @@ from servers import free_port, until
 from test_worker_pool import files, lines, started
 
 from soak.runner.cli import run_command
+from soak.runner.replications.processes import ProcessPool
 from soak.runner.replications.remote import Reply, carry_out, order, pack, question, read_reply
 from soak.runner.replications.replication import Job, jobs, replicate
 from soak.runner.replications.software import software
-from soak.runner.replications.processes import ProcessPool
 from soak.schemas.errors import SoakError, UsageError
 
 pytest.importorskip("distributed")

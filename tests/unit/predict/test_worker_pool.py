@@ -16,8 +16,8 @@ from predictions import loaded_scenario, predicted
 from servers import until
 
 from soak.runner.predict import table
-from soak.runner.replications.replication import Job, Replication, jobs, replicate
 from soak.runner.replications.processes import LocalPromise, ProcessPool
+from soak.runner.replications.replication import Job, Replication, jobs, replicate
 from soak.runner.replications.worker_pool import in_order
 from soak.schemas.errors import SoakError
 from soak.schemas.evidence.verdict import Outcome
