@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 
+NAME = "loading of reports"
+"""The name of the thread that loads."""
 _loading: list[threading.Thread] = []
 
 
 @contextmanager
 def loading(*modules: str) -> Iterator[None]:
     """Load modules meanwhile. What goes wrong with it comes up again where they are needed."""
-    thread = threading.Thread(target=_load, args=(modules,), daemon=True)
+    thread = threading.Thread(target=_load, args=(modules,), name=NAME, daemon=True)
     _loading.append(thread)
     thread.start()
     try:
@@ -28,6 +30,6 @@ def settle() -> None:
 
 
 def _load(modules: tuple[str, ...]) -> None:
-    with contextlib.suppress(Exception):
-        for each in modules:
+    for each in modules:
+        with contextlib.suppress(Exception):
             import_module(each)

@@ -183,7 +183,7 @@ def test_workers_that_would_be_idle_make_what_comes_next() -> None:
     pool = InTurn(2, 1)
     made = replications(pool)
     made.foresee = lambda points: points.look(("7",), Care.SCREEN)
-    made.look(("2",), Care.SCREEN)
+    made.look(("2",), Care.DECIDE)
     assert [(queue_of(job.scenario).workers, job.index) for job in pool.made] == [
         (2, 0),
         (2, 1),
