@@ -164,10 +164,9 @@ def engine_option(command: F) -> F:
     return click.option(
         "--engine",
         type=click.Choice([each.value for each in Engine]),
-        default=Engine.AUTO.value,
-        show_default=True,
-        callback=lambda ctx, param, value: Engine(value),
-        help="What carries a simulation: compiled code or SimPy; the result is the same. auto: compiled where it can be.",
+        envvar="SOAK_ENGINE",
+        help="What carries a simulation: compiled code or SimPy; the result is the same. [default: auto, compiled where it can be]",
+        callback=lambda ctx, param, value: value and Engine(value),
     )(command)
 
 
