@@ -55,7 +55,7 @@ def measured(count: int, jobs: int, out: Path) -> dict[str, float]:
     from soak.runner.analysis import ScenarioFile
     from soak.runner.predict.request import Request
     from soak.runner.predict.session import perform
-    from soak.runner.replications.worker_pool import ProcessPool
+    from soak.runner.replications.processes import ProcessPool
 
     peaks: dict[int, float] = {}
 
@@ -63,8 +63,8 @@ def measured(count: int, jobs: int, out: Path) -> dict[str, float]:
         """Looks at the peak memory of its workers before they end."""
 
         def close(self) -> None:
-            for process in (self._executor._processes or {}).values():
-                peaks[process.pid] = peak_mb(process.pid)
+            for process in self.processes:
+                peaks[process] = peak_mb(process)
             super().close()
 
     began, used = time.perf_counter(), time.process_time()

@@ -126,7 +126,7 @@ def replicate(job: Job) -> Replication:
 
 
 def _run(job: Job) -> tuple[Verdict, Judge]:
-    target = Simulation(EVENTS_AT_ONCE)
+    target = Simulation(most_events=EVENTS_AT_ONCE)
     plan = Plan(job.scenario, job.seed, arrivals_seed=job.arrivals_seed)
     identity = identify(job.scenario, "", job.seed, target, abort=not job.in_full)
     return execute(plan, target, identity, need=Need(findings=False, slis=job.in_full, intervals=False))
