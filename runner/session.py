@@ -62,7 +62,7 @@ def run_scenario(
     locust_master: str | None = None,
     expect_workers: int | None = None,
     target_options: Mapping[str, str] | None = None,
-    engine: Engine = Engine.AUTO,
+    engine: Engine | None = None,
 ) -> int:
     """Run a scenario file and print the verdict; returns the exit code."""
     note_former_name(target_name)
