@@ -1,7 +1,7 @@
 """The event stream on disk: one JSON object per line, the first of which is the header."""
 
+import io
 import math
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +16,11 @@ from soak.runner.judge.samples import Facts
 from soak.schemas.errors import EvidenceError, VersionError, reason, writing
 from soak.schemas.evidence.upgrades import STREAM, EarlierEvents
 from soak.schemas.evidence.versions import UNDECODABLE, brought_up, version_of
-from soak.schemas.files import ordinary
 from soak.schemas.stream.block import Block, Bools, make_block
 from soak.schemas.stream.by_kind import flags_by_kind
 from soak.schemas.stream.events import COPY, KEY_SHIFT, KIND_OF, SPECS, Kind, Value
 from soak.schemas.stream.identity import RECORDED, STREAM_VERSION, Identity
+from soak.schemas.stream.storage import COMPRESSED, append_compressed, create_compressed, open_stream
 from soak.schemas.stream.vocabulary import Vocabulary
 
 LINES_PER_BLOCK = 16_384
@@ -35,23 +35,29 @@ class StreamWriter:
         self._formatter = LineFormatter(vocabulary)
         self.events = 0
         with writing(path):
-            self._file: BinaryIO = _without_cut_line(path) if goes_on else path.open("xb", buffering=0)
+            self._file = _goes_on(path) if goes_on else _begins(path)
         if goes_on:
             return
         header = {"type": HEADER, "schema_version": STREAM_VERSION, **_identity_fields(identity)}
         self._write(msgspec.json.encode(header) + b"\n")
+        self._flush()
 
     def append(self, block: Block, facts: Facts | None = None) -> None:
         """Append a block. Raises OutputError when it cannot be written; what was written before is kept."""
         for piece in self._formatter.pieces(block):
             self._write(piece)
+        self._flush()
         self.events += len(block)
 
     def _write(self, data: bytes | memoryview) -> None:
         with writing(self._path):
             view = memoryview(data)
             while view:
-                view = view[self._file.write(view) :]
+                view = view[self._file.write(view) or 0 :]
+
+    def _flush(self) -> None:
+        with writing(self._path):
+            self._file.flush()
 
     def close(self) -> None:
         """Close the file. Raises OutputError if that fails."""
@@ -67,8 +73,14 @@ class StreamWriter:
         self.close()
 
 
-def _without_cut_line(path: Path) -> BinaryIO:
+def _begins(path: Path) -> io.RawIOBase:
+    return create_compressed(path) if path.name.endswith(COMPRESSED) else path.open("xb", buffering=0)
+
+
+def _goes_on(path: Path) -> io.RawIOBase:
     """A stream to append to; an incomplete last line is removed."""
+    if path.name.endswith(COMPRESSED):
+        return append_compressed(path)
     file = path.open("r+b", buffering=0)
     whole = path.read_bytes().rfind(b"\n") + 1
     file.truncate(whole)
@@ -153,7 +165,7 @@ class StreamReader:
         self._vocabulary = vocabulary
         self._line = 1
         self.cut = False
-        self._cut_bytes = 0
+        self._begun = b""
         self._decoder = msgspec.json.Decoder(list[_Line])
         self.version = STREAM_VERSION
         """The version it was written in."""
@@ -163,7 +175,7 @@ class StreamReader:
 
     def _read_header(self) -> Identity:
         try:
-            with ordinary(self._path).open("rb") as file:
+            with open_stream(self._path) as file:
                 first = file.readline()
         except OSError as error:
             raise EvidenceError(
@@ -181,8 +193,8 @@ class StreamReader:
 
     def blocks(self) -> Iterator[Block]:
         """The events in order, in blocks."""
-        last_s = 0.0
-        with self._path.open("rb") as file:
+        last_s, self._begun = 0.0, b""
+        with open_stream(self._path) as file:
             if self._has_header:
                 file.readline()
             while lines := self._next_lines(file):
@@ -194,14 +206,11 @@ class StreamReader:
     def follow(self) -> Iterator[Block | None]:
         """The events in order, in blocks, as the file grows: None if there is nothing new yet. It never ends by itself."""
         last_s = 0.0
-        with self._path.open("rb") as file:
+        with open_stream(self._path) as file:
             file.readline()
             while True:
                 lines = self._next_lines(file)
-                if self.cut:
-                    # The rest of the line has not been written yet.
-                    file.seek(-self._cut_bytes, os.SEEK_CUR)
-                    self.cut = False
+                self.cut = False
                 if not lines:
                     yield None
                     continue
@@ -213,8 +222,10 @@ class StreamReader:
     def _next_lines(self, file: BinaryIO) -> list[bytes]:
         lines: list[bytes] = []
         while len(lines) < LINES_PER_BLOCK and (line := file.readline()):
+            line, self._begun = self._begun + line, b""
             if not line.endswith(b"\n"):
-                self.cut, self._cut_bytes = True, len(line)
+                # The rest of it may not have been written yet.
+                self.cut, self._begun = True, line
                 break
             lines.append(line)
         self._line += len(lines)
@@ -301,7 +312,7 @@ class EventsReader(StreamReader):
 
     def _read_header(self) -> Identity:
         try:
-            with ordinary(self._path).open("rb") as file:
+            with open_stream(self._path) as file:
                 self._has_header = msgspec.json.decode(file.readline(), type=_Typed).type == HEADER
         except UNDECODABLE as error:
             raise EvidenceError(f"{self._path}:1: not an event: {error}") from None
