@@ -12,7 +12,6 @@ from soak.runner.judge import sweep
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.need import Need
 from soak.runner.judge.queue import compiled, compiled_exposure
-from soak.runner.judge.room import Asked
 from soak.runner.judge.samples import Facts, Samples
 from soak.runner.replications.replication import Job, Replication, _outcome, replicate
 from soak.runner.targets.simulation import Simulation
