@@ -11,9 +11,10 @@ from soak.runner.power.assessment import assess
 from soak.runner.power.pilot import LEAST, samples_of
 from soak.runner.power.request import Request
 from soak.runner.power.violations import ViolationRequest, parse_violations
+from soak.runner.replications.preload import loading
+from soak.runner.replications.processes import ProcessPool
 from soak.runner.replications.replication import Replication, jobs
 from soak.runner.replications.series import series
-from soak.runner.replications.worker_pool import ProcessPool
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.power import SCHEMA_VERSION, ObjectivePower, PowerReport
 from soak.schemas.evidence.verdict import Outcome
@@ -23,6 +24,7 @@ from soak.schemas.units import show_duration
 from soak.simulation.alarm_remedies import false_alarms
 
 FILE, REPORT = "power.json", "power.html"
+_REPORTS = ("soak.reports.pages.power", "soak.reports.power")
 _HOUR_S = 3600.0
 
 
@@ -51,7 +53,8 @@ def _pilot(scenario: Scenario, request: Request, interrupted: Interruption) -> l
     remark(f"{scenario.name}: {count} replications of {show_duration(scenario.duration_s)}")
     made: list[Replication] = []
     wanted = islice(jobs(scenario, scenario.seed, detailed=True), count)
-    with series(ProcessPool(request.jobs), wanted, count, interrupted=interrupted) as (results, show):
+    pool = ProcessPool(request.jobs)
+    with loading(*_REPORTS), series(pool, wanted, count, interrupted=interrupted) as (results, show):
         for each in results:
             made.append(each)
             show(len(made), "")

@@ -2,12 +2,13 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 
 from engines.generated import Generated
+from engines.judges import without_compiled
 from soak.runner.engine import execute, identify
 from soak.runner.evidence import lines
 from soak.runner.evidence.directory import CHECKSUMS, MANIFEST
@@ -85,12 +86,13 @@ def _blocks_of(events: int) -> Iterator[None]:
 
 @contextmanager
 def _as_meant(engine: Engine) -> Iterator[None]:
-    """With the reference nothing runs compiled: neither what makes blocks of rows nor what makes lines of blocks."""
+    """With the reference nothing runs compiled: neither blocks of rows, nor lines of blocks, nor the judge."""
     before = blocks.compiled, lines.formatter_for
     if engine is REFERENCE:
         blocks.compiled, lines.formatter_for = (lambda rows, until_s: None), (lambda vocabulary, last: None)
     try:
-        yield
+        with without_compiled() if engine is REFERENCE else nullcontext():
+            yield
     finally:
         blocks.compiled, lines.formatter_for = before
 
