@@ -22,10 +22,10 @@ def slis_of(scenario: Scenario, need: Need) -> Iterator[Sli]:
 
 
 def has_interval(objective: Objective, need: Need) -> bool:
-    """Whether an objective needs an interval: its status depends on it, it is of a mean or relative, or all have one."""
+    """Whether an objective needs an interval: its status depends on it, it is of a mean, a growth or relative, or all do."""
     comparison = objective.comparison
     decisive = objective.confidence is not None or comparison.op is Op.ABOUT
-    kept = comparison.sli.aggregate is Aggregate.MEAN or isinstance(comparison.target, Reference)
+    kept = comparison.sli.aggregate in {Aggregate.MEAN, Aggregate.GROWTH} or isinstance(comparison.target, Reference)
     return need.intervals or need.findings or decisive or kept
 
 

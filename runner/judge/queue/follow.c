@@ -19,6 +19,8 @@ enum {
 #define ARRIVAL (ENQUEUED | DEFERRED)
 #define RESULT (DONE | FAILED)
 #define LEDGER (STARTED | ENDED | DONE)
+/* Each of the usual kinds has code of its own. */
+#define INLINE static inline __attribute__((always_inline))
 #define USUAL(what) ((what) | ALIVE)
 
 /* What an event's cause says of it. */
@@ -90,7 +92,13 @@ typedef struct {
     int64_t retries[ATTEMPTS];
 } Follow;
 
-static inline double quantised(double seconds) { return rint(seconds * TICKS) / TICKS; }
+/* As rint, to the nearest even: adding and taking away so large a number leaves no places behind the point. */
+static inline double rounded(double x) {
+    const double large = 6755399441055744.0;
+    return fabs(x) < 2251799813685248.0 ? (x + large) - large : rint(x);
+}
+
+static inline double quantised(double seconds) { return rounded(seconds * TICKS) / TICKS; }
 
 /* As numpy.maximum: what is not a number stays so. */
 static inline double larger(double a, double b) { return a != a || a > b ? a : b; }
@@ -290,7 +298,7 @@ static inline int sign_of_life(Follow *f, double t_s) {
 typedef struct { double t, value; int64_t number, attempt, cause, label, place; uint8_t before, after; } Event;
 
 /* The execution ledger: executions of both tasks of a key. */
-static inline int ledger(Follow *f, const Event *e, int32_t what) {
+INLINE int ledger(Follow *f, const Event *e, int32_t what) {
     int64_t key = e->number & ~(int64_t)1;
     Task *task = &f->ring[key & (f->ring_size - 1)];
     if (touched(f, task, key)) return NO_MEMORY;
@@ -314,7 +322,7 @@ static int second_enqueue(Follow *f, const Event *e, int64_t own_label, int32_t 
 }
 
 /* Series of tasks of any system. */
-static inline int life(Follow *f, Task *task, const Event *e, int cause, int32_t what) {
+INLINE int life(Follow *f, Task *task, const Event *e, int cause, int32_t what) {
     uint8_t was = f->state[e->before], is = e->after ? f->state[e->after] : 0;
     if (what & ENQUEUED) { task->accepted = 1; task->due = e->value; PUT(S_LOST, e->t, 0.0, 1.0, e->label); }
     if (e->after) {
@@ -351,7 +359,7 @@ static inline int life(Follow *f, Task *task, const Event *e, int cause, int32_t
 }
 
 /* Leases, backoffs and budgets. */
-static inline int attempts(Follow *f, Task *task, const Event *e, int cause, int32_t what) {
+INLINE int attempts(Follow *f, Task *task, const Event *e, int cause, int32_t what) {
     if (what & EXPIRED) task->expired++;
     if (what & ENDED && cause & OVER_BUDGET) task->over_budget++;
     else if (what & ENDED && e->cause) { task->failed_body = e->attempt; task->failed_at = e->t; }
@@ -376,7 +384,7 @@ static inline int attempts(Follow *f, Task *task, const Event *e, int cause, int
 }
 
 /* Places of what concerns work whose worker died. */
-static inline int deaths(Follow *f, const Event *e, int cause, int32_t what) {
+INLINE int deaths(Follow *f, const Event *e, int cause, int32_t what) {
     int died = what & ENDED && cause & DEADLY;
     if (died || (f->flags[e->number] & IS_DEAD && what & OVER)) {
         PUT(S_DEATHS, e->t, (double)e->place, 1.0, e->label);
@@ -385,7 +393,7 @@ static inline int deaths(Follow *f, const Event *e, int cause, int32_t what) {
     return OK;
 }
 
-static inline int event(Follow *f, Event *e, int64_t own_label, int32_t what) {
+INLINE int event(Follow *f, Event *e, int64_t own_label, int32_t what) {
     if (what & SKIPPED) return second_enqueue(f, e, own_label, what);
     Task *task = known(f, e->number);
     if (!task || touched(f, task, e->number)) return NO_MEMORY;
