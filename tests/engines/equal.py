@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 
-from soak.simulation.compiled.engine import Engine, Ran
-
 from engines.generated import Generated
 from soak.runner.engine import execute, identify
 from soak.runner.evidence.directory import CHECKSUMS, MANIFEST
@@ -19,6 +17,7 @@ from soak.schemas.language.load import Loaded, load
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.kinds import Kind
 from soak.simulation import run
+from soak.simulation.compiled.engine import Engine, Ran
 from soak.simulation.plan import Plan
 
 REFERENCE, OTHER = Engine.SIMPY, Engine.AUTO

@@ -9,11 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from soak.simulation.compiled.engine import Engine
-
 from engines.equal import Stream, differences, streamed
 from engines.generated import Generated
 from soak.simulation.compiled import library
+from soak.simulation.compiled.engine import Engine
 from soak.simulation.queue import compiled
 
 MOST_CPU_S = 8

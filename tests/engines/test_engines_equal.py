@@ -4,13 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
-from soak.simulation.compiled.engine import Engine
 
 from engines.equal import Stream, compare, differences, streamed
 from engines.generated import scenario_of
 from engines.kernels import NOTICED, SURVIVES, Known, Mutant, survives
 from soak.schemas.language.load import load
 from soak.schemas.stream.kinds import Kind
+from soak.simulation.compiled.engine import Engine
 from soak.simulation.compiled.library import Unavailable
 from soak.simulation.queue import compiled
 
