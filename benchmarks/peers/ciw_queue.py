@@ -5,7 +5,18 @@ from math import inf
 from typing import Any
 
 import ciw
-from queue_model import BACKOFF_S, BLOCKED, BUSY_TIMEOUT_S, DB_LOCK, TRANSIENT, Draws, Setting, Tally, main, until_poll_s
+from queue_model import (
+    BACKOFF_S,
+    BLOCKED,
+    BUSY_TIMEOUT_S,
+    DB_LOCK,
+    TRANSIENT,
+    Draws,
+    Setting,
+    Tally,
+    main,
+    until_poll_s,
+)
 
 
 def run(setting: Setting) -> Tally:

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from queue_model import Setting, Tally, cpu_of, main
+
 from soak.runner.engine import execute, identify
 from soak.runner.evidence.stream import StreamWriter
 from soak.runner.replications.replication import Job, replicate
