@@ -43,10 +43,11 @@ class StreamWriter:
 
     def append(self, block: Block, facts: Facts | None = None) -> None:
         """Append a block. Raises OutputError when it cannot be written; what was written before is kept."""
-        self._write(self._formatter.format(block))
+        for piece in self._formatter.pieces(block):
+            self._write(piece)
         self.events += len(block)
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
         with writing(self._path):
             view = memoryview(data)
             while view:
