@@ -39,13 +39,21 @@ class Row:
 
     @property
     def tasks(self) -> float:
-        """How many tasks are expected."""
-        return TASKS_72H * self.times * self.hours / 72
+        """How many tasks are expected: 375 an hour, 100 of them in the first five minutes."""
+        hours, minutes = divmod(self.hours * 60, 60)
+        return self.times * (375 * hours + 20 * min(minutes, 5) + 5 * max(0, minutes - 5))
 
     def given(self, work: str, engine: str) -> dict[str, Any]:
         """For `scale_run.py`."""
         own = {"workers": self.workers} if self.workers else {}
-        return {"times": self.times, "minutes": self.hours * 60, "tenants": self.tenants, "work": work, "engine": engine, **own}
+        return {
+            "times": self.times,
+            "minutes": self.hours * 60,
+            "tenants": self.tenants,
+            "work": work,
+            "engine": engine,
+            **own,
+        }
 
 
 def _rows() -> Iterator[Row]:
@@ -54,8 +62,8 @@ def _rows() -> Iterator[Row]:
     for words, hours in (("72 h", 72), ("30 days", 720), ("1 year", HOURS_A_YEAR)):
         yield Row("time", f"{words}, 10 workers", hours, 1, hours)
     for workers in (10, 100, 1_000, 10_000):
-        times, hours = workers / 10, 288 * 10 / workers
-        yield Row("workers", f"{workers:,} workers, as busy, 10^5 tasks", workers, times, hours, workers)
+        times, hours = workers / 10, 10_000 / workers
+        yield Row("workers", f"{workers:,} workers, as busy, 375,000 tasks", workers, times, hours, workers)
     for workers in (10, 100, 1_000, 10_000):
         yield Row("idle workers", f"{workers:,} workers, load of 10, 72 h", workers, 1, 72, workers)
     for tenants in (1, 10, 100, 1_000):
@@ -68,12 +76,17 @@ ROWS = tuple(_rows())
 
 
 def engines() -> list[str]:
-    """The engines of this soak."""
-    import inspect
+    """The engines of this machine."""
+    from soak.schemas.language.load import load
+    from soak.simulation.compiled.engine import Engine
+    from soak.simulation.compiled.library import Unavailable
+    from soak.simulation.run import engine_for
 
-    from soak.runner.targets.simulation import Simulation
-
-    return ["simpy", "compiled"] if "engine" in inspect.signature(Simulation).parameters else ["simpy"]
+    try:
+        engine_for(load(HERE.parent / "scenarios" / "72h.yaml").scenario, Engine.COMPILED)
+    except Unavailable:
+        return ["simpy"]
+    return ["compiled", "simpy"]
 
 
 def measure(row: Row, work: str, engine: str) -> dict[str, Any]:
@@ -101,7 +114,14 @@ def family(rows: Sequence[Row], work: str, engine: str, most_seconds: float) -> 
 
 def _extrapolated(row: Row, last: dict[str, Any] | None) -> dict[str, Any]:
     if last is None:
-        return {"tasks": row.tasks, "extrapolated": True, "cpu_s": None, "peak_mb": None, "stream_mb": None, "parts_s": {}}
+        return {
+            "tasks": row.tasks,
+            "extrapolated": True,
+            "cpu_s": None,
+            "peak_mb": None,
+            "stream_mb": None,
+            "parts_s": {},
+        }
     times = row.tasks / last["tasks"]
     scaled = {key: last[key] * times for key in ("cpu_s", "stream_mb")}
     return {"tasks": row.tasks, "extrapolated": True, "peak_mb": None, "parts_s": {}, **scaled}
@@ -135,13 +155,14 @@ def told(each: dict[str, Any]) -> str:
         return f"{each['label']:42} {each['work']:9} {each['engine']:8} not measured: longer than --most-seconds"
     parts = each["parts_s"]
     whole = sum(parts.values()) or 1.0
-    where = ", ".join(f"{part} {share / whole:.0%}" for part, share in sorted(parts.items(), key=lambda item: -item[1])[:5])
+    where = ", ".join(
+        f"{part} {share / whole:.0%}" for part, share in sorted(parts.items(), key=lambda item: -item[1])[:5]
+    )
     memory = f"{each['peak_mb']:7.0f} MB" if each["peak_mb"] else "         -"
     mark = "~" if each["extrapolated"] else " "
-    return (
-        f"{each['label']:42} {each['work']:9} {each['engine']:8} {mark}{each['cpu_s']:9.2f} s {each['cpu_s'] / each['tasks'] * 1e6:7.1f} us"
-        f" {memory} {each['stream_mb'] or 0:8.0f} MB  {where}"
-    )
+    us = each["cpu_s"] / each["tasks"] * 1e6
+    cost = f"{mark}{each['cpu_s']:9.2f} s {us:7.1f} us {memory} {each['stream_mb'] or 0:8.0f} MB"
+    return f"{each['label']:42} {each['work']:9} {each['engine']:8} {cost}  {where}"
 
 
 def main() -> None:

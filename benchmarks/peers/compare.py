@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from bench_scale import engines
+
 from soak.runner.judge.student import t_of
 
 HERE = Path(__file__).resolve().parent
@@ -51,7 +54,9 @@ TOOLS = (
     Tool("salabim", "salabim", "salabim_queue.py", log="monitors: levels over time"),
     Tool(REFERENCE, "soak, replication", "soak_queue.py", ("--engine", "simpy"), ours=True, judge="yes"),
     Tool("soak-run", "soak, log and judge", "soak_queue.py", ("--engine", "simpy", "--work", "run"), ours=True, **_RUN),
-    Tool("compiled-replicate", "soak compiled, replication", "soak_queue.py", ("--engine", "compiled"), True, judge="yes"),
+    Tool(
+        "compiled-replicate", "soak compiled, replication", "soak_queue.py", ("--engine", "compiled"), True, judge="yes"
+    ),
     Tool(
         "compiled-run",
         "soak compiled, log and judge",
@@ -63,19 +68,11 @@ TOOLS = (
 )
 
 
-def has_compiled() -> bool:
-    """Whether this soak has a compiled engine."""
-    import inspect
-
-    from soak.runner.targets.simulation import Simulation
-
-    return "engine" in inspect.signature(Simulation).parameters
-
-
 def chosen(names: Sequence[str]) -> list[Tool]:
     """The tools asked for by key, or all; the compiled engine only where there is one."""
+    compiled = "compiled" in engines()
     tools = [tool for tool in TOOLS if not names or tool.key in names]
-    return [tool for tool in tools if not tool.key.startswith("compiled") or has_compiled()]
+    return [tool for tool in tools if compiled or not tool.key.startswith("compiled")]
 
 
 def told(tool: Tool, peers: Path, *words: object) -> dict[str, Any]:
@@ -110,6 +107,7 @@ def row(tool: Tool, outcomes: list[dict[str, Any]], alone: dict[str, Any]) -> di
     """The figures of a tool over all rounds."""
     runs = [run for outcome in outcomes for run in outcome["rounds"]]
     ratios = [run["ratio"] for run in runs]
+    peak_mb = alone["rounds"][0]["peak_mb"]
     return {
         "key": tool.key,
         "label": tool.label,
@@ -129,8 +127,8 @@ def row(tool: Tool, outcomes: list[dict[str, Any]], alone: dict[str, Any]) -> di
         "latencies_s": [run["mean_latency_s"] for run in runs],
         "attempts_per_task": [run["mean_attempts"] for run in runs],
         "compile_s": statistics.median(outcome["compile_s"] for outcome in outcomes),
-        "peak_mb": alone["peak_mb"],
-        "grown_mb": alone["peak_mb"] - alone["before_mb"],
+        "peak_mb": peak_mb,
+        "grown_mb": peak_mb - alone["before_mb"],
     }
 
 
@@ -144,7 +142,7 @@ def is_same(one: Sequence[float], other: Sequence[float]) -> bool | None:
     sizes = len(one) - 1, len(other) - 1
     freedom = sum(parts) ** 2 / sum(part**2 / size for part, size in zip(parts, sizes, strict=True))
     difference = statistics.mean(one) - statistics.mean(other)
-    return abs(difference) <= t_of(0.99, freedom) * math.sqrt(sum(parts))
+    return abs(difference) <= t_of(0.99, int(freedom)) * math.sqrt(sum(parts))
 
 
 def growth(tools: Sequence[Tool], peers: Path, most_seconds: float) -> list[dict[str, Any]]:

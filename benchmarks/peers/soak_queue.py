@@ -1,31 +1,31 @@
 """The queue in soak: scenarios/72h.yaml itself, as a replication (plan, model, judge) or as what `soak run` does.
 
-`--work run`: plan, model, event log on disk, judge, with their files. `--engine`: which engine, where soak has several.
+`--work run`: plan, model, event log on disk, judge, with their files. `--engine simpy|compiled|auto`.
 Tasks, attempts and latencies are counted afterwards, in an event stream made again.
 """
 
-import inspect
 import sys
 import tempfile
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from unittest import mock
 
-from queue_model import Setting, Tally, cpu_of, main
+from queue_model import Setting, Tally, cpu_of, main, status_mb
 
 from soak.runner.engine import execute, identify
 from soak.runner.evidence.stream import StreamWriter
-from soak.runner.replications.replication import Job, replicate
+from soak.runner.replications import replication
 from soak.runner.session import collection_paused
 from soak.runner.targets.simulation import Simulation
 from soak.schemas.language.load import Loaded, load
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import Kind
+from soak.simulation.compiled.engine import Engine
 from soak.simulation.plan import Plan
 
 SCENARIO = Path(__file__).resolve().parents[2] / "scenarios" / "72h.yaml"
-HAS_ENGINES = "engine" in inspect.signature(Simulation).parameters
 
 
 def loaded_for(setting: Setting) -> Loaded:
@@ -44,14 +44,14 @@ def loaded_for(setting: Setting) -> Loaded:
 
 
 def target_of(engine: str) -> Simulation:
-    """The simulation, on the engine asked for where there is a choice."""
-    return Simulation(engine) if HAS_ENGINES and engine else Simulation()
+    """The simulation, on the engine asked for."""
+    return Simulation(Engine(engine))
 
 
 def replicated(loaded: Loaded, setting: Setting, engine: str) -> None:
-    """Plan, model and judge; nothing is kept."""
-    named = {"engine": engine} if engine and "engine" in Job.__struct_fields__ else {}
-    replicate(Job(0, setting.seed, loaded.scenario, **named))
+    """Plan, model and judge; nothing is kept. A replication itself takes the fastest engine."""
+    with mock.patch.object(replication, "Simulation", lambda: target_of(engine)):
+        replication.replicate(replication.Job(0, setting.seed, loaded.scenario))
 
 
 def kept(loaded: Loaded, setting: Setting, engine: str) -> None:
@@ -86,7 +86,7 @@ def _count(block: Block, due: dict[int, float], tally: Tally) -> None:
 
 
 if __name__ == "__main__":
-    words, chosen = sys.argv[1:], {"--work": "replicate", "--engine": ""}
+    words, chosen = sys.argv[1:], {"--work": "replicate", "--engine": "auto"}
     for option in chosen:
         if option in words:
             place = words.index(option)
@@ -99,6 +99,7 @@ if __name__ == "__main__":
         """Measure one; what happens in it is counted apart."""
         loaded = loaded_for(setting)
         used_s = cpu_of(lambda: work(loaded, setting, chosen["--engine"]))
-        return replace(counted(setting, chosen["--engine"]), cpu_s=used_s)
+        peak_mb = status_mb("VmHWM")
+        return replace(counted(setting, chosen["--engine"]), cpu_s=used_s, peak_mb=peak_mb)
 
     main("soak", version("soak-runner"), run, warm=True, note=chosen["--engine"])
