@@ -40,7 +40,7 @@ _PREFIX = "soak_version_"
 
 
 class Unavailable(Exception):  # noqa: N818 - no error: what is compiled is only faster
-    """A compiled part cannot be had here; the message is the reason, in one line."""
+    """A compiled part cannot be had here; the message is the reason, in one line, and names no path: it goes into evidence."""
 
 
 @cache
@@ -85,9 +85,7 @@ def build(source: Path, folder: Path) -> Path:
             path = folder / f"{source.stem}-{digest}-{_hash_of(built.read_bytes())}.so"
             built.replace(path)
     except OSError as error:
-        raise Unavailable(
-            f"the cache folder {folder} cannot be written: {reason(error)} (set {CACHE_VARIABLE})"
-        ) from None
+        raise Unavailable(_unwritable(error)) from None
     _opened(path)
     return path
 
@@ -136,17 +134,15 @@ def _make_own(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         states = [os.lstat(folder), folder.stat()]  # a link, too, must be one's own
     except OSError as error:
-        raise Unavailable(_unwritable(folder, error)) from None
+        raise Unavailable(_unwritable(error)) from None
     if any(state.st_uid not in {os.geteuid(), 0} for state in states):
-        raise Unavailable(
-            f"the cache folder {folder} belongs to somebody else (set {CACHE_VARIABLE} to one of your own)"
-        )
+        raise Unavailable(f"the cache folder belongs to somebody else (set {CACHE_VARIABLE} to one of your own)")
     if states[1].st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise Unavailable(f"others can write to the cache folder {folder} (chmod go-w, or set {CACHE_VARIABLE})")
+        raise Unavailable(f"others can write to the cache folder (chmod go-w, or set {CACHE_VARIABLE})")
 
 
-def _unwritable(folder: Path, error: OSError) -> str:
-    return f"the folder {folder} cannot be written: {reason(error)} (set {CACHE_VARIABLE} to one that can)"
+def _unwritable(error: OSError) -> str:
+    return f"the cache folder cannot be written: {reason(error)} (set {CACHE_VARIABLE})"
 
 
 def _opened(path: Path) -> ctypes.CDLL:
@@ -183,7 +179,7 @@ def _compile(source: Path, digest: str, built: Path) -> None:
     lines = [line for line in said.read_text(errors="replace").splitlines() if line.strip()]
     if code or not built.is_file():
         why = next((line for line in lines if "error" in line), lines[-1] if lines else f"exit code {code}")
-        raise Unavailable(f"{source.name} cannot be compiled: {printable(why)}")
+        raise Unavailable(f"{source.name} cannot be compiled: {printable(why.replace(f'{source.parent}/', ''))}")
 
 
 def _run(command: list[str], said: Path) -> int:

@@ -93,7 +93,7 @@ def test_another_version_of_the_source_is_another_library(source: Path, cache: P
 
 def test_a_cache_folder_that_is_a_file(source: Path, cache: Path) -> None:
     cache.write_text("")
-    assert why(source) == f"the folder {cache} cannot be written: File exists (set SOAK_CACHE to one that can)"
+    assert why(source) == "the cache folder cannot be written: File exists (set SOAK_CACHE)"
 
 
 def test_a_cache_folder_below_a_file(source: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +106,7 @@ def test_a_cache_folder_below_a_file(source: Path, cache: Path, monkeypatch: pyt
 def test_a_cache_folder_into_which_others_can_write_is_not_trusted(source: Path, cache: Path, mode: int) -> None:
     cache.mkdir()
     cache.chmod(mode)
-    assert why(source) == f"others can write to the cache folder {cache} (chmod go-w, or set SOAK_CACHE)"
+    assert why(source) == "others can write to the cache folder (chmod go-w, or set SOAK_CACHE)"
 
 
 def test_a_cache_folder_of_somebody_else_is_not_trusted(
