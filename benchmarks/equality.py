@@ -90,7 +90,8 @@ def look(seed: int, *, every: bool = False) -> Seen:
     """Compare the scenario of a seed; `every`: with verdict and evidence."""
     drawn = scenario_of(seed)
     used = frozenset(features(drawn.data))
-    judged, whole = every or not seed % JUDGED_EVERY, every or not seed % WHOLE_EVERY
+    special = every or drawn.stop is not None or "repeat" in drawn.data
+    judged, whole = special or not seed % JUDGED_EVERY, every or not seed % WHOLE_EVERY
     try:
         return Seen(compare(drawn, judged=judged, whole=whole), used)
     except SoakError as error:
@@ -173,7 +174,7 @@ def _known(seeds: range, folder: Path) -> Iterator[Known]:
     """The scenarios that run compiled, and what SimPy makes of them."""
     for seed in seeds:
         drawn = scenario_of(seed)
-        loaded = load(drawn.write(folder))
+        loaded = load(drawn.write(folder / str(seed)))
         if not streamed(loaded, drawn.block, Engine.AUTO).ran.why:
             yield Known(drawn, streamed(loaded, drawn.block, Engine.SIMPY))
 

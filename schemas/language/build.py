@@ -93,7 +93,8 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
 
 
 def _telemetry(data: Mapping_) -> Telemetry:
-    return Telemetry(*(units.duration(data[key]) for key in ("sample_interval", "max_gap", "max_lag")))
+    interval_s, gap_s, lag_s = (units.duration(data[key]) for key in ("sample_interval", "max_gap", "max_lag"))
+    return Telemetry(interval_s, gap_s, lag_s, compress=data["compress"] if data["compress"] != "none" else None)
 
 
 def _secret(data: Mapping_) -> Secret:

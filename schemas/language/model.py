@@ -206,6 +206,8 @@ class Telemetry:
     sample_interval_s: float
     max_gap_s: float
     max_lag_s: float
+    compress: str | None
+    """How the event stream is compressed; None: not at all."""
 
 
 @dataclass(frozen=True, slots=True)
