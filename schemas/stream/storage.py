@@ -84,7 +84,9 @@ def _compressor() -> "ZstdCompressor":
         from compression import zstd
     else:
         from backports import zstd
-    return zstd.ZstdCompressor(options={zstd.CompressionParameter.checksum_flag: 1})
+    # The fastest of the ordinary levels makes streams smaller than the next ones do: the same words recur at short distances.
+    level, checksum = zstd.CompressionParameter.compression_level, zstd.CompressionParameter.checksum_flag
+    return zstd.ZstdCompressor(options={level: 1, checksum: 1})
 
 
 def _zstd_error() -> type[Exception]:
