@@ -25,7 +25,7 @@ from soak.runner.outlets import Outlets, open_outlets
 from soak.runner.output import open_if_asked, output, paint_of, plain
 from soak.runner.past import Past, read_past, replay
 from soak.runner.requests import requests_to
-from soak.runner.targets.base import Fitting, FromFile, Reading, Selective, Target
+from soak.runner.targets.base import Fitting, FromFile, Reading, Selective, Simulating, Target
 from soak.runner.targets.make import SIMULATION, have_load_made, make_target
 from soak.runner.targets.refusals import refuse_system
 from soak.runner.targets.room import system_of
@@ -39,6 +39,7 @@ from soak.schemas.language.registry import blame
 from soak.schemas.stream.identity import Identity, target_now
 from soak.schemas.target.conventions import conventions_of
 from soak.schemas.units import show_duration
+from soak.simulation.compiled.engine import Engine
 from soak.simulation.plan import Plan
 
 
@@ -62,11 +63,12 @@ def run_scenario(
     locust_master: str | None = None,
     expect_workers: int | None = None,
     target_options: Mapping[str, str] | None = None,
+    engine: Engine | None = None,
 ) -> int:
     """Run a scenario file and print the verdict; returns the exit code."""
     note_former_name(target_name)
     if replay is None:
-        target = make_target(target_name, speed, patience_s, target_options)
+        target = make_target(target_name, speed, patience_s, target_options, engine)
     else:
         target = _recorded(replay, target_name, speed)
     have_load_made(target, options_of(processes, locust_master, expect_workers))
@@ -191,7 +193,10 @@ def _record(
     interruption: Interruption,
     outlets: Outlets,
 ) -> Verdict:
-    with Recording.start(directory, loaded, identity, plan) as recording:
+    ran = target.ran if isinstance(target, Simulating) else None
+    if ran and ran.missing:
+        remark(f"note: SimPy simulates, slower and with the same result: {ran.why}")
+    with Recording.start(directory, loaded, identity, plan, ran) as recording:
         remark(f"{loaded.scenario.name}: {target.name}, seed {plan.seed}, evidence in {directory.path}")
         if isinstance(target, FromFile):
             directory.write(TARGET, target.target_file.content)

@@ -14,6 +14,7 @@ from soak.runner.predict import table
 from soak.runner.predict.figures import half_width, share_of
 from soak.runner.predict.prediction import observed, predict
 from soak.runner.predict.request import Request
+from soak.runner.replications.preload import loading
 from soak.runner.replications.replication import Replication, jobs
 from soak.runner.replications.series import series
 from soak.runner.replications.worker_pool import WorkerPool, make_pool
@@ -23,6 +24,7 @@ from soak.schemas.evidence.verdict import Outcome
 from soak.schemas.language.load import Loaded
 from soak.schemas.units import show_ratio
 
+_REPORTS = ("soak.reports.pages.prediction", "soak.reports.prediction")
 FILE, REPORT = "prediction.json", "prediction.html"
 CHECKED_EVERY = 20
 """The width of the interval is checked after every so many replications."""
@@ -88,7 +90,7 @@ def _make(
     """Make replications until all are made, the interval is narrow enough, or an interruption."""
     count, scenario = request.replications, loaded.scenario
     wanted = islice(jobs(scenario, scenario.seed), count)
-    with series(pool, wanted, count, interrupted=interrupted) as (results, show):
+    with loading(*_REPORTS), series(pool, wanted, count, interrupted=interrupted) as (results, show):
         for replication in _kept(results, len(scenario.objectives), directory):
             so_far.add(replication)
             show(len(so_far.made), so_far.figures)

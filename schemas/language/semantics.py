@@ -127,7 +127,8 @@ def _phases_apart(view: View) -> Iterator[Problem]:
         if (start_s := view.duration(*where, "at")) is not None and (for_s := view.duration(*where, "for")) is not None
     ]
     for before, after in pairwise(sorted(spans)):
-        if after[0] < before[1]:
+        # To the microsecond, as times of the run are: sums of decimal figures are not exact.
+        if round(after[0], 6) < round(before[1], 6):
             start = view.get(*after[2], "at")
             what = f"starts at {start}, inside the phase that ends at {show_duration(before[1])}"
             yield view.problem((*after[2], "at"), what, "start it after that end")
