@@ -14,6 +14,7 @@ from soak.runner.console import remark, tell
 from soak.runner.engine import BrokenOffError, Resumed, execute, identify
 from soak.runner.evidence.directory import TARGET, RunDirectory
 from soak.runner.evidence.record import Recording, to_json
+from soak.runner.extras import need
 from soak.runner.interruption import INTERRUPTED, Interruption
 from soak.runner.job_summary import append_summary, job_summary_of
 from soak.runner.judge.decide import decide
@@ -24,7 +25,7 @@ from soak.runner.outlets import Outlets, open_outlets
 from soak.runner.output import open_if_asked, output, paint_of, plain
 from soak.runner.past import Past, read_past, replay
 from soak.runner.requests import requests_to
-from soak.runner.targets.base import Fitting, FromFile, Reading, Selective, Target
+from soak.runner.targets.base import Fitting, FromFile, Reading, Selective, Simulating, Target
 from soak.runner.targets.make import SIMULATION, have_load_made, make_target
 from soak.runner.targets.refusals import refuse_system
 from soak.runner.targets.room import system_of
@@ -38,6 +39,7 @@ from soak.schemas.language.registry import blame
 from soak.schemas.stream.identity import Identity, target_now
 from soak.schemas.target.conventions import conventions_of
 from soak.schemas.units import show_duration
+from soak.simulation.compiled.engine import Engine
 from soak.simulation.plan import Plan
 
 
@@ -61,11 +63,12 @@ def run_scenario(
     locust_master: str | None = None,
     expect_workers: int | None = None,
     target_options: Mapping[str, str] | None = None,
+    engine: Engine | None = None,
 ) -> int:
     """Run a scenario file and print the verdict; returns the exit code."""
     note_former_name(target_name)
     if replay is None:
-        target = make_target(target_name, speed, patience_s, target_options)
+        target = make_target(target_name, speed, patience_s, target_options, engine)
     else:
         target = _recorded(replay, target_name, speed)
     have_load_made(target, options_of(processes, locust_master, expect_workers))
@@ -113,6 +116,8 @@ def run_loaded(
     if isinstance(target, Reading):
         target.read(loaded)
     warn(loaded)
+    if loaded.scenario.telemetry.compress:
+        need("zstd", "telemetry: {compress: zstd}")
     plan = Plan(loaded.scenario)
     plan.refuse_without_rows()
     identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=abort, stop=stop)
@@ -188,7 +193,10 @@ def _record(
     interruption: Interruption,
     outlets: Outlets,
 ) -> Verdict:
-    with Recording.start(directory, loaded, identity, plan) as recording:
+    ran = target.ran if isinstance(target, Simulating) else None
+    if ran and ran.missing:
+        remark(f"note: SimPy simulates, slower and with the same result: {ran.why}")
+    with Recording.start(directory, loaded, identity, plan, ran) as recording:
         remark(f"{loaded.scenario.name}: {target.name}, seed {plan.seed}, evidence in {directory.path}")
         if isinstance(target, FromFile):
             directory.write(TARGET, target.target_file.content)

@@ -36,40 +36,56 @@ A plain tuple: one is read for each attempt.
 
 
 @dataclass(frozen=True, slots=True)
-class _Windowed:
-    """A fault that an attempt meets if it starts inside one of these windows."""
+class Windowed:
+    """What a fault does to tasks of a block, to attempts that start inside its windows.
 
+    order: its place among the faults; places: of the tasks in the block, ascending; to each a cause and a share of the attempt.
+    """
+
+    order: int
     windows: tuple[Window, ...]
-    cause: int
-    within: float
+    places: Ints
+    cause: Ints
+    within: Floats
 
 
 @dataclass(slots=True)
-class _Draws:
-    """The draws of BLOCK tasks for one attempt.
+class FateBlock:
+    """The draws of BLOCK tasks for one attempt: how long, by which cause and at which share of it, windows left aside.
 
     Nearly all first attempts are read, and in order: `listed` holds them as they are read. Of later attempts few are read.
     """
 
     service_s: Floats
     cause: npt.NDArray[np.int16]
-    within: dict[int, float]
-    windowed: dict[int, list[_Windowed]]
+    within: Floats
+    windowed: list[Windowed]
+    """Of faults in windows, the first in the file first."""
     listed: list[Fate] | None = None
+    _by_place: dict[int, list[tuple[tuple[Window, ...], int, float]]] | None = None
 
     def fate(self, index: int) -> Fate:
         """The fate of one task, windows left aside."""
         if self.listed is not None:
             return self.listed[index]
-        return float(self.service_s[index]), int(self.cause[index]), self.within.get(index, 0.0)
+        return float(self.service_s[index]), int(self.cause[index]), float(self.within[index])
 
     def list_all(self) -> None:
         """Make lists of the arrays."""
-        service_s, cause, within = self.service_s.tolist(), self.cause.tolist(), self.within
-        shares = [0.0] * BLOCK
-        for index, share in within.items():
-            shares[index] = share
-        self.listed = list(zip(service_s, cause, shares, strict=True))
+        columns = self.service_s.tolist(), self.cause.tolist(), self.within.tolist()
+        self.listed = list(zip(*columns, strict=True))
+
+    def in_window(self, index: int, start_s: float) -> tuple[int, float] | None:
+        """The cause and share of the first fault in whose windows an attempt at a task starts; None for none."""
+        if self._by_place is None:
+            self._by_place = {}
+            for each in self.windowed:
+                for place, *met in zip(*(of.tolist() for of in (each.places, each.cause, each.within)), strict=True):
+                    self._by_place.setdefault(place, []).append((each.windows, *met))
+        for windows, cause, within in self._by_place.get(index, ()):
+            if any(window.start_s <= start_s < window.end_s for window in windows):
+                return cause, within
+        return None
 
 
 class _FaultDraws:
@@ -121,8 +137,8 @@ class Fates:
         self._stream = Stream(seed, stream)
         self._times = times
         self._faults = [_FaultDraws(fault, seed, vocabulary, kinds) for fault in faults]
-        self._first: dict[tuple[int, int, int], _Draws] = {}
-        self._later: dict[tuple[int, int, int], _Draws] = {}
+        self._first: dict[tuple[int, int, int], FateBlock] = {}
+        self._later: dict[tuple[int, int, int], FateBlock] = {}
         self._plain: dict[int, list[Fate]] = {}
         """The fates of first attempts, by block, where no window decides."""
 
@@ -134,42 +150,47 @@ class Fates:
         key = (arrival >> BLOCK_BITS, attempt, number & COPY)
         draws = (self._first if attempt == 1 else self._later).get(key) or self._draw(*key)
         index = arrival & (BLOCK - 1)
-        if draws.windowed and index in draws.windowed:
-            for fault in draws.windowed[index]:
-                if any(window.start_s <= start_s < window.end_s for window in fault.windows):
-                    return draws.fate(index)[0], fault.cause, fault.within
+        if draws.windowed and (met := draws.in_window(index, start_s)):
+            return draws.fate(index)[0], *met
         return draws.listed[index] if draws.listed is not None else draws.fate(index)
 
-    def _draw(self, block: int, attempt: int, copy: int) -> _Draws:
+    def _draw(self, block: int, attempt: int, copy: int) -> FateBlock:
+        draws = self.block(block, attempt, copy)
+        if attempt == 1 and not self._scattered:
+            draws.list_all()
+            if not copy and not draws.windowed and draws.listed:
+                self._plain[block] = draws.listed
+        self._keep(self._first if attempt == 1 else self._later, (block, attempt, copy), draws)
+        return draws
+
+    def block(self, block: int, attempt: int, copy: int) -> FateBlock:
+        """The fates of BLOCK tasks (or of their copies) for one attempt, drawn anew."""
         layer, cause = attempt + copy * COPY_LAYERS, np.full(BLOCK, NO_CAUSE, dtype=np.int16)
         late = None
         if self._times:
             service_s, late = self._times.draw(block, layer)
         else:
             service_s = draw(self._service, self._stream.at(block, layer), BLOCK)
-        within: dict[int, float] = {}
-        windowed: dict[int, list[_Windowed]] = {}
-        for fault in self._faults:
+        within, windowed = np.zeros(BLOCK), list[Windowed]()
+        for order, fault in enumerate(self._faults):
             places, its_cause, its_within = fault.hits(block, attempt, copy)
             undecided = cause[places] == NO_CAUSE
             places, its_cause, its_within = places[undecided], its_cause[undecided], its_within[undecided]
             if fault.fault.windows:
-                for place, number, share in zip(places.tolist(), its_cause.tolist(), its_within.tolist(), strict=True):
-                    windowed.setdefault(place, []).append(_Windowed(fault.fault.windows, number, share))
+                windowed.append(Windowed(order, fault.fault.windows, places, its_cause, its_within))
             else:
                 cause[places] = its_cause
-                within.update(zip(places.tolist(), its_within.tolist(), strict=True))
+                within[places] = its_within
         if late is not None:
             cause = np.where(cause == NO_CAUSE, late, cause).astype(np.int16)
-        draws = _Draws(service_s, cause, within, windowed)
-        if attempt == 1 and not self._scattered:
-            draws.list_all()
-            if not copy and not windowed and draws.listed:
-                self._plain[block] = draws.listed
-        self._keep(self._first if attempt == 1 else self._later, (block, attempt, copy), draws)
-        return draws
+        return FateBlock(service_s, cause, within, windowed)
 
-    def _keep(self, cache: dict[tuple[int, int, int], _Draws], key: tuple[int, int, int], draws: _Draws) -> None:
+    @property
+    def windows(self) -> list[tuple[Window, ...]]:
+        """The windows of each fault, in the order in which they decide; none for one that is always there."""
+        return [fault.fault.windows for fault in self._faults]
+
+    def _keep(self, cache: dict[tuple[int, int, int], FateBlock], key: tuple[int, int, int], draws: FateBlock) -> None:
         cache[key] = draws
         if len(cache) > (self._first_kept if cache is self._first else LATER_KEPT):
             block, attempt, copy = next(iter(cache))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from soak.schemas.language.faults import Fault
-from soak.schemas.language.model import Scenario
+from soak.schemas.language.model import Scenario, Workload
 from soak.schemas.language.registry import language_of
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Bools, Floats, Ints, quantise
@@ -72,15 +72,9 @@ class Plan:
         workload = scenario.workload
         self.kinds = Kinds(workload, self.seed, self._traced.kind) if workload.kinds else None
         """Which kind each task is of; None where the workload declares none."""
-        self.fate: Callable[[int, int, float], Fate] = Fates(
-            workload.service,
-            met,
-            self.seed,
-            self.vocabulary,
-            kinds=self.kinds,
-            times=self._service_times(),
-            scattered=workload.users is not None,
-        ).of
+        self.fates = self._fates(workload, met)
+        """Those of all attempts."""
+        self.fate: Callable[[int, int, float], Fate] = self.fates.of
         """The fate of attempt n (from 1) of a task, should it start at a time: `fate(number, n, start_s)`."""
         self._duplicates = [fault for fault in scenario.faults if fault.spec.resubmits]
         self.users = self._closed()
@@ -93,6 +87,11 @@ class Plan:
         """Submissions handed out so far."""
         self.ends_s = scenario.duration_s
         """When arrivals end; earlier than the scenario says once the verdict is known."""
+
+    def _fates(self, workload: Workload, met: list[Fault]) -> Fates:
+        kinds, times, scattered = self.kinds, self._service_times(), workload.users is not None
+        of = workload.service, met, self.seed, self.vocabulary
+        return Fates(*of, kinds=kinds, times=times, scattered=scattered)
 
     def _register_words(self) -> None:
         for fault in self.scenario.faults:
@@ -240,5 +239,8 @@ def _merge(parts: list[Submissions], until_s: float) -> Submissions:
     due_s, number, cause = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("due_s", "number", "cause")
     )
-    order = np.lexsort((number, due_s))
+    order = np.argsort(due_s, kind="stable")
+    sorted_s = due_s[order]
+    if (sorted_s[1:] == sorted_s[:-1]).any():
+        order = np.lexsort((number, due_s))
     return Submissions(due_s, number, cause).take(order[due_s[order] < until_s])

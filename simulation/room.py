@@ -67,6 +67,19 @@ def _none(*_: object) -> tuple[()]:
 
 
 @dataclass(frozen=True, slots=True)
+class Compiled:
+    """A model that is compiled, and gives the same rows as the one on SimPy.
+
+    model: makes it. ready: loads its library; raises Unavailable where that cannot be had. lacks: what of a scenario it does not
+    cover, in a few words; empty if it covers all.
+    """
+
+    model: "Callable[[Plan, Recorder], Model]"
+    ready: Callable[[], object]
+    lacks: Callable[[Scenario], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Room:
     """A system in the simulation.
 
@@ -75,6 +88,7 @@ class Room:
     (from 1). doubts: what of a scenario cannot happen. calibrated: whether `soak calibrate` can fit the model to a run,
     which it can with the settings of the system `queue` only. time_limits: after how many seconds an attempt is ended, by kind
     of work (one of all, without kinds; none: attempts take as long as they take), and timed_out what that does to it.
+    compiled: the compiled model, if there is one.
     """
 
     model: "Callable[[Environment, Plan, Recorder], Model]"
@@ -86,6 +100,7 @@ class Room:
     calibrated: bool = False
     time_limits: Callable[[Scenario], Sequence[float]] = _none
     timed_out: int = NO_ACTION
+    compiled: Compiled | None = None
 
 
 @cache

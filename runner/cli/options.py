@@ -11,6 +11,7 @@ import click
 from soak.runner import completing
 from soak.runner.output import be_quiet, output
 from soak.schemas.units import duration
+from soak.simulation.compiled.engine import Engine
 
 if TYPE_CHECKING:
     from soak.runner.analysis import ScenarioFile
@@ -156,6 +157,16 @@ overlay_option = click.option(
     metavar="FILE",
     help="Merge a YAML file into the scenario, after the tier and before --set. May be repeated.",
 )
+
+
+def engine_option(command: F) -> F:
+    """`--engine`: what simulates."""
+    return click.option(
+        "--engine",
+        type=click.Choice([each.value for each in Engine]),
+        help="What carries a simulation; the result is the same. [default: $SOAK_ENGINE, or auto: compiled where it can be]",
+        callback=lambda ctx, param, value: value and Engine(value),
+    )(command)
 
 
 def override_options(command: F) -> F:

@@ -9,6 +9,7 @@ from soak.runner import completing
 from soak.runner.cli.options import (
     Positive,
     all_settings,
+    engine_option,
     job_summary_option,
     json_option,
     open_option,
@@ -82,6 +83,7 @@ from soak.runner.cli.options import (
     flag_value="decidable",
     help="The same, without waiting for what only the end decides, such as `duplicate_executions == 0`.",
 )
+@engine_option
 @click.option("--notify", is_flag=True, help="Notify for simulations too (real runs always notify).")
 @job_summary_option
 @quiet_option

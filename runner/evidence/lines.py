@@ -1,11 +1,11 @@
-"""Blocks of events to JSON lines, a whole block at a time.
+"""Blocks of events to JSON lines, a whole block at a time: compiled where possible (lines.c), else by NumPy, with the same bytes.
 
 All events share one layout of fixed width: literal text from a template for each combination of words, and digits
 for each number. Unused columns are NUL bytes, which are deleted at the end. No event is
 formatted individually, which makes this about ten times as fast as a JSON encoder.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from soak.runner.evidence.compiled_lines import CompiledFormatter, formatter_for
 from soak.schemas.errors import SoakError
 from soak.schemas.stream.block import TICKS_PER_S, Block, Bools, Floats, Ints
 from soak.schemas.stream.by_kind import flags_by_kind
@@ -58,11 +59,22 @@ class LineFormatter:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
+        self._compiled: CompiledFormatter | None = None
 
     def format(self, block: Block) -> bytes:
         """The block as JSON lines. Raises SoakError for numbers too large for the stream."""
+        return b"".join(map(bytes, self.pieces(block)))
+
+    def pieces(self, block: Block) -> Iterable[bytes | memoryview]:
+        """The block as JSON lines, some at a time; each piece is overwritten by the next. Raises SoakError as `format` does."""
         if not len(block):
-            return b""
+            return ()
+        self._compiled = formatter_for(self._vocabulary, self._compiled)
+        pieces = self._compiled.pieces(block) if self._compiled else None
+        return (self.by_numpy(block),) if pieces is None else pieces
+
+    def by_numpy(self, block: Block) -> bytes:
+        """`format` by NumPy, for a block that is not empty: what it means."""
         _check_room(block)
         kind = block.kind
         numbered = block.task >= 0

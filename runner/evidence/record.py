@@ -17,7 +17,6 @@ from soak.runner.evidence.directory import (
     METRICS,
     VERDICT,
     RunDirectory,
-    stream_name,
 )
 from soak.runner.evidence.documents import account_of, beside
 from soak.runner.evidence.manifest import finish_manifest, start_manifest
@@ -29,11 +28,13 @@ from soak.runner.judge.checks.document import checks_document
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.samples import Facts
 from soak.schemas.errors import writing
-from soak.schemas.evidence.manifest import NOTHING_SENT, Manifest, Sent
+from soak.schemas.evidence.manifest import NOTHING_SENT, EngineRan, Manifest, Sent
 from soak.schemas.evidence.verdict import SCHEMA_VERSION, Alerts, Checkpoints, Verdict
 from soak.schemas.language.load import Loaded
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.identity import Identity
+from soak.schemas.stream.storage import stream_name
+from soak.simulation.compiled.engine import Ran
 from soak.simulation.plan import Plan
 
 _ANEW = f".{METRICS}.partial"
@@ -52,7 +53,8 @@ class Recording:
         causes = [cause.fault for cause in plan.vocabulary.causes]
         self._account = account_of(plan.scenario, plan.vocabulary)
         self._metrics = MetricsWriter(directory.file(_ANEW if goes_on else METRICS), plan.scenario, causes)
-        stream = directory.file(stream_name(plan.scenario.name))
+        new = directory.file(stream_name(plan.scenario.name, plan.scenario.telemetry.compress))
+        stream = directory.stream(plan.scenario.name) if goes_on else new
         try:
             self._stream = StreamWriter(stream, identity, plan.vocabulary, goes_on=goes_on)
         except BaseException:
@@ -60,13 +62,20 @@ class Recording:
             raise
 
     @classmethod
-    def start(cls, out: Path | RunDirectory, loaded: Loaded, identity: Identity, plan: Plan) -> "Recording":
-        """The recording of a run that starts now, in a new directory. Raises UsageError or OutputError."""
+    def start(
+        cls, out: Path | RunDirectory, loaded: Loaded, identity: Identity, plan: Plan, ran: Ran | None = None
+    ) -> "Recording":
+        """The recording of a run that starts now, in a new directory. Raises UsageError or OutputError.
+
+        ran: the engine of a simulation.
+        """
         started = datetime.now(UTC)
         directory = out if isinstance(out, RunDirectory) else RunDirectory.create(out, loaded.scenario.name)
         directory.claim()
         store_scenario(directory, loaded)
         manifest = start_manifest(loaded, identity, started)
+        if ran:
+            manifest = msgspec.structs.replace(manifest, engine=EngineRan(ran.engine, ran.why))
         directory.write(MANIFEST, to_json(manifest))
         return cls(directory, manifest, identity, plan)
 

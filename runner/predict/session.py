@@ -18,6 +18,7 @@ from soak.runner.predict.prediction import observed, predict
 from soak.runner.predict.rare.events import Event
 from soak.runner.predict.rare.session import events_of, find
 from soak.runner.predict.request import Request
+from soak.runner.replications.preload import loading
 from soak.runner.replications.replication import Replication, jobs
 from soak.runner.replications.series import series
 from soak.runner.replications.worker_pool import WorkerPool, make_pool
@@ -28,6 +29,7 @@ from soak.schemas.language.load import Loaded
 from soak.schemas.language.model import Scenario
 from soak.schemas.units import show_ratio
 
+_REPORTS = ("soak.reports.pages.prediction", "soak.reports.prediction")
 FILE, REPORT = "prediction.json", "prediction.html"
 CHECKED_EVERY = 20
 """The width of the interval is checked after every so many replications."""
@@ -95,7 +97,7 @@ def _make(
     """Make replications until all are made, the interval is narrow enough, or an interruption."""
     count, scenario = request.replications, loaded.scenario
     wanted = islice(jobs(scenario, scenario.seed), count)
-    with series(pool, wanted, count, interrupted=interrupted) as (results, show):
+    with loading(*_REPORTS), series(pool, wanted, count, interrupted=interrupted) as (results, show):
         for replication in _kept(results, len(scenario.objectives), directory):
             so_far.add(replication)
             show(len(so_far.made), so_far.figures)

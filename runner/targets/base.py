@@ -10,6 +10,7 @@ from soak.schemas.language.load import Loaded
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
 from soak.schemas.target.load import LoadedTarget
+from soak.simulation.compiled.engine import Ran
 from soak.simulation.plan import Plan
 
 
@@ -57,6 +58,13 @@ class Reading(Protocol):
 
     def read(self, loaded: Loaded) -> None:
         """Raises ScenarioError and UsageError, before anything is written."""
+
+
+@runtime_checkable
+class Simulating(Protocol):
+    """A target that simulates. `ran`: by which engine, once that is known."""
+
+    ran: Ran | None
 
 
 @runtime_checkable

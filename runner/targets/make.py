@@ -13,18 +13,24 @@ from soak.schemas.language.registry import names as systems
 from soak.schemas.stream.identity import target_now
 from soak.schemas.target.load import SUFFIXES, LoadedTarget, load_target
 from soak.schemas.target.options import Given
+from soak.simulation.compiled.engine import Engine
 
 SIMULATION = "simulation"
 _SIMULATE = "run it on Linux, or leave out --target: a simulation runs anywhere"
 
 
 def make_target(
-    name: str, speed: float | None = None, patience_s: float | None = None, options: Given | None = None
+    name: str,
+    speed: float | None = None,
+    patience_s: float | None = None,
+    options: Given | None = None,
+    engine: Engine | None = None,
 ) -> Target:
     """A target by name, by the path of a target file (which ends in .yaml or .yml), or an attached class.
 
     Raises UsageError, and ScenarioError with all problems of a target file. `speed` is for those that run on the real clock;
-    `patience_s`, how long a call may take, for attached classes; `options` for target files, ours and others.
+    `patience_s`, how long a call may take, for attached classes; `options` for target files, ours and others;
+    `engine` for the simulation.
     """
     name = target_now(name)
     path = file_of(name)
@@ -41,7 +47,9 @@ def make_target(
             raise UsageError(
                 "--speed applies to real targets only: a simulation has its own clock (remove it, or name a --target)"
             )
-        return Simulation()
+        return Simulation(engine)
+    if engine not in {None, Engine.AUTO}:
+        raise UsageError(f"--engine is for simulations, not for {name} (remove it)")
     refuse_elsewhere(f"--target {name}", _SIMULATE)
     if path:
         loaded = load_target(path, options)

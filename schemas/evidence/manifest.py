@@ -45,6 +45,13 @@ class Sent(msgspec.Struct, frozen=True):
 NOTHING_SENT = Sent()
 
 
+class EngineRan(msgspec.Struct, frozen=True):
+    """Which engine simulated, and in one line why not the compiled one; empty where that ran, or SimPy was asked for."""
+
+    name: str
+    why: str
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """What run_manifest.json holds. From `processes` on: of systems of processes, when the run has ended."""
 
@@ -76,6 +83,8 @@ class Manifest(msgspec.Struct, frozen=True):
     timeseries_export: TimeseriesExport | None
     environment: dict[str, str] = {}
     included: list[str] = []
+    engine: EngineRan | msgspec.UnsetType = msgspec.UNSET
+    """Of a simulation."""
     processes: list[ProcessRecord] | msgspec.UnsetType = msgspec.UNSET
     shutdown_order: ShutdownOrder | msgspec.UnsetType = msgspec.UNSET
     resource_usage: dict[str, ResourceUsage] | msgspec.UnsetType = msgspec.UNSET

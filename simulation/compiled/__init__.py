@@ -1,1 +1,1 @@
-"""What runs compiled where the machine has a C compiler: C sources, built on demand, that give what the Python beside them gives."""
+"""Compiled parts: C sources, built on demand where the machine has a compiler, that give what the Python beside them gives."""

@@ -1,8 +1,9 @@
 """Attempts affected by a fault or by an outage of the database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
+from soak.schemas.language.faults import Fault
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.events import Kind, worker_name
 from soak.schemas.stream.states import TaskState
@@ -89,6 +90,14 @@ def limited(plan: Plan) -> Callable[[int, float, int], tuple[float, int]]:
         return (longest_s, late) if service_s > longest_s else (service_s, cause)
 
     return limit if late else lambda number, service_s, cause: (service_s, cause)
+
+
+def outage_cause(plan: Plan, outages: Sequence[Fault], start_s: float, end_s: float) -> int:
+    """The cause of what an outage of the database does between the two: the first of these faults that is there then."""
+    for fault in outages:
+        if any(window.start_s < end_s and start_s < window.end_s for window in fault.windows):
+            return plan.cause_of(fault)
+    return plan.vocabulary.cause("", "lease_expired")
 
 
 class Attempt:
@@ -258,10 +267,7 @@ class Mishaps:
         self._host.close(now, attempt.number, state)
 
     def _outage_cause(self, start_s: float, end_s: float) -> int:
-        for fault in self._outage_faults:
-            if any(window.start_s < end_s and start_s < window.end_s for window in fault.windows):
-                return self._plan.cause_of(fault)
-        return self._plan.vocabulary.cause("", "lease_expired")
+        return outage_cause(self._plan, self._outage_faults, start_s, end_s)
 
     def deferred(self, now: float, *, first: bool) -> None:
         """Work could not be accepted: recorded for the first, and where another outage has taken over since the one before."""

@@ -37,7 +37,7 @@ _DUPLICATE, _SKIPPED = int(Kind.TASK_DUPLICATE), int(Kind.TASK_SKIPPED)
 _DEPTH, _OLDEST, _BUSY = int(Kind.SAMPLE_QUEUE_DEPTH), int(Kind.SAMPLE_OLDEST_PENDING), int(Kind.SAMPLE_BUSY_WORKERS)
 _PENDING, _IN_PROGRESS, _DONE = int(TaskState.PENDING), int(TaskState.IN_PROGRESS), int(TaskState.DONE)
 
-_SHOW_AT_ONCE = frozenset({QueueFault.CONNECTIONS_KILL, QueueFault.CLOCK_JUMP})
+SHOW_AT_ONCE = frozenset({QueueFault.CONNECTIONS_KILL, QueueFault.CLOCK_JUMP})
 """What the model has none of: such a fault changes nothing in it."""
 
 
@@ -286,7 +286,7 @@ class QueueModel:
             self._tell(Kind.PROCESS_EXITED, fault, self._plan.process_of(fault))
         elif fault.type in ENDS_A_SERVICE:
             self._tell(Kind.PROCESS_EXITED, fault, self._plan.vocabulary.name(fault.dependency))
-        elif fault.type in _SHOW_AT_ONCE:
+        elif fault.type in SHOW_AT_ONCE:
             self._tell(Kind.FAULT_SEEN, fault)
 
     def _fault_ends(self, fault: Fault) -> None:

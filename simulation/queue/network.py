@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
+from soak.schemas.language.windows import Window
 from soak.schemas.stream.events import Kind
 from soak.schemas.systems.queue.faults import QueueFault
 from soak.schemas.systems.queue.settings import queue_of
@@ -14,15 +15,20 @@ _WAYS = 2
 """A task and its result are late once each."""
 
 
-def delayed(fate: Fate, plan: Plan, row: Callable[[tuple[float, ...]], None]) -> Fate:
-    """What attempts meet, the time included by which `network_delay` makes them longer; `fate` itself where there is none."""
+def slow_windows(plan: Plan) -> list[tuple[Window, float, int]]:
+    """When the network is slow, by how many seconds that makes an attempt longer, and the cause."""
     at = queue_of(plan.scenario).at_services
-    slow = [
+    return [
         (window, _WAYS * at[fault.name].by_s, plan.cause_of(fault))
         for fault in plan.scenario.faults
         if fault.type == QueueFault.NETWORK_DELAY
         for window in fault.windows
     ]
+
+
+def delayed(fate: Fate, plan: Plan, row: Callable[[tuple[float, ...]], None]) -> Fate:
+    """What attempts meet, the time included by which `network_delay` makes them longer; `fate` itself where there is none."""
+    slow = slow_windows(plan)
     if not slow:
         return fate
     seen = set[float]()

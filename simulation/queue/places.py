@@ -14,7 +14,8 @@ class Places:
 
     def __init__(self, kind_of: Callable[[int], int], priorities: list[int]) -> None:
         self._kind_of = kind_of
-        self._before = [(max(priorities) - priority) * _ARRIVALS for priority in priorities]
+        self.before: list[int] = [(max(priorities) - priority) * _ARRIVALS for priority in priorities]
+        """By kind: how far its tasks come behind those of the highest priority."""
 
     @classmethod
     def of(cls, plan: Plan) -> "Places | None":
@@ -24,4 +25,4 @@ class Places:
 
     def of_task(self, number: int, order: int) -> int:
         """The place of the task that is the `order`-th to arrive."""
-        return self._before[self._kind_of(number)] + order
+        return self.before[self._kind_of(number)] + order

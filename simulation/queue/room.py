@@ -13,7 +13,7 @@ from soak.simulation.queue.delivery import delivery_doubts, delivery_figures
 from soak.simulation.queue.fault_doubts import fault_doubts
 from soak.simulation.queue.service_doubts import service_doubts
 from soak.simulation.queue.set_times import set_time_lines
-from soak.simulation.room import Counts, Doubt, Model, Picture, Room, in_bursts
+from soak.simulation.room import Compiled, Counts, Doubt, Model, Picture, Room, in_bursts
 
 if TYPE_CHECKING:
     from simpy import Environment
@@ -48,6 +48,29 @@ def _model(env: "Environment", plan: "Plan", recorder: "Recorder") -> Model:
     from soak.simulation.queue.model import QueueModel
 
     return QueueModel(env, plan, recorder)
+
+
+def _compiled(plan: "Plan", recorder: "Recorder") -> Model:
+    from soak.simulation.queue.compiled import CompiledQueueModel
+
+    return CompiledQueueModel(plan, recorder)
+
+
+def _kernel() -> object:
+    from soak.simulation.queue.compiled import kernel
+
+    return kernel()
+
+
+def _lacks(scenario: Scenario) -> str:
+    """What the compiled model has none of: it is `QueueModel`, not those with more to them."""
+    queue = queue_of(scenario)
+    found = {
+        "users": scenario.workload.users is not None,
+        "queues with workers of their own": bool(queue.queues),
+        "workers that come and go": queue.fleet.varies,
+    }
+    return ", ".join(what for what, is_there in found.items() if is_there)
 
 
 def _forecast(plan: "Plan") -> "QueueForecast | ClosedForecast":
@@ -172,4 +195,5 @@ ROOM = Room(
     calibrated=True,
     time_limits=_time_limits,
     timed_out=Action.TIME_LIMIT,
+    compiled=Compiled(_compiled, _kernel, _lacks),
 )

@@ -72,9 +72,11 @@ class Grid:
         return steps * self.step_ticks / TICKS_PER_S
 
     def step_of(self, t_s: Floats) -> Ints:
-        """The step of each time; those after the last one have the number `count`."""
-        ticks = np.rint(t_s * TICKS_PER_S).astype(np.int64)
-        return np.minimum(ticks // self.step_ticks, self.count)
+        """The step of each time, which ascend; those after the last one have the number `count`."""
+        # Whole ticks divided by the same number keep their order, so that no tick has to be counted.
+        ends_s = np.arange(1, self.count + 1) * self.step_ticks / TICKS_PER_S
+        begins = np.concatenate([[0], np.searchsorted(t_s, ends_s, side="left"), [len(t_s)]])
+        return np.repeat(np.arange(self.count + 1), np.diff(begins))
 
     def usual(self) -> Bools:
         """The steps that are like any other: after the warm-up, and without a fault that is not part of a cycle, or its wake."""

@@ -123,7 +123,9 @@ def plain(row: Row, vocabulary: Vocabulary) -> Row:
 @given(streams())
 def test_every_line_is_the_plain_json_of_its_row(stream: tuple[Vocabulary, list[Row]]) -> None:
     vocabulary, found = stream
-    text = LineFormatter(vocabulary).format(block_of_rows(found)).decode("utf-8")
+    block = block_of_rows(found)
+    text = LineFormatter(vocabulary).format(block).decode("utf-8")
+    assert LineFormatter(vocabulary).by_numpy(block).decode("utf-8") == text
     assert text.endswith("\n")
     pairs = [json.loads(line, object_pairs_hook=list) for line in text.split("\n")[:-1]]
     assert pairs == [list(plain(row, vocabulary).items()) for row in found]

@@ -1,0 +1,154 @@
+"""Rows of a model, turned into columns of events in time order: compiled where possible, else by NumPy, equal to the last bit."""
+
+import ctypes
+from collections.abc import Sequence
+from enum import IntEnum
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from soak.schemas.stream.block import Floats, Ints, quantise
+from soak.schemas.stream.by_kind import flags_by_kind
+from soak.schemas.stream.events import Kind, Value
+from soak.simulation.compiled import library
+
+WIDTH = 7
+T, KIND, TASK, VALUE = 0, 1, 2, 6
+
+SOURCE = Path(__file__).with_name("blocks.c")
+
+
+class RowKind(IntEnum):
+    """Rows that stand for several events; other rows carry the `Kind` of their one event.
+
+    BEGIN: an attempt begins. RUN: an attempt begins, and ends well at the time that `value` gives. END: its end alone.
+    """
+
+    BEGIN = len(Kind)
+    RUN = len(Kind) + 1
+    END = len(Kind) + 2
+
+
+_BEGINS = (Kind.TASK_DISPATCHED, Kind.EXECUTION_STARTED)
+_ENDS = (Kind.EXECUTION_ENDED, Kind.TASK_DONE)
+_EXPANSION: dict[int, tuple[Kind, ...]] = {
+    **{kind: (kind,) for kind in Kind},
+    RowKind.BEGIN: _BEGINS,
+    RowKind.RUN: (*_BEGINS, *_ENDS),
+    RowKind.END: _ENDS,
+}
+_LENGTH = np.array([len(_EXPANSION[row]) for row in range(len(_EXPANSION))])
+_FIRST = np.concatenate([[0], np.cumsum(_LENGTH)[:-1]])
+_KINDS = np.array([int(kind) for row in range(len(_EXPANSION)) for kind in _EXPANSION[row]])
+_IS_END = np.arange(len(_KINDS)) >= _FIRST[RowKind.RUN] + len(_BEGINS)
+"""Of what rows expand to, the events that come when the attempt ends."""
+
+_VALUED = flags_by_kind(lambda kind, spec: spec.value is not Value.NONE)
+
+
+class Columns(NamedTuple):
+    """The events of a block as columns of equal length, and the rows of attempts that end in a later one, with kind END."""
+
+    t: Floats
+    value: Floats
+    kind: Ints
+    task: Ints
+    attempt: Ints
+    worker: Ints
+    cause: Ints
+    running: Floats
+
+
+def columns_of(rows: Floats, until_s: float) -> Columns:
+    """The events of rows, shape (n, 7), in time order; attempts that end at `until_s` or later are left for the next block.
+
+    Among events at the same time the order is that of their rows: an attempt's end stands with its beginning.
+    """
+    return compiled(rows, until_s) or by_numpy(rows, until_s)
+
+
+def by_numpy(rows: Floats, until_s: float) -> Columns:
+    """`columns_of` by NumPy: what it means."""
+    row = rows[:, KIND].astype(np.int64)
+    length = _LENGTH[row]
+    source = np.repeat(np.arange(len(row)), length)
+    place = np.arange(len(source)) + np.repeat(_FIRST[row] - np.cumsum(length) + length, length)
+    t, is_end = rows[source, T], _IS_END[place]
+    t[is_end] = rows[source[is_end], VALUE]
+    later = is_end & (t >= until_s)
+    running = rows[np.unique(source[later])]
+    running[:, KIND] = RowKind.END
+    order = np.argsort(quantise(t), kind="stable")
+    order = order[~later[order]] if later.any() else order
+    source, is_end = source[order], is_end[order]
+    kind = _KINDS[place[order]]
+    value = np.where(_VALUED[kind], rows[source, VALUE], np.nan)
+    value[is_end] -= rows[source[is_end], T]
+    task, attempt, worker, cause = (rows[:, column].astype(np.int64)[source] for column in range(TASK, VALUE))
+    return Columns(quantise(t[order]), quantise(value), kind, task, attempt, worker, cause, running)
+
+
+_EVENT_BYTES = 16
+
+
+class _Tables(ctypes.Structure):
+    _fields_ = [
+        ("row_kinds", ctypes.c_int64),
+        ("end_row", ctypes.c_int64),
+        *((name, ctypes.c_void_p) for name in ("length", "first", "kinds", "is_end", "valued")),
+    ]
+
+
+@cache
+def _library() -> tuple[ctypes.CDLL, _Tables] | None:
+    try:
+        loaded = library.load(SOURCE)
+    except library.Unavailable:
+        return None
+    pointer, number = ctypes.c_void_p, ctypes.c_int64
+    loaded.soak_events.argtypes = [pointer, number, pointer]
+    loaded.soak_events.restype = number
+    loaded.soak_block.argtypes = [pointer, number, ctypes.c_double, pointer, number, *[pointer] * 5]
+    loaded.soak_block.restype = number
+    arrays = (_LENGTH, _FIRST, _KINDS, _IS_END, _VALUED)
+    return loaded, _Tables(len(_LENGTH), RowKind.END, *(array.ctypes.data for array in arrays))
+
+
+def compiled(rows: Floats, until_s: float) -> Columns | None:
+    """`columns_of` by the compiled part: None without it, and for rows that it leaves to NumPy."""
+    found = _library()
+    if found is None:
+        return None
+    part, tables = found
+    rows = np.ascontiguousarray(rows, dtype=np.float64)
+    total = part.soak_events(rows.ctypes.data, len(rows), ctypes.byref(tables))
+    if total < 0:
+        return None
+    # Each column by itself: memory of this size is used again and again, where larger pieces come from the kernel each time.
+    floats = [np.empty(total) for _ in range(2)]
+    ints = [np.empty(total, dtype=np.int64) for _ in range(5)]
+    running, n_running = np.empty((len(rows), WIDTH)), ctypes.c_int64()
+    scratch = np.empty(2 * total * _EVENT_BYTES, dtype=np.uint8)
+    size = part.soak_block(
+        rows.ctypes.data,
+        len(rows),
+        until_s,
+        ctypes.byref(tables),
+        total,
+        scratch.ctypes.data,
+        _pointers(floats),
+        _pointers(ints),
+        running.ctypes.data,
+        ctypes.byref(n_running),
+    )
+    if size < 0:
+        return None
+    t, value = (column[:size] for column in floats)
+    kind, task, attempt, worker, cause = (column[:size] for column in ints)
+    return Columns(t, value, kind, task, attempt, worker, cause, running[: n_running.value].copy())
+
+
+def _pointers(arrays: Sequence[Floats] | Sequence[Ints]) -> ctypes.Array[ctypes.c_void_p]:
+    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
