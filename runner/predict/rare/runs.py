@@ -7,7 +7,7 @@ import numpy as np
 from soak.runner.predict.rare.events import Event
 from soak.runner.predict.rare.splitting import Recipe
 from soak.runner.replications.replication import Job, Replication
-from soak.runner.replications.worker_pool import WorkerPool, in_order
+from soak.runner.replications.worker_pool import Promise, WorkerPool, in_order
 from soak.schemas.language.model import Scenario
 from soak.simulation.redraws import Tilt, Weighed
 
@@ -27,22 +27,29 @@ class Runs:
         interrupted: Callable[[], bool],
         told: Callable[[int], None],
     ) -> None:
-        """pool: one that can be used again after it was closed. told: called with how many runs there are."""
-        self._scenario, self._event, self._pool = scenario, event, pool
+        """pool: used as long as this is, and not closed. told: called with how many runs there are."""
+        self._scenario, self._event, self._pool = scenario, event, _Open(pool)
         self._interrupted, self._told = interrupted, told
         self.made = 0
+        self._graded: tuple[tuple[float, ...], Scenario] | None = None
 
     def measure(self, recipes: Sequence[Recipe], levels: Sequence[float]) -> list[int]:
         """How many levels each reached; one more when the event happened."""
-        scenario = self._event.scenario(self._scenario, levels)
+        scenario = self._with(levels)
         jobs = [Job(place, each.seed, scenario, redraws=each.redraws) for place, each in enumerate(recipes)]
         return [self._event.score(each, levels) for each in self._make(jobs)]
 
     def outcomes(self, tilted: Sequence[tuple[int, Tilt]]) -> list[Weighed | None]:
         """What each is weighted by; None where the event did not happen."""
-        scenario = self._event.scenario(self._scenario, ())
+        scenario = self._with(())
         jobs = [Job(place, seed, scenario, tilt=tilt) for place, (seed, tilt) in enumerate(tilted)]
         return [each.weighed if self._event.score(each, ()) else None for each in self._make(jobs)]
+
+    def _with(self, levels: Sequence[float]) -> Scenario:
+        """The scenario with these levels, the same object for the same levels: workers are sent it once."""
+        if self._graded is None or self._graded[0] != tuple(levels):
+            self._graded = tuple(levels), self._event.scenario(self._scenario, levels)
+        return self._graded[1]
 
     def _make(self, jobs: Sequence[Job]) -> list[Replication]:
         made = list(in_order(self._pool, jobs, self._interrupted))
@@ -51,6 +58,29 @@ class Runs:
         self.made += len(made)
         self._told(self.made)
         return made
+
+
+class _Open:
+    """A pool that stays open after a batch of jobs."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self._pool = pool
+
+    @property
+    def in_flight(self) -> int:
+        """How many jobs to keep in flight."""
+        return self._pool.in_flight
+
+    def submit(self, job: Job) -> Promise:
+        """Queue a job."""
+        return self._pool.submit(job)
+
+    def restart(self) -> None:
+        """Start again after workers were killed."""
+        self._pool.restart()
+
+    def close(self) -> None:
+        """Nothing: there will be more jobs."""
 
 
 def generator(seed: int, event: Event, part: int, number: int = 0) -> np.random.Generator:

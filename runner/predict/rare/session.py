@@ -2,14 +2,15 @@
 
 import difflib
 from collections.abc import Callable, Sequence
+from contextlib import closing
 
 from soak.runner.predict.rare.events import AbortHolds, Event, ObjectiveBroken
 from soak.runner.predict.rare.runs import Runs
 from soak.runner.predict.rare.search import Search
 from soak.runner.predict.table import column
+from soak.runner.replications.processes import ProcessPool
 from soak.runner.replications.replication import Replication
 from soak.runner.replications.series import changing_line
-from soak.runner.replications.worker_pool import reusable_pool
 from soak.schemas.errors import UsageError, quoted
 from soak.schemas.evidence.prediction import RareEvent
 from soak.schemas.language.model import Scenario
@@ -47,7 +48,7 @@ def find(
 ) -> list[RareEvent]:
     """The probability of each event. An interruption ends the search; events after it are not looked for."""
     found = []
-    with reusable_pool(workers) as pool, changing_line() as line:
+    with closing(ProcessPool(workers)) as pool, changing_line() as line:
         for event in events:
             if interrupted():
                 break
