@@ -12,8 +12,7 @@ from soak.runner.engine import BrokenOffError, execute, identify
 from soak.runner.judge.folds import Fold, Sketch
 from soak.runner.judge.growth import Growth
 from soak.runner.judge.judge import Judge
-from soak.runner.judge.need import Need
-from soak.runner.judge.queue.follow import NotFollowedError
+from soak.runner.judge.need import Need, NotFollowedError
 from soak.runner.targets.simulation import Simulation
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import OF_TELEMETRY, ObjectiveResult, Outcome, Status, Verdict
