@@ -124,7 +124,8 @@ def _judged(loaded: Loaded, drawn: Generated, engine: Engine) -> Mapping[str, by
 
 def _replicated(loaded: Loaded, drawn: Generated) -> Iterator[Mapping[str, bytes]]:
     """A replication by the judge of runs, and as replications are made; on the engine that is chosen."""
-    job = Job(0, loaded.scenario.seed, loaded.scenario, in_full=not drawn.abort, detailed=drawn.abort)
+    scenario = loaded.simulated().scenario
+    job = Job(0, scenario.seed, scenario, in_full=not drawn.abort, detailed=drawn.abort)
     yield from ({"replication": to_json(make(job))} for make in (ordinary, replicate))
 
 
