@@ -36,8 +36,8 @@ _MOST = 100_000
 @click.option(
     "--precision",
     metavar="SHARE",
-    help="Stop once the 95 % interval of the PASS probability is within plus or minus this, such as 1%; with --rare: of the rare "
-    "event, relative to it. [default: run all]",
+    help="Stop once the 95 % interval of the PASS probability is within plus or minus this, such as 1%; "
+    "with --rare: of the rare event, relative to it. [default: run all]",
 )
 @click.option(
     "--require",
