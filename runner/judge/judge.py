@@ -318,7 +318,9 @@ def _judged(scenario: Scenario, identity: Identity | None) -> tuple[Scenario, li
     """The scenario with the objectives that the run is judged by, and the others in words."""
     found = scenario.judged(simulated=identity is not None and identity.clock == "simulated")
     all_of_them = found.objectives == scenario.objectives
-    others = [] if all_of_them else [each.comparison.text for each in scenario.objectives if each not in found.objectives]
+    others = (
+        [] if all_of_them else [each.comparison.text for each in scenario.objectives if each not in found.objectives]
+    )
     expected = objective_texts(scenario.checks) if scenario.checks != found.checks else ()
     return found, [*others, *expected]
 
