@@ -3,6 +3,7 @@
 import gc
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -11,7 +12,7 @@ from soak.runner.engine import BrokenOffError, execute, identify
 from soak.runner.judge.folds import Fold, Sketch
 from soak.runner.judge.growth import Growth
 from soak.runner.judge.judge import Judge
-from soak.runner.judge.need import Need
+from soak.runner.judge.need import Need, NotFollowedError
 from soak.runner.targets.simulation import Simulation
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import OF_TELEMETRY, ObjectiveResult, Outcome, Status, Verdict
@@ -138,9 +139,17 @@ def replicate(job: Job) -> Replication:
 
 def _run(job: Job, seed: int) -> tuple[Verdict, Judge]:
     target = Simulation(most_events=EVENTS_AT_ONCE)
-    plan = Plan(job.scenario, seed, arrivals_seed=job.arrivals_seed)
     identity = identify(job.scenario, "", job.seed, target, abort=not job.in_full)
-    return execute(plan, target, identity, need=Need(findings=False, slis=job.in_full, intervals=False))
+
+    def judged(need: Need) -> tuple[Verdict, Judge]:
+        return execute(Plan(job.scenario, seed, arrivals_seed=job.arrivals_seed), target, identity, need=need)
+
+    need = Need(findings=False, slis=job.in_full, intervals=False)
+    try:
+        return judged(need)
+    except NotFollowedError:
+        # The ordinary judge: compiled code follows no run of which findings are asked.
+        return judged(replace(need, findings=True))
 
 
 def _outcome(job: Job, verdict: Verdict, judge: Judge, weighed: Weighed | None) -> Replication:

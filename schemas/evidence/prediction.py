@@ -193,7 +193,7 @@ class RareEvent(msgspec.Struct, frozen=True):
     brute: how often in the plain replications. relative_error: the standard error over the probability. estimates: independent
     estimates of which the probability is the mean; died_out: those that are 0. runs, pilot_runs: simulations made for the
     estimate and for tuning. brute_runs: how many plain replications would give the same standard error. stretch: how many tasks
-    in a row had other rates of faults. reason: why nothing can be said, or what else to know. effort: the runs that were asked for.
+    in a row had other rates of faults. reason: why nothing can be said, or what else to know. effort: runs that were asked for.
     """
 
     name: str

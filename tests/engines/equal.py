@@ -8,11 +8,12 @@ from itertools import zip_longest
 from pathlib import Path
 
 from engines.generated import Generated
-from engines.judges import without_compiled
+from engines.judges import ordinary, without_compiled
 from soak.runner.engine import execute, identify
 from soak.runner.evidence import lines
 from soak.runner.evidence.directory import CHECKSUMS, MANIFEST
-from soak.runner.evidence.record import Recording, verdict_files
+from soak.runner.evidence.record import Recording, to_json, verdict_files
+from soak.runner.replications.replication import Job, replicate
 from soak.runner.targets.simulation import Simulation
 from soak.schemas.language.load import Loaded, load
 from soak.schemas.stream.kinds import Kind
@@ -61,6 +62,8 @@ class Stream:
 def compare(drawn: Generated, *, judged: bool = False, whole: bool = False) -> Compared:
     """Run a scenario on both engines and compare the events; if asked, the verdicts on them, and the whole evidence, too.
 
+    The verdict of a replication is one of them: its judge is another.
+
     Raises ScenarioError for a scenario that is not valid, which is a mistake of the generator.
     """
     with tempfile.TemporaryDirectory(prefix="engines-") as folder, _blocks_of(drawn.block):
@@ -69,6 +72,7 @@ def compare(drawn: Generated, *, judged: bool = False, whole: bool = False) -> C
         found = differences(one.files, other.files)
         if judged and not found:
             found = differences(*(_judged(loaded, drawn, engine) for engine in (REFERENCE, OTHER)))
+            found += differences(*_replicated(loaded, drawn))
         if whole and not found:
             found = differences(*(_evidence(loaded, drawn, each, Path(folder) / each) for each in (REFERENCE, OTHER)))
     return Compared(drawn.seed, found, other.ran.why, one.kinds)
@@ -116,6 +120,13 @@ def _judged(loaded: Loaded, drawn: Generated, engine: Engine) -> Mapping[str, by
     identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=drawn.abort, stop=drawn.stop)
     with _as_meant(engine):
         return verdict_files(*execute(plan, target, identity))
+
+
+def _replicated(loaded: Loaded, drawn: Generated) -> Iterator[Mapping[str, bytes]]:
+    """A replication by the judge of runs, and as replications are made; on the engine that is chosen."""
+    scenario = loaded.simulated().scenario
+    job = Job(0, scenario.seed, scenario, in_full=not drawn.abort, detailed=drawn.abort)
+    yield from ({"replication": to_json(make(job))} for make in (ordinary, replicate))
 
 
 def _evidence(loaded: Loaded, drawn: Generated, engine: Engine, out: Path) -> Mapping[str, bytes]:

@@ -7,7 +7,7 @@ import numpy as np
 from soak.runner.predict.rare.events import Event
 from soak.runner.predict.rare.splitting import Recipe
 from soak.runner.replications.replication import Job, Replication
-from soak.runner.replications.worker_pool import Promise, WorkerPool, in_order
+from soak.runner.replications.worker_pool import WorkerPool, in_order
 from soak.schemas.language.model import Scenario
 from soak.simulation.redraws import Tilt, Weighed
 
@@ -27,8 +27,8 @@ class Runs:
         interrupted: Callable[[], bool],
         told: Callable[[int], None],
     ) -> None:
-        """pool: used as long as this is, and not closed. told: called with how many runs there are."""
-        self._scenario, self._event, self._pool = scenario, event, _Open(pool)
+        """pool: one that can be used again after it was closed. told: called with how many runs there are."""
+        self._scenario, self._event, self._pool = scenario, event, pool
         self._interrupted, self._told = interrupted, told
         self.made = 0
         self._graded: tuple[tuple[float, ...], Scenario] | None = None
@@ -58,29 +58,6 @@ class Runs:
         self.made += len(made)
         self._told(self.made)
         return made
-
-
-class _Open:
-    """A pool that stays open after a batch of jobs."""
-
-    def __init__(self, pool: WorkerPool) -> None:
-        self._pool = pool
-
-    @property
-    def in_flight(self) -> int:
-        """How many jobs to keep in flight."""
-        return self._pool.in_flight
-
-    def submit(self, job: Job) -> Promise:
-        """Queue a job."""
-        return self._pool.submit(job)
-
-    def restart(self) -> None:
-        """Start again after workers were killed."""
-        self._pool.restart()
-
-    def close(self) -> None:
-        """Nothing: there will be more jobs."""
 
 
 def generator(seed: int, event: Event, part: int, number: int = 0) -> np.random.Generator:

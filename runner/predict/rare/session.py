@@ -8,9 +8,9 @@ from soak.runner.predict.rare.events import AbortHolds, Event, ObjectiveBroken
 from soak.runner.predict.rare.runs import Runs
 from soak.runner.predict.rare.search import Search
 from soak.runner.predict.table import column
-from soak.runner.replications.processes import ProcessPool
 from soak.runner.replications.replication import Replication
 from soak.runner.replications.series import changing_line
+from soak.runner.replications.worker_pool import Lasting, make_pool
 from soak.schemas.errors import UsageError, quoted
 from soak.schemas.evidence.prediction import RareEvent
 from soak.schemas.language.model import Scenario
@@ -48,7 +48,7 @@ def find(
 ) -> list[RareEvent]:
     """The probability of each event. An interruption ends the search; events after it are not looked for."""
     found = []
-    with closing(ProcessPool(workers)) as pool, changing_line() as line:
+    with closing(make_pool(workers, None)) as pool, changing_line() as line:
         for event in events:
             if interrupted():
                 break
@@ -56,6 +56,6 @@ def find(
             def told(made: int, event: Event = event) -> None:
                 line(event.name, f"  rare event {event.name}: {made:,} runs")
 
-            runs = Runs(scenario, event, pool, interrupted, told)
+            runs = Runs(scenario, event, Lasting(pool), interrupted, told)
             found.append(Search(scenario, event, runs, effort, precision).answer(plain))
     return found
