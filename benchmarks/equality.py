@@ -3,7 +3,7 @@
 Every event must be the same to the byte; so must the verdict, of each tenth scenario, and the whole evidence, of each fiftieth.
 The first differences are printed, and what was compared in the end. `--show SEED` prints a scenario, `--smaller SEED` one that
 differs in as little of it as possible; `--mutants N` looks whether mistakes in the kernel are found. Exit code 1: something
-differs, or a scenario is not valid; of mutants: some were not noticed.
+differs, or a scenario fails or is not valid; of mutants: some were not noticed.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import multiprocessing
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -41,7 +42,7 @@ MOST_SHOWN = 20
 
 @dataclass(frozen=True)
 class Seen:
-    """What came of one seed; problem: what is wrong with the scenario itself."""
+    """What came of one seed; problem: what went wrong before anything could be compared."""
 
     compared: Compared
     used: frozenset[str]
@@ -54,7 +55,7 @@ class Summary:
 
     scenarios: int = 0
     different: list[int] = field(default_factory=list)
-    invalid: list[int] = field(default_factory=list)
+    failed: list[int] = field(default_factory=list)
     why_not: Counter[str] = field(default_factory=Counter)
     used: Counter[str] = field(default_factory=Counter)
     kinds: Counter[Kind] = field(default_factory=Counter)
@@ -66,8 +67,8 @@ class Summary:
         self.used.update(seen.used)
         self.kinds.update(seen.compared.kinds)
         if seen.problem:
-            self.invalid.append(seen.compared.seed)
-            print(f"seed {seen.compared.seed} is not valid: {seen.problem}", flush=True)
+            self.failed.append(seen.compared.seed)
+            print(f"seed {seen.compared.seed} {seen.problem}", flush=True)
         if seen.compared.differences:
             self.different.append(seen.compared.seed)
             if len(self.different) <= MOST_SHOWN:
@@ -79,7 +80,7 @@ class Summary:
         return "\n".join(
             [
                 f"{self.scenarios:,} scenarios with {len(self.used):,} keys and words of the language and "
-                f"{len(self.kinds)} kinds of events: {len(self.different)} differ, {len(self.invalid)} invalid",
+                f"{len(self.kinds)} kinds of events: {len(self.different)} differ, {len(self.failed)} fail",
                 f"  {compiled:6,}  ran compiled",
                 *others,
             ]
@@ -90,11 +91,15 @@ def look(seed: int, *, every: bool = False) -> Seen:
     """Compare the scenario of a seed; `every`: with verdict and evidence."""
     drawn = scenario_of(seed)
     used = frozenset(features(drawn.data))
-    judged, whole = every or not seed % JUDGED_EVERY, every or not seed % WHOLE_EVERY
+    special = every or drawn.stop is not None or "repeat" in drawn.data
+    judged, whole = special or not seed % JUDGED_EVERY, every or not seed % WHOLE_EVERY
     try:
         return Seen(compare(drawn, judged=judged, whole=whole), used)
     except SoakError as error:
-        return Seen(Compared(seed, why_not="invalid"), used, str(error))
+        return Seen(Compared(seed, why_not="invalid"), used, f"is not valid: {error}")
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        return Seen(Compared(seed, why_not="failed"), used, f"fails: {error!r} at {where.filename}:{where.lineno}")
 
 
 def look_at_all(seeds: Iterable[int], jobs: int, *, every: bool) -> Iterator[Seen]:
@@ -173,7 +178,7 @@ def _known(seeds: range, folder: Path) -> Iterator[Known]:
     """The scenarios that run compiled, and what SimPy makes of them."""
     for seed in seeds:
         drawn = scenario_of(seed)
-        loaded = load(drawn.write(folder))
+        loaded = load(drawn.write(folder / str(seed)))
         if not streamed(loaded, drawn.block, Engine.AUTO).ran.why:
             yield Known(drawn, streamed(loaded, drawn.block, Engine.SIMPY))
 
@@ -202,7 +207,7 @@ def main() -> int:
         return 1 if mutants(asked.mutants, seeds) else 0
     summary = equality(seeds, asked.jobs, every=asked.every)
     print(summary)
-    return 1 if summary.different or summary.invalid else 0
+    return 1 if summary.different or summary.failed else 0
 
 
 if __name__ == "__main__":

@@ -31,7 +31,8 @@ class Generated:
     block: int
 
     def write(self, folder: Path) -> Path:
-        """The scenario file in a folder, with the files beside it."""
+        """The scenario file in a folder of its own, with the files beside it: a trace is read for as long as it runs."""
+        folder.mkdir(parents=True, exist_ok=True)
         for name, content in self.files.items():
             (folder / name).write_bytes(content)
         path = folder / "scenario.json"

@@ -16,8 +16,8 @@ from soak.simulation.compiled.engine import Engine
 from soak.simulation.queue import compiled
 
 MOST_CPU_S = 8
-NOTICED, SURVIVES, BROKEN = 0, 1, 2
-"""Exit codes of the process that tries a mutant; broken: it cannot be compiled."""
+NOTICED, SURVIVES, BROKEN, FAILED = 0, 1, 2, 3
+"""Exit codes of the process that tries a mutant. broken: it cannot be compiled; failed: an exception, noticed as well."""
 
 CHANGES = (
     (" < ", " <= "), (" < ", " > "), (" <= ", " < "), (" > ", " >= "), (" >= ", " > "), (" == ", " != "), (" != ", " == "),
@@ -89,7 +89,7 @@ def survives(mutant: Mutant, known: Sequence[Known], folder: Path) -> int:
     """Whether the kernel with a change gives the same events, in a process of its own: it may well crash or never end."""
     child = os.fork()
     if not child:
-        code = NOTICED
+        code = FAILED
         try:
             code = _in_child(mutant, known, folder)
         except library.Unavailable:

@@ -82,7 +82,7 @@ def _named(frame: Frame, names: str) -> list[Data]:
 
 
 def _kinds(frame: Frame) -> list[Data]:
-    if not frame.dice.wants(0.7):
+    if not frame.dice.wants(1.2):
         return []
     entries = _named(frame, "xyz"[: frame.dice.whole(1, 3)])
     for entry in entries:

@@ -7,8 +7,8 @@ JITTERS = ("none", "full", "equal", "decorrelated", "20%")
 
 
 def number_of_workers(frame: Frame) -> int:
-    """From one to twenty, often few."""
-    return frame.dice.pick(1, 1, 2, 3, 4, frame.dice.whole(1, 20))
+    """From one to twenty, often few; now and then many more than there is work for."""
+    return 150 if frame.dice.chance(0.01) else frame.dice.pick(1, 1, 2, 3, 4, frame.dice.whole(1, 20))
 
 
 def queue(frame: Frame) -> Data:
@@ -18,13 +18,13 @@ def queue(frame: Frame) -> Data:
     if dice.wants(1.5):
         found["retry"] = retry(frame)
     if dice.wants(0.5):
-        most = found.get("retry", {}).get("max_attempts", 4)
+        most = min(6, found.get("retry", {}).get("max_attempts", 4))
         found["max_deliveries"] = dice.whole(1, most)
     if dice.wants(0.5):
         found["time_limit"] = dice.time(0.05 * frame.gap_s * frame.workers + 0.001, 5 * frame.gap_s * frame.workers)
     if dice.wants():
         found["guardrail"] = {"mode": dice.pick("enforce", "observe"), "soft_tokens": 10, "hard_tokens": 10}
-    if frame.kinds and dice.wants(0.8):
+    if frame.kinds and dice.wants(0.6):
         found["queues"] = _queues(frame)
         del found["workers"]
     return found
@@ -71,7 +71,9 @@ def retry(frame: Frame) -> Data:
     found: Data = {"backoff": backoff}
     if jitter != "none":
         found["jitter"] = jitter
-    return {"max_attempts": dice.whole(1, 6), **found} if dice.chance(0.7) else found
+    if dice.chance(0.05):
+        return {**found, "max_attempts": 100}
+    return {**found, "max_attempts": dice.whole(1, 6)} if dice.chance(0.7) else found
 
 
 def _queues(frame: Frame) -> list[Data]:
@@ -98,7 +100,7 @@ def own_of_kinds(frame: Frame, scenario: Data) -> None:
     """Give kinds of work settings of their own."""
     settings = scenario["queue"]
     for kind in scenario["workload"].get("kinds", ()):
-        if frame.dice.chance(0.4):
+        if frame.dice.chance(0.6):
             kind["priority"] = frame.dice.whole(-2, 2)
         if frame.dice.chance(0.3):
             kind["retry"] = retry(frame)

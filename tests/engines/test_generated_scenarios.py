@@ -11,9 +11,9 @@ from soak.schemas.language.load import load
 SEEDS = range(500)
 ELSEWHERE = re.compile(
     r"workload\.task\.(?!duration)|workload\.kinds\.(task\.(?!duration)|request|expect|save|service)|"
-    r"faults\.(dependency|retry_after|process|sink|during|to|times_as_slow)"
+    r"telemetry\.compress|faults\.(dependency|retry_after|process|sink|during|to|times_as_slow)"
 )
-"""Keys of other systems, and those of real runs."""
+"""Keys of other systems, those of real runs, and those that need an extra."""
 
 
 def test_scenarios_are_valid(tmp_path: Path) -> None:

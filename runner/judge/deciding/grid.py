@@ -19,6 +19,8 @@ LEAST_PART = 8
 """Nothing is decided in the first eighth of a run: what is rare had no time to happen."""
 
 _LOOKS_PER_DOUBLING = 8
+_ENDLESS = 1 << 62
+"""Ticks that no run has: a cycle of many intervals that fit into nothing common is not longer, and fits into an integer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Grid:
                 cycles.append(between)
             else:
                 once += fault.windows
-        whole, cycle = max(1, _ticks(scenario.duration_s)), math.lcm(*cycles) if cycles else 1
+        whole, cycle = max(1, _ticks(scenario.duration_s)), min(math.lcm(*cycles), _ENDLESS) if cycles else 1
         step = cycle * math.ceil(whole / (cycle * MOST_STEPS))
         count, first = whole // step, math.ceil(_ticks(scenario.warmup_s) / step)
         # What a load that never repeats itself will do is not known before the end, nor what a system will that changes.
