@@ -15,6 +15,7 @@ from soak.runner.engine import execute, identify
 from soak.runner.judge.changepoints.divisive import divide
 from soak.runner.judge.changepoints.find import CAUTION, Recorded, change_points, changes_of
 from soak.runner.judge.course import Course
+from soak.runner.judge.need import Need
 from soak.runner.judge.samples import Samples
 from soak.runner.targets.simulation import Simulation
 from soak.schemas.evidence.changepoints import FAMILY_ERROR, ChangeKind, SeriesChanges
@@ -119,7 +120,7 @@ def _queue(generator: Generator, rho: float, hours: int, service_s: float) -> Ou
 def _simulated(generator: Generator) -> Outcome:
     scenario, seed, target = load(_PATH).scenario, int(generator.integers(2**40)), Simulation()
     identity = identify(scenario, "", seed, target, abort=False)
-    _, judge = execute(Plan(scenario, seed), target, identity, with_findings=False)
+    _, judge = execute(Plan(scenario, seed), target, identity, need=Need(findings=False))
     return _any(change_points(judge))
 
 

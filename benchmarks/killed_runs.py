@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import ROOT
+from bench import ROOT
 
 sys.path.insert(0, str(ROOT / "tests"))
 from killing import Finding, differences, end, look, start, stream_of, wait_until

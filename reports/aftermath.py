@@ -8,6 +8,7 @@ from soak.reports.data import RunData
 from soak.reports.events import LONGEST_EVENT, Event, Happened, read_events
 from soak.reports.room import ask, room_of
 from soak.reports.texts import brief
+from soak.schemas.stream.storage import stream_file
 
 MOST_TASKS, MOST_EVENTS, MOST_LABELS = 20, 30, 100
 WINDOW_S = 1_800.0
@@ -65,7 +66,7 @@ def read_aftermath(run: RunData, directory: Path, held_at_s: float, window_s: fl
     system = run.scenario.system
     room = room_of(system)
     frequent = ("task.", *room.events)
-    for event in read_events(directory / f"soak_{run.scenario.name}.jsonl"):
+    for event in read_events(stream_file(directory, run.scenario.name)):
         if event.type == "task.enqueued":
             keys[event.task] = event.key, event.tenant, event.kind
         if event.type in _STATES:

@@ -12,6 +12,7 @@ from soak.schemas.errors import EvidenceError, reason
 from soak.schemas.evidence.verdict import SlowTask
 from soak.schemas.evidence.versions import UNDECODABLE
 from soak.schemas.files import ordinary
+from soak.schemas.stream.storage import COMPRESSED, open_stream
 
 EARLIER_S = 1.0
 """Tolerance for rounding errors of differences of times."""
@@ -62,17 +63,21 @@ class Happened:
     what: str
 
 
-def read_events(path: Path) -> Iterable[Event]:
+def read_events(path: Path) -> Iterator[Event]:
     """All events of a stream. Raises EvidenceError."""
-    return _decoded(path, _content(path).splitlines())
+    try:
+        with open_stream(path) as lines:
+            yield from _decoded(path, lines)
+    except OSError as error:
+        raise _missing(path, error) from None
 
 
 def read_histories(path: Path, tasks: Sequence[SlowTask]) -> dict[str, list[Happened]]:
     """The events of the given tasks, in order, up to a while after their end. Raises EvidenceError."""
     histories: dict[str, list[Happened]] = {task.task: [] for task in tasks}
-    content = _content(path) if histories else b""
+    content = _content(path, tasks) if histories else b""
     for task in tasks:
-        first_s, last_s = task.ended_s - task.latency_s - EARLIER_S, task.ended_s + task.latency_s + LATER_S
+        first_s, last_s = _span(task)
         began, ended = _place_of(path, content, first_s), _place_of(path, content, last_s)
         for event in _decoded(path, _lines_of(content, task.task, began, ended)):
             words = brief(event.words.replace(f" task {event.task}", ""), LONGEST_EVENT)
@@ -115,11 +120,24 @@ def _lines_of(content: bytes, task: str, began: int, ended: int) -> Iterator[byt
         place = content.find(wanted, end, ended)
 
 
-def _content(path: Path) -> bytes:
+def _span(task: SlowTask) -> tuple[float, float]:
+    return task.ended_s - task.latency_s - EARLIER_S, task.ended_s + task.latency_s + LATER_S
+
+
+def _content(path: Path, tasks: Sequence[SlowTask]) -> bytes:
+    """A stream, or, of a compressed one, its header and the lines about these tasks: all of it may be long."""
     try:
-        return ordinary(path).read_bytes()
+        if not path.name.endswith(COMPRESSED):
+            return ordinary(path).read_bytes()
+        wanted = re.compile(b"|".join(rb'"task":"%b"' % re.escape(task.task.encode()) for task in tasks))
+        with open_stream(path) as lines:
+            return b"".join([lines.readline(), *(line for line in lines if wanted.search(line))])
     except OSError as error:
-        raise EvidenceError(f"{path}: {reason(error)} (this evidence is missing)") from None
+        raise _missing(path, error) from None
+
+
+def _missing(path: Path, error: OSError) -> EvidenceError:
+    return EvidenceError(f"{path}: {reason(error)} (this evidence is missing)")
 
 
 def _decoded(path: Path, lines: Iterable[bytes]) -> Iterable[Event]:

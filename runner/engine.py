@@ -13,6 +13,7 @@ from soak.runner.early import end_early, end_simulation_early
 from soak.runner.interruption import AskedToStopError
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
+from soak.runner.judge.need import EVERYTHING, Need
 from soak.runner.judge.samples import Facts
 from soak.runner.requests import NOBODY, Taken, or_asked
 from soak.runner.targets.base import FromFile, Patient, Promising, Redelivering, Serving, Target
@@ -93,17 +94,16 @@ def execute(
     interrupted: Callable[[], bool] = never,
     resumed: Resumed | None = None,
     *,
-    with_findings: bool = True,
+    need: Need = EVERYTHING,
     checking: MakeChecks = no_checks,
     requests: Taken = NOBODY,
 ) -> tuple[Verdict, Judge]:
     """Run `plan` against `target` to its end, an abort condition, an interruption or a request; returns verdict and judge.
 
     `watchers` are called between blocks. `resumed`: the run continues from there; earlier events were judged and kept.
-    `with_findings`: with all that explains it. `checking`: the checks of a real run. Raises BrokenOffError.
+    `need`: what is asked of the verdict. `checking`: the checks of a real run. Raises BrokenOffError.
     """
-    judge = resumed.judge if resumed else Judge.of(plan.scenario, plan.vocabulary, identity)
-    judge.with_findings = with_findings
+    judge = resumed.judge if resumed else Judge.of(plan.scenario, plan.vocabulary, identity, need)
     plan.checking = checks = checking(judge)
     if identity.stop and target.clock == "simulated":
         end_simulation_early(plan, target, identity, interrupted)
@@ -123,7 +123,7 @@ def execute(
         end = _followed(blocks, observe, judge, or_asked(interrupted, requests))
     if end is End.COMPLETED and plan.ends_s < plan.scenario.duration_s:
         end = End.DECIDED
-    return decide(judge, identity, _close(judge, plan, end, sinks), with_findings=with_findings), judge
+    return decide(judge, identity, _close(judge, plan, end, sinks), with_findings=need.findings), judge
 
 
 def _first(resumed: Resumed | None) -> Block:

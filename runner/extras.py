@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import sys
 from collections.abc import Mapping
 
 from soak.schemas.errors import UsageError
@@ -22,6 +23,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "polars": ("polars", "pyarrow"),
     "remote-write": ("google.protobuf", "cramjam", "urllib3"),
     "trace": ("pyarrow",),
+    "zstd": () if sys.version_info >= (3, 14) else ("backports.zstd",),
 }
 """The modules of each extra; `all` has all of them."""
 

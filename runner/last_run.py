@@ -3,10 +3,11 @@
 import os
 from pathlib import Path
 
-from soak.runner.evidence.directory import CHECKSUMS, MANIFEST, VERDICT, stream_name
+from soak.runner.evidence.directory import CHECKSUMS, MANIFEST, VERDICT
 from soak.schemas.errors import SoakError
 from soak.schemas.evidence.manifest import Manifest
 from soak.schemas.evidence.versions import decode_evidence
+from soak.schemas.stream.storage import stream_file
 
 MOST_LOOKED_AT = 2_000
 """Entries of a folder that are looked at: a run does not wait for a folder of any size."""
@@ -23,7 +24,7 @@ def last_run(directory: Path, scenario: str) -> Path | None:
         with os.scandir(directory.parent) as entries:
             for _, entry in zip(range(MOST_LOOKED_AT), entries, strict=False):
                 place = Path(entry.path)
-                if (place / stream_name(scenario)).is_file() and (place / VERDICT).is_file() and place.resolve() != own:
+                if stream_file(place, scenario).is_file() and (place / VERDICT).is_file() and place.resolve() != own:
                     found.append(((place / VERDICT).stat().st_mtime, entry.path))
     except OSError:
         return None

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from soak.runner.checks.begin import run_checks
 from soak.runner.console import remark
-from soak.runner.evidence.directory import stream_name
 from soak.runner.evidence.stream import StreamReader, StreamWriter
 from soak.runner.judge.checks.outcomes import unanswered
 from soak.runner.judge.judge import Judge
@@ -20,7 +19,7 @@ def tear_down_late(past: Past) -> bool:
     scenario = past.plan.scenario
     if past.sealed or past.identity.clock != "real" or not scenario.teardown:
         return False
-    path: Path = past.directory.file(stream_name(scenario.name))
+    path: Path = past.directory.stream(scenario.name)
     judge = Judge.of(scenario, past.plan.vocabulary, past.identity)
     for block in StreamReader(path, past.plan.vocabulary, scenario.horizon_s).blocks():
         for _ in judge.observe(block):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soak.runner.evidence.checksums import Finding
-from soak.runner.evidence.directory import METRICS, VERDICT, RunDirectory, stream_name
+from soak.runner.evidence.directory import METRICS, VERDICT, RunDirectory
 from soak.runner.evidence.manifest import read_manifest
 from soak.runner.frames.events import Event, Events
 from soak.runner.frames.frame import about
@@ -17,6 +17,7 @@ from soak.schemas.errors import EvidenceError
 from soak.schemas.evidence.manifest import Manifest
 from soak.schemas.evidence.verdict import Verdict
 from soak.schemas.evidence.versions import decode_evidence
+from soak.schemas.stream.storage import stream_file
 
 __all__ = ["Event", "Events", "Objectives", "Run", "Series"]
 
@@ -55,7 +56,7 @@ class Run:
     @cached_property
     def events(self) -> Events:
         """The event stream: `run.events()` event by event in time order, `run.events.arrow()` and others as a table."""
-        return Events(self.path / stream_name(self.manifest.scenario), about(self.manifest))
+        return Events(stream_file(self.path, self.manifest.scenario), about(self.manifest))
 
     @cached_property
     def series(self) -> Series:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from soak.runner.ends import end_after
 from soak.runner.engine import Resumed
-from soak.runner.evidence.directory import CHECKSUMS, RunDirectory, stream_name
+from soak.runner.evidence.directory import CHECKSUMS, RunDirectory
 from soak.runner.evidence.manifest import read_manifest
 from soak.runner.evidence.record import Recording
 from soak.runner.evidence.stream import StreamReader
@@ -62,13 +62,13 @@ def read_past(directory: RunDirectory) -> Past:
     if (end.orderly or end is End.ABORTED) and sealed:
         what = f"this run has ended, {manifest.verdict or 'without a verdict'}"
         raise UsageError(f"{directory.path}: {what} (run it again: the manifest has the command)")
-    written_at = directory.file(stream_name(plan.scenario.name)).stat().st_mtime
+    written_at = directory.stream(plan.scenario.name).stat().st_mtime
     history.pause_real_s = max(0.0, time.time() - written_at)
     return Past(directory, loaded, manifest, reader.identity, plan, history, end, sealed)
 
 
 def _reader(directory: RunDirectory, plan: Plan) -> StreamReader:
-    return StreamReader(directory.file(stream_name(plan.scenario.name)), plan.vocabulary, plan.scenario.horizon_s)
+    return StreamReader(directory.stream(plan.scenario.name), plan.vocabulary, plan.scenario.horizon_s)
 
 
 def replay(past: Past, recording: Recording) -> Resumed:

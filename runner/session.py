@@ -14,6 +14,7 @@ from soak.runner.console import remark, tell
 from soak.runner.engine import BrokenOffError, Resumed, execute, identify
 from soak.runner.evidence.directory import TARGET, RunDirectory
 from soak.runner.evidence.record import Recording, to_json
+from soak.runner.extras import need
 from soak.runner.interruption import INTERRUPTED, Interruption
 from soak.runner.job_summary import append_summary, job_summary_of
 from soak.runner.judge.decide import decide
@@ -62,7 +63,7 @@ def run_scenario(
     locust_master: str | None = None,
     expect_workers: int | None = None,
     target_options: Mapping[str, str] | None = None,
-    engine: Engine = Engine.AUTO,
+    engine: Engine | None = None,
 ) -> int:
     """Run a scenario file and print the verdict; returns the exit code."""
     note_former_name(target_name)
@@ -115,6 +116,8 @@ def run_loaded(
     if isinstance(target, Reading):
         target.read(loaded)
     warn(loaded)
+    if loaded.scenario.telemetry.compress:
+        need("zstd", "telemetry: {compress: zstd}")
     plan = Plan(loaded.scenario)
     plan.refuse_without_rows()
     identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=abort, stop=stop)

@@ -239,5 +239,8 @@ def _merge(parts: list[Submissions], until_s: float) -> Submissions:
     due_s, number, cause = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("due_s", "number", "cause")
     )
-    order = np.lexsort((number, due_s))
+    order = np.argsort(due_s, kind="stable")
+    sorted_s = due_s[order]
+    if (sorted_s[1:] == sorted_s[:-1]).any():
+        order = np.lexsort((number, due_s))
     return Submissions(due_s, number, cause).take(order[due_s[order] < until_s])

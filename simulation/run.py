@@ -11,18 +11,23 @@ from soak.simulation.recorder import Recorder
 from soak.simulation.room import Model, room_of
 
 EVENTS_PER_BLOCK = 32_768
+_GROWTH = 4
+"""Where blocks may be larger than usual, each holds four times as much as the one before: a run may end early."""
+
 EVENTS_PER_TASK = 6
 
 
-def simulate(plan: Plan, engine: Engine = Engine.AUTO) -> Generator[Block, None, None]:
+def simulate(
+    plan: Plan, engine: Engine = Engine.AUTO, most_events: int = EVENTS_PER_BLOCK
+) -> Generator[Block, None, None]:
     """The events of the whole run, in blocks in time order; the last block ends with the model's census of tasks.
 
-    Raises Unavailable if an engine is asked for by name that cannot run it.
+    most_events: about how many a block may hold. Raises Unavailable if an engine is asked for by name that cannot run it.
     """
     scenario, horizon_s = plan.scenario, plan.horizon_s
     recorder = Recorder(plan)
     model = model_of(plan, recorder, engine)
-    step_s = _step(plan)
+    events, step_s = EVENTS_PER_BLOCK, _step(plan, EVENTS_PER_BLOCK)
     until_s = 0.0
     while model.ended_s is None and until_s < horizon_s:
         until_s = min(until_s + step_s, horizon_s)
@@ -32,15 +37,18 @@ def simulate(plan: Plan, engine: Engine = Engine.AUTO) -> Generator[Block, None,
             if len(block) * 2 < EVENTS_PER_BLOCK and scenario.workload.users:
                 # A slow system gets less work from users than they could submit, and blocks would hold next to nothing.
                 step_s *= 2
+            elif events < most_events:
+                events = min(events * _GROWTH, most_events)
+                step_s = _step(plan, events)
     ended_s = tick(until_s if model.ended_s is None else model.ended_s)
     last = recorder.take(until_s).up_to(ended_s)
     model.census(ended_s)
     yield merge([last, recorder.take(ended_s)])
 
 
-def _step(plan: Plan) -> float:
+def _step(plan: Plan, events: int) -> float:
     """How much scenario time goes into a block; where that makes little difference, whole checkpoints: they divide blocks."""
-    step_s = max(1.0, EVENTS_PER_BLOCK / EVENTS_PER_TASK / max(plan.rate.mean_per_s, 1e-9))
+    step_s = max(1.0, events / EVENTS_PER_TASK / max(plan.rate.mean_per_s, 1e-9))
     every_s = plan.scenario.checkpoint_every_s
     return round(step_s / every_s) * every_s if step_s >= every_s else step_s
 

@@ -5,24 +5,25 @@ from collections.abc import Mapping, Sequence
 
 from soak.reports.data import RunData
 from soak.schemas.errors import EvidenceError, reason
-from soak.schemas.files import ordinary
+from soak.schemas.stream.storage import open_stream, stream_file
 
-_CHANGE = re.compile(rb'^\{"t":([0-9.]+),"type":"circuit\.(opened|half_opened|closed)"', re.MULTILINE)
+_CHANGE = re.compile(rb'^\{"t":([0-9.]+),"type":"circuit\.(opened|half_opened|closed)"')
 _LANES = {"opened": "circuit open", "half_opened": "circuit half-open"}
 
 
 def circuit_lanes(run: RunData) -> Mapping[str, Sequence[tuple[float, float]]]:
     """Spans in seconds by state; empty for a run whose circuit never opened. Raises EvidenceError."""
-    path = run.directory / f"soak_{run.scenario.name}.jsonl"
+    path = stream_file(run.directory, run.scenario.name)
     if not run.verdict.slis.get("circuit_openings"):
         return {}
     try:
-        content = ordinary(path).read_bytes()
+        with open_stream(path) as lines:
+            changes = [change for line in lines if (change := _CHANGE.match(line))]
     except OSError as error:
         raise EvidenceError(f"{path}: {reason(error)} (the event stream is missing or cannot be read)") from None
     found: dict[str, list[tuple[float, float]]] = {}
     since_s, state = 0.0, "closed"
-    for change in [*_CHANGE.finditer(content), None]:
+    for change in [*changes, None]:
         at_s = float(change[1]) if change else run.verdict.ended_s
         if state in _LANES:
             found.setdefault(_LANES[state], []).append((since_s, at_s))

@@ -11,9 +11,9 @@ import numpy as np
 
 from soak.reports.events import Event
 from soak.schemas.evidence.versions import UNDECODABLE
-from soak.schemas.files import ordinary
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Floats
+from soak.schemas.stream.storage import open_stream, stream_file
 
 _TIME = re.compile(rb'\{"t":([0-9.]+)')
 _STARTED = b'"type":"execution.started"'
@@ -49,8 +49,7 @@ class Activity:
 def read_activity(directory: Path, scenario: Scenario, ended_s: float) -> Activity | None:
     """What was seen of the run in a directory; None where its target is not one whose account is inferred."""
     try:
-        path = ordinary(directory / f"soak_{scenario.name}.jsonl")
-        with path.open("rb") as lines:
+        with open_stream(stream_file(directory, scenario.name)) as lines:
             if not _is_inferred(lines.readline()):
                 return None
             return _Reading(scenario, ended_s).read(lines)

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from soak.schemas.errors import EvidenceError, reason
-from soak.schemas.files import ordinary
 from soak.schemas.stream.block import Floats
+from soak.schemas.stream.storage import open_stream
 
 MOST_BYTES = 250_000_000
 """A longer stream is not read: that would take seconds."""
@@ -44,14 +44,21 @@ class Ended:
         return Ended(self.due_s[kept], self.ended_s[kept], self.failed[kept], self.all_due_s)
 
 
+def _none() -> Ended:
+    return Ended(np.empty(0), np.empty(0), np.empty(0, np.bool_), np.empty(0))
+
+
 def read_ended(path: Path) -> Ended:
     """The tasks of a stream; none of a missing or very long one. Raises EvidenceError for one that cannot be read."""
     if not path.exists() or path.stat().st_size > MOST_BYTES:
-        return Ended(np.empty(0), np.empty(0), np.empty(0, np.bool_), np.empty(0))
+        return _none()
     try:
-        content = ordinary(path).read_bytes()
+        with open_stream(path) as file:
+            content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise EvidenceError(f"{path}: {reason(error)} (this evidence is missing)") from None
+    if len(content) > MOST_BYTES:
+        return _none()
     due = {task: float(at) for task, at in _DUE.findall(content)}
     found = _ENDED.findall(content)
     # Of two ends of a task the first one counts.

@@ -36,6 +36,7 @@ from soak.reports.run_page.surroundings import resolution
 from soak.reports.run_page.windows import Windows, windows_of
 from soak.reports.summary import TEMPLATES, checkpoint_slis, render_template
 from soak.schemas.evidence.verdict import Section
+from soak.schemas.stream.storage import stream_file
 
 TEMPLATE = TEMPLATES / "report.html.j2"
 
@@ -43,7 +44,7 @@ TEMPLATE = TEMPLATES / "report.html.j2"
 def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template: Path | None = None) -> str:
     """The report of the run in `directory`; `template` may be a user's. Raises UsageError if that fails, EvidenceError."""
     system, inline = run.scenario.system, partial(_inlined, plots)
-    stream = directory / f"soak_{run.scenario.name}.jsonl"
+    stream = stream_file(directory, run.scenario.name)
     ended = None if run.work else read_ended(stream)
     windows = windows_of(ended, run.verdict.ended_s) if ended else None
     charts = _charts(run, windows)

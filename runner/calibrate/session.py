@@ -20,7 +20,7 @@ from soak.runner.calibrate.source import Source, open_source
 from soak.runner.calibrate.timing import Service, service_times, timings
 from soak.runner.calibrate.words import header, notes
 from soak.runner.evidence.directory import RunDirectory, refuse_in_run, write_whole
-from soak.runner.replications.worker_pool import ProcessPool
+from soak.runner.replications.processes import ProcessPool
 from soak.schemas.errors import EvidenceError, UsageError
 from soak.schemas.evidence.calibration import SCHEMA_VERSION, CalibratedParameter, Calibration, Check, Taken
 from soak.schemas.files import file_name

@@ -7,7 +7,7 @@ from soak.runner.calibrate.attempts import kept_events
 from soak.runner.calibrate.draws import changes, fits
 from soak.runner.ends import end_after
 from soak.runner.evidence.checksums import check_hashes
-from soak.runner.evidence.directory import CHECKSUMS, SCENARIO, RunDirectory, stream_name
+from soak.runner.evidence.directory import CHECKSUMS, SCENARIO, RunDirectory
 from soak.runner.evidence.stream import StreamReader
 from soak.runner.evidence.verify import load_stored
 from soak.schemas.errors import EvidenceError, UsageError
@@ -88,7 +88,7 @@ def open_source(path: Path) -> Source:
 
 
 def _stream(directory: RunDirectory, loaded: Loaded) -> Path:
-    return directory.file(stream_name(loaded.scenario.name))
+    return directory.stream(loaded.scenario.name)
 
 
 def _refuse_changed(directory: RunDirectory, names: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from soak.runner import completing
-from soak.runner.cli.options import json_option, override_options, result_options, scenario_file
+from soak.runner.cli.options import jobs_option, json_option, override_options, result_options, scenario_file
 
 AGREES, DIFFERS, UNDECIDED = 0, 3, 5
 ALPHA, LEAST = 0.01, 0.02
@@ -77,6 +77,7 @@ Examples:
     metavar="DIR",
     help="Directory to write the comparison to; new or empty. [default: compare-NAME, or parity-NAME]",
 )
+@jobs_option
 @result_options
 @json_option
 def command(base: Path, run: Path | None, parity: bool, variant: tuple[str, ...], **options: Any) -> int:
@@ -101,6 +102,7 @@ _WORDS = {
     "tier": "--tier",
     "duration": "--duration",
     "seed": "--seed",
+    "jobs": "--jobs",
 }
 
 
@@ -152,6 +154,7 @@ def _what_if(scenario: Path, variant: tuple[str, ...], options: dict[str, Any]) 
         least=WHAT_IF_LEAST if options["least"] is None else options["least"],
         objectives=options["objectives"],
         out=options["out"],
+        jobs=options["jobs"],
     )
     analysis = perform(request)
     # Plots take long to load, and worker pools would fork them.

@@ -164,10 +164,8 @@ def engine_option(command: F) -> F:
     return click.option(
         "--engine",
         type=click.Choice([each.value for each in Engine]),
-        default=Engine.AUTO.value,
-        show_default=True,
-        callback=lambda ctx, param, value: Engine(value),
-        help="What carries a simulation: compiled code or SimPy; the result is the same. auto: compiled where it can be.",
+        help="What carries a simulation; the result is the same. [default: $SOAK_ENGINE, or auto: compiled where it can be]",
+        callback=lambda ctx, param, value: value and Engine(value),
     )(command)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from soak.reports.data import RunData, read_run
 from soak.runner.compare.parts import Parts, parts_as_long, parts_of
 from soak.runner.evidence.checksums import check_hashes
-from soak.runner.evidence.directory import RunDirectory, stream_name
+from soak.runner.evidence.directory import RunDirectory
 from soak.runner.evidence.origin import other_release
 from soak.runner.evidence.stream import StreamReader
 from soak.runner.evidence.verify import load_stored
@@ -158,7 +158,7 @@ def _read_stream(
         for label in labels:
             judge.folds.fold(sli, label)
     outcomes = Outcomes(most_tasks(plan)) if tasks else None
-    stream = directory.file(stream_name(scenario.name))
+    stream = directory.stream(scenario.name)
     for block in StreamReader(stream, plan.vocabulary, scenario.horizon_s).blocks():
         if outcomes is not None:
             make_room(outcomes, block, plan, stream)

@@ -14,6 +14,7 @@ from pathlib import Path
 from soak.schemas.errors import EvidenceError, OutputError, UsageError, quoted, reason, writing
 from soak.schemas.evidence.reviews import BESIDE
 from soak.schemas.files import ordinary
+from soak.schemas.stream.storage import stream_file
 
 SCENARIO = "scenario.yaml"
 TARGET = "target.yaml"
@@ -37,11 +38,6 @@ EVIDENCE = (
 
 RUNS, PREDICTIONS = "runs", "predictions"
 MOST_OF_A_NAME = 1000
-
-
-def stream_name(scenario_name: str) -> str:
-    """The file name of the event stream."""
-    return f"soak_{scenario_name}.jsonl"
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -205,6 +201,10 @@ class RunDirectory:
     def file(self, name: str) -> Path:
         """The path of a file in it."""
         return self.path / name
+
+    def stream(self, scenario_name: str) -> Path:
+        """The path of its event stream, plain or compressed."""
+        return stream_file(self.path, scenario_name)
 
     def write(self, name: str, content: str | bytes) -> None:
         """Write a file atomically. Raises OutputError."""

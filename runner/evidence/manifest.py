@@ -10,13 +10,14 @@ from pathlib import Path
 
 import msgspec
 
-from soak.runner.evidence.directory import MANIFEST, SCENARIO, TARGET, RunDirectory, stream_name
+from soak.runner.evidence.directory import MANIFEST, SCENARIO, TARGET, RunDirectory
 from soak.schemas.errors import EvidenceError
 from soak.schemas.evidence.manifest import SCHEMA_VERSION, Git, Manifest, Sent
 from soak.schemas.evidence.versions import decode_evidence
 from soak.schemas.files import file_name
 from soak.schemas.language.load import Loaded
 from soak.schemas.stream.identity import RECORDED, Identity
+from soak.schemas.stream.storage import stream_name
 
 _LIBRARIES = ("numpy", "simpy", "PyYAML", "jsonschema", "jinja2", "matplotlib", "msgspec", "click", "rich")
 
@@ -43,7 +44,7 @@ def start_manifest(loaded: Loaded, identity: Identity, started: datetime) -> Man
         wall_s=None,
         verdict=None,
         events=None,
-        reproduce=reproduce(identity),
+        reproduce=reproduce(identity, loaded.scenario.telemetry.compress),
         user=_user(),
         host=platform.node(),
         platform=platform.platform(),
@@ -83,7 +84,7 @@ def read_manifest(directory: RunDirectory) -> Manifest:
 _STOP = {"all": "--stop-when-decided", "decidable": "--stop-when-decidable"}
 
 
-def reproduce(identity: Identity) -> str:
+def reproduce(identity: Identity, compress: str | None = None) -> str:
     """The command that repeats the run beside it, relative to the run directory."""
     words = ["soak", "run", SCENARIO, "--seed", str(identity.seed), "--out", f"../{identity.scenario}-again"]
     return shlex.join(
@@ -91,17 +92,17 @@ def reproduce(identity: Identity) -> str:
             *words,
             *([] if identity.abort else ["--no-abort"]),
             *([_STOP[identity.stop]] if identity.stop else []),
-            *_against(identity),
+            *_against(identity, compress),
             *(["--speed", f"{identity.speed:g}"] if identity.speed != 1 else []),
             *(["--patience", f"{identity.patience_s:g}s"] if identity.patience_s else []),
         ]
     )
 
 
-def _against(identity: Identity) -> list[str]:
+def _against(identity: Identity, compress: str | None) -> list[str]:
     """What it ran against; of events that were recorded elsewhere, those that are in its own stream."""
     if identity.target == RECORDED:
-        return ["--replay", stream_name(identity.scenario)]
+        return ["--replay", stream_name(identity.scenario, compress)]
     target = TARGET if identity.target_sha256 else identity.target
     options = [word for name, value in (identity.options or {}).items() for word in ("--option", f"{name}={value}")]
     return ["--target", target, *options] if target != "simulation" else []

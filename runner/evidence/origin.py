@@ -6,13 +6,13 @@ from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
 
-from soak.runner.evidence.directory import ALERTS, CHECKPOINTS, MANIFEST, VERDICT, RunDirectory, stream_name
-from soak.schemas.errors import EvidenceError
+from soak.runner.evidence.directory import ALERTS, CHECKPOINTS, MANIFEST, VERDICT, RunDirectory
+from soak.schemas.errors import EvidenceError, SoakError
 from soak.schemas.evidence.manifest import Manifest
 from soak.schemas.evidence.upgrades import FORMATS, STREAM
 from soak.schemas.evidence.verdict import Alerts, Checkpoints, Verdict
 from soak.schemas.evidence.versions import UNDECODABLE, version_of
-from soak.schemas.files import ordinary
+from soak.schemas.stream.storage import open_stream
 
 KINDS: dict[str, type] = {VERDICT: Verdict, ALERTS: Alerts, CHECKPOINTS: Checkpoints, MANIFEST: Manifest}
 """What each JSON file of a run holds."""
@@ -52,8 +52,8 @@ def other_release(directory: RunDirectory) -> Origin | None:
 
 
 def _stream_version(directory: RunDirectory) -> int | None:
-    for path in sorted(directory.path.glob(stream_name("*"))):
-        with contextlib.suppress(OSError, *UNDECODABLE), ordinary(path).open("rb") as file:
+    for path in sorted(directory.path.glob("soak_*.jsonl*")):
+        with contextlib.suppress(OSError, SoakError, *UNDECODABLE), open_stream(path) as file:
             return version_of(file.readline())
     return None
 

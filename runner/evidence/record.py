@@ -17,7 +17,6 @@ from soak.runner.evidence.directory import (
     METRICS,
     VERDICT,
     RunDirectory,
-    stream_name,
 )
 from soak.runner.evidence.documents import account_of, beside
 from soak.runner.evidence.manifest import finish_manifest, start_manifest
@@ -34,6 +33,7 @@ from soak.schemas.evidence.verdict import SCHEMA_VERSION, Alerts, Checkpoints, V
 from soak.schemas.language.load import Loaded
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.identity import Identity
+from soak.schemas.stream.storage import stream_name
 from soak.simulation.compiled.engine import Ran
 from soak.simulation.plan import Plan
 
@@ -53,7 +53,8 @@ class Recording:
         causes = [cause.fault for cause in plan.vocabulary.causes]
         self._account = account_of(plan.scenario, plan.vocabulary)
         self._metrics = MetricsWriter(directory.file(_ANEW if goes_on else METRICS), plan.scenario, causes)
-        stream = directory.file(stream_name(plan.scenario.name))
+        new = directory.file(stream_name(plan.scenario.name, plan.scenario.telemetry.compress))
+        stream = directory.stream(plan.scenario.name) if goes_on else new
         try:
             self._stream = StreamWriter(stream, identity, plan.vocabulary, goes_on=goes_on)
         except BaseException:

@@ -1,29 +1,31 @@
 """The event stream on disk: one JSON object per line, the first of which is the header."""
 
+import io
 import math
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, BinaryIO, Literal, TypeAlias
+from typing import Annotated, BinaryIO, Literal
 
 import msgspec
 import numpy as np
 
+from soak.runner.evidence.compiled_parse import Line, cause_of, forms_of, label_of, value_of
 from soak.runner.evidence.lines import LineFormatter
 from soak.runner.judge.samples import Facts
 from soak.schemas.errors import EvidenceError, VersionError, reason, writing
 from soak.schemas.evidence.upgrades import STREAM, EarlierEvents
 from soak.schemas.evidence.versions import UNDECODABLE, brought_up, version_of
-from soak.schemas.files import ordinary
 from soak.schemas.stream.block import Block, Bools, make_block
 from soak.schemas.stream.by_kind import flags_by_kind
-from soak.schemas.stream.events import COPY, KEY_SHIFT, KIND_OF, SPECS, Kind, Value
+from soak.schemas.stream.events import COPY, KEY_SHIFT, KIND_OF, Kind, Value
 from soak.schemas.stream.identity import RECORDED, STREAM_VERSION, Identity
+from soak.schemas.stream.storage import COMPRESSED, append_compressed, create_compressed, open_stream
 from soak.schemas.stream.vocabulary import Vocabulary
 
 LINES_PER_BLOCK = 16_384
+_PIECE_BYTES = 1 << 20
 HEADER = "stream.header"
 
 
@@ -35,23 +37,29 @@ class StreamWriter:
         self._formatter = LineFormatter(vocabulary)
         self.events = 0
         with writing(path):
-            self._file: BinaryIO = _without_cut_line(path) if goes_on else path.open("xb", buffering=0)
+            self._file = _goes_on(path) if goes_on else _begins(path)
         if goes_on:
             return
         header = {"type": HEADER, "schema_version": STREAM_VERSION, **_identity_fields(identity)}
         self._write(msgspec.json.encode(header) + b"\n")
+        self._flush()
 
     def append(self, block: Block, facts: Facts | None = None) -> None:
         """Append a block. Raises OutputError when it cannot be written; what was written before is kept."""
         for piece in self._formatter.pieces(block):
             self._write(piece)
+        self._flush()
         self.events += len(block)
 
     def _write(self, data: bytes | memoryview) -> None:
         with writing(self._path):
             view = memoryview(data)
             while view:
-                view = view[self._file.write(view) :]
+                view = view[self._file.write(view) or 0 :]
+
+    def _flush(self) -> None:
+        with writing(self._path):
+            self._file.flush()
 
     def close(self) -> None:
         """Close the file. Raises OutputError if that fails."""
@@ -67,8 +75,14 @@ class StreamWriter:
         self.close()
 
 
-def _without_cut_line(path: Path) -> BinaryIO:
+def _begins(path: Path) -> io.RawIOBase:
+    return create_compressed(path) if path.name.endswith(COMPRESSED) else path.open("xb", buffering=0)
+
+
+def _goes_on(path: Path) -> io.RawIOBase:
     """A stream to append to; an incomplete last line is removed."""
+    if path.name.endswith(COMPRESSED):
+        return append_compressed(path)
     file = path.open("r+b", buffering=0)
     whole = path.read_bytes().rfind(b"\n") + 1
     file.truncate(whole)
@@ -104,39 +118,10 @@ class _Header(_Typed):
     options: dict[str, str] | None = None
 
 
-_Number: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=9e12)]
 _TASK = re.compile(r"([0-9]{1,9})(\.2)?")
 _DAY_S = 86_400.0
 _NEEDS_TASK = flags_by_kind(lambda kind, spec: spec.uses("task") and kind is not Kind.FAULT_INJECTED)
 _NEEDS_VALUE = flags_by_kind(lambda kind, spec: spec.value is not Value.NONE)
-
-
-class _Line(msgspec.Struct):
-    """One event as it stands in the stream."""
-
-    t: _Number
-    type: str
-    task: str | None = None
-    key: str | None = None
-    attempt: Annotated[int, msgspec.Meta(ge=0, lt=10_000)] = 0
-    worker: Annotated[int, msgspec.Meta(ge=0, lt=100_000_000)] = -1
-    records: Annotated[int, msgspec.Meta(ge=1, lt=100_000_000)] = 0
-    due: _Number | None = None
-    ran: _Number | None = None
-    gap: _Number | None = None
-    pause: _Number | None = None
-    planned: _Number | None = None
-    value: _Number | None = None
-    status: _Number | None = None
-    name: str | None = None
-    to: str | None = None
-    differing: _Number | None = None
-    tenant: str = ""
-    kind: str = ""
-    state: str = ""
-    fault: str = ""
-    error: str = ""
-    by: str = ""
 
 
 class StreamReader:
@@ -153,8 +138,9 @@ class StreamReader:
         self._vocabulary = vocabulary
         self._line = 1
         self.cut = False
-        self._cut_bytes = 0
-        self._decoder = msgspec.json.Decoder(list[_Line])
+        self._text = b""
+        self._forms = forms_of(vocabulary)
+        self._decoder = msgspec.json.Decoder(list[Line])
         self.version = STREAM_VERSION
         """The version it was written in."""
         self._has_header = True
@@ -163,7 +149,7 @@ class StreamReader:
 
     def _read_header(self) -> Identity:
         try:
-            with ordinary(self._path).open("rb") as file:
+            with open_stream(self._path) as file:
                 first = file.readline()
         except OSError as error:
             raise EvidenceError(
@@ -181,12 +167,11 @@ class StreamReader:
 
     def blocks(self) -> Iterator[Block]:
         """The events in order, in blocks."""
-        last_s = 0.0
-        with self._path.open("rb") as file:
+        last_s, self._text = 0.0, b""
+        with open_stream(self._path) as file:
             if self._has_header:
                 file.readline()
-            while lines := self._next_lines(file):
-                block = self._block(self._decode(lines))
+            while (block := self._next(file)) is not None:
                 self._refuse(np.diff(block.t, prepend=last_s) < 0, "is earlier than the previous event")
                 last_s = block.until_s
                 yield block
@@ -194,33 +179,41 @@ class StreamReader:
     def follow(self) -> Iterator[Block | None]:
         """The events in order, in blocks, as the file grows: None if there is nothing new yet. It never ends by itself."""
         last_s = 0.0
-        with self._path.open("rb") as file:
+        with open_stream(self._path) as file:
             file.readline()
             while True:
-                lines = self._next_lines(file)
-                if self.cut:
-                    # The rest of the line has not been written yet.
-                    file.seek(-self._cut_bytes, os.SEEK_CUR)
+                block = self._next(file)
+                if block is None:
+                    # The rest of a line may not have been written yet.
                     self.cut = False
-                if not lines:
                     yield None
                     continue
-                block = self._block(self._decode(lines))
                 self._refuse(np.diff(block.t, prepend=last_s) < 0, "is earlier than the previous event")
                 last_s = block.until_s
                 yield block
 
-    def _next_lines(self, file: BinaryIO) -> list[bytes]:
-        lines: list[bytes] = []
-        while len(lines) < LINES_PER_BLOCK and (line := file.readline()):
-            if not line.endswith(b"\n"):
-                self.cut, self._cut_bytes = True, len(line)
-                break
-            lines.append(line)
-        self._line += len(lines)
-        return lines
+    def _next(self, file: BinaryIO) -> Block | None:
+        """The next block; None where there is no whole line left."""
+        pieces, lines = [self._text], self._text.count(b"\n")
+        while lines < LINES_PER_BLOCK and (piece := file.read(_PIECE_BYTES)):
+            pieces.append(piece)
+            lines += piece.count(b"\n")
+        text = self._text = b"".join(pieces)
+        self.cut = bool(text) and not lines
+        if not lines:
+            return None
+        self._line += min(lines, LINES_PER_BLOCK)
+        parsed = self._forms.parse(text, LINES_PER_BLOCK) if self._forms and not self._bring_up else None
+        if parsed is None:
+            whole = text.split(b"\n", LINES_PER_BLOCK)
+            self._text = whole.pop()
+            return self._block(self._decode([line + b"\n" for line in whole]))
+        block, size = parsed
+        self._text = text[size:]
+        self._check(block)
+        return block
 
-    def _decode(self, lines: list[bytes]) -> list[_Line]:
+    def _decode(self, lines: list[bytes]) -> list[Line]:
         try:
             decoded = self._decoder.decode(b"[" + b",".join(lines) + b"]")
         except UNDECODABLE:
@@ -238,7 +231,7 @@ class StreamReader:
     def _damage(self, lines: list[bytes]) -> EvidenceError:
         for offset, line in enumerate(lines):
             try:
-                msgspec.json.decode(line, type=_Line)
+                msgspec.json.decode(line, type=Line)
             except UNDECODABLE as error:
                 return self._damaged(len(lines) - offset, f"not an event: {error}")
         return self._damaged(1, "not an event, or one before it")
@@ -251,7 +244,7 @@ class StreamReader:
         if wrong.any():
             raise self._damaged(len(wrong) - int(np.argmax(wrong)), what)
 
-    def _block(self, lines: list[_Line]) -> Block:
+    def _block(self, lines: list[Line]) -> Block:
         kinds, tasks, values = [], [], []
         for offset, line in enumerate(lines):
             kind = KIND_OF.get((line.type, line.state))
@@ -262,7 +255,7 @@ class StreamReader:
                 raise self._damaged(len(lines) - offset, f"{line.task!r} is not the number of a task")
             kinds.append(int(kind))
             tasks.append(number)
-            values.append(self._value(line, kind))
+            values.append(value_of(line, kind, self._vocabulary))
         word = self._vocabulary
         block = make_block(
             [line.t for line in lines],
@@ -271,24 +264,17 @@ class StreamReader:
             task=tasks,
             attempt=[line.attempt or line.records for line in lines],
             worker=[line.worker for line in lines],
-            cause=[
-                word.cause(line.fault, line.error or line.by) if line.fault or line.error or line.by else 0
-                for line in lines
-            ],
-            label=[word.label(line.tenant, line.kind) if line.tenant or line.kind else -1 for line in lines],
+            cause=[cause_of(line, word) for line in lines],
+            label=[label_of(line, word) for line in lines],
             value=values,
         )
+        self._check(block)
+        return block
+
+    def _check(self, block: Block) -> None:
         self._refuse(block.t > self._latest_s, "is long after the end of the run")
         self._refuse(_NEEDS_TASK[block.kind] & (block.task < 0), "names no task")
         self._refuse(_NEEDS_VALUE[block.kind] & np.isnan(block.value), "does not say how much, when or which")
-        return block
-
-    def _value(self, line: _Line, kind: Kind) -> float:
-        spec = SPECS[kind]
-        value = getattr(line, spec.value_name) if spec.value_name else None
-        if value is None:
-            return np.nan
-        return float(self._vocabulary.name(value) if spec.value is Value.NAME else value)
 
 
 def _number(task: str) -> int | None:
@@ -301,7 +287,7 @@ class EventsReader(StreamReader):
 
     def _read_header(self) -> Identity:
         try:
-            with ordinary(self._path).open("rb") as file:
+            with open_stream(self._path) as file:
                 self._has_header = msgspec.json.decode(file.readline(), type=_Typed).type == HEADER
         except UNDECODABLE as error:
             raise EvidenceError(f"{self._path}:1: not an event: {error}") from None

@@ -8,7 +8,7 @@ import msgspec
 
 from soak.runner.ends import end_after
 from soak.runner.evidence.checksums import Finding, check_hashes
-from soak.runner.evidence.directory import MANIFEST, METRICS, SCENARIO, RunDirectory, stream_name
+from soak.runner.evidence.directory import MANIFEST, METRICS, SCENARIO, RunDirectory
 from soak.runner.evidence.documents import account_of, beside
 from soak.runner.evidence.manifest import read_manifest, reproduce
 from soak.runner.evidence.metrics import MetricsWriter
@@ -86,7 +86,7 @@ def recompute(directory: RunDirectory, found: list[Finding] | None = None) -> tu
     """
     loaded = load_stored(directory)
     plan = Plan(loaded.scenario)
-    reader = StreamReader(directory.file(stream_name(loaded.scenario.name)), plan.vocabulary, loaded.scenario.horizon_s)
+    reader = StreamReader(directory.stream(loaded.scenario.name), plan.vocabulary, loaded.scenario.horizon_s)
     if reader.identity.scenario_sha256 != loaded.sha256:
         raise EvidenceError(f"{directory.file(SCENARIO)}: is not the scenario of the event stream (its hash differs)")
     account = account_of(loaded.scenario, plan.vocabulary)
@@ -106,7 +106,8 @@ def recompute(directory: RunDirectory, found: list[Finding] | None = None) -> tu
         metrics.finish(judge.until_s)
         verdict = decide(judge, reader.identity, end)
         added, documents = _of_system(directory, account, judge, verdict.end)
-        files = {METRICS: metrics.text, MANIFEST: _known_of_manifest(reader.identity, verdict, events, added)}
+        command = reproduce(reader.identity, loaded.scenario.telemetry.compress)
+        files = {METRICS: metrics.text, MANIFEST: _known_of_manifest(reader.identity, verdict, events, command, added)}
     if found is not None and end.orderly:
         found += _recounted(directory, recount)
     return verdict, {**verdict_files(verdict, judge), **files, **documents}
@@ -140,7 +141,9 @@ def _of_system(
     return account.manifest(where), files_of(account, where)
 
 
-def _known_of_manifest(identity: Identity, verdict: Verdict, events: int, added: Mapping[str, object]) -> bytes:
+def _known_of_manifest(
+    identity: Identity, verdict: Verdict, events: int, command: str, added: Mapping[str, object]
+) -> bytes:
     known = {
         "scenario": identity.scenario,
         "scenario_sha256": identity.scenario_sha256,
@@ -151,7 +154,7 @@ def _known_of_manifest(identity: Identity, verdict: Verdict, events: int, added:
         "aborting": identity.abort,
         "verdict": verdict.verdict,
         "events": events,
-        "reproduce": reproduce(identity),
+        "reproduce": command,
         **added,
     }
     return to_json(known)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from soak.runner.console import remark
 from soak.runner.ends import end_after
-from soak.runner.evidence.directory import RunDirectory, stream_name
+from soak.runner.evidence.directory import RunDirectory
 from soak.runner.evidence.manifest import read_manifest
 from soak.runner.evidence.stream import StreamReader
 from soak.runner.evidence.verify import load_stored
@@ -176,7 +176,7 @@ def _sent(
 def _about(directory: RunDirectory) -> About:
     scenario, manifest = load_stored(directory).scenario, read_manifest(directory)
     plan = Plan(scenario)
-    reader = StreamReader(directory.file(stream_name(scenario.name)), plan.vocabulary, scenario.horizon_s)
+    reader = StreamReader(directory.stream(scenario.name), plan.vocabulary, scenario.horizon_s)
     return About.of(reader.identity, file_name(directory.path.resolve()), manifest.git)
 
 
@@ -184,7 +184,7 @@ def read_again(directory: RunDirectory, start: datetime | None, *, with_tasks: b
     """A run judged again from its stream. Its slowest tasks are known at the end only, and are followed in a second reading."""
     scenario, manifest = load_stored(directory).scenario, read_manifest(directory)
     plan = Plan(scenario)
-    path = directory.file(stream_name(scenario.name))
+    path = directory.stream(scenario.name)
     reader = StreamReader(path, plan.vocabulary, scenario.horizon_s)
     judge, end = Judge.of(scenario, plan.vocabulary, reader.identity), End.CUT
     for block in reader.blocks():

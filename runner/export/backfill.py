@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
-from soak.runner.evidence.directory import VERDICT, RunDirectory, stream_name
+from soak.runner.evidence.directory import VERDICT, RunDirectory
 from soak.runner.evidence.manifest import read_manifest
 from soak.runner.evidence.stream import StreamReader
 from soak.runner.evidence.verify import load_stored
@@ -44,7 +44,7 @@ def snapshots_of(
             f"--step {show_duration(step_s)} gives too many samples (write {show_duration(least_s)} or more)"
         )
     plan = Plan(scenario)
-    reader = StreamReader(directory.file(stream_name(scenario.name)), plan.vocabulary, scenario.horizon_s)
+    reader = StreamReader(directory.stream(scenario.name), plan.vocabulary, scenario.horizon_s)
     judge = Judge.of(scenario, plan.vocabulary, reader.identity)
     levels, speed = Levels(scenario), reader.identity.speed
     own = run_labels(scenario.name, reader.identity.target, file_name(directory.path.resolve()))

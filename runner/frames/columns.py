@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from soak.runner.frames.frame import field
 from soak.schemas.errors import EvidenceError, reason
-from soak.schemas.files import ordinary
+from soak.schemas.stream.storage import open_stream
 
 if TYPE_CHECKING:
     import pyarrow
@@ -102,7 +102,7 @@ def _written() -> "pyarrow.Schema":
 def batches(path: Path, types: Collection[str] | None = None) -> "Iterator[pyarrow.RecordBatch]":
     """The events of a stream in time order, a piece of the file at a time. Raises EvidenceError with the line of the damage."""
     try:
-        with ordinary(path).open("rb") as file:
+        with open_stream(path) as file:
             file.readline()  # says what the stream is of
             line = 2
             for lines in _pieces(file):

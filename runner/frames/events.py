@@ -12,7 +12,7 @@ from soak.runner.extras import need
 from soak.runner.frames.frame import to_pandas, to_polars
 from soak.schemas.errors import EvidenceError, reason
 from soak.schemas.evidence.versions import UNDECODABLE
-from soak.schemas.files import ordinary
+from soak.schemas.stream.storage import open_stream
 
 if TYPE_CHECKING:
     import pandas
@@ -60,7 +60,7 @@ class Events:
     def __call__(self) -> Iterator[Event]:
         """Event by event, in flat memory."""
         try:
-            with ordinary(self.path).open("rb") as file:
+            with open_stream(self.path) as file:
                 for number, line in enumerate(file, 1):
                     if not line.endswith(b"\n"):
                         return

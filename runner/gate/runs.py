@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from soak.runner.evidence.checksums import check_hashes
-from soak.runner.evidence.directory import CHECKSUMS, INCIDENT, MANIFEST, SCENARIO, VERDICT, RunDirectory, stream_name
+from soak.runner.evidence.directory import CHECKSUMS, INCIDENT, MANIFEST, SCENARIO, VERDICT, RunDirectory
 from soak.runner.incident import empty_fields
 from soak.schemas.errors import EvidenceError
 from soak.schemas.evidence.manifest import Manifest
 from soak.schemas.evidence.verdict import Outcome, Status, Verdict
 from soak.schemas.evidence.versions import decode_evidence
 from soak.schemas.language.gate import Evidence
+from soak.schemas.stream.storage import ZSTD, stream_name
 from soak.schemas.units import show_duration
 
 T = TypeVar("T")
@@ -33,9 +34,11 @@ class Run:
     def scenario(self) -> str:
         """The name of its scenario; empty if unknown, or if its files contradict each other."""
         named = {each.scenario for each in (self.manifest, self.verdict) if each}
-        streams = {path.name for path in self.directory.path.glob("soak_*.jsonl")}
-        agreed = len(named) == 1 and self.verdict is not None and streams == {stream_name(*named)}
-        return named.pop() if agreed else ""
+        streams = {path.name for path in self.directory.path.glob("soak_*.jsonl*")}
+        if len(named) != 1 or self.verdict is None:
+            return ""
+        name = named.pop()
+        return name if streams in ({stream_name(name)}, {stream_name(name, ZSTD)}) else ""
 
 
 def find_runs(root: Path, pattern: str) -> list[Run]:

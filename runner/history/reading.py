@@ -17,6 +17,7 @@ from soak.schemas.evidence.verdict import Outcome, Status, Verdict
 from soak.schemas.evidence.versions import UNDECODABLE, brought_up, version_of
 from soak.schemas.language.expression import Op, Unit
 from soak.schemas.language.margins import relative_margin
+from soak.schemas.stream.storage import is_stream_name
 
 REPORTS = ("report.html", "soak_summary.md")
 """What a link leads to: the first that there is."""
@@ -244,8 +245,4 @@ def _decoded(content: bytes, part: type[T], whole: type, name: str) -> T:
 
 def has_signs(names: set[str]) -> bool:
     """Whether a folder with files of these names is a run directory, however damaged."""
-    return not names.isdisjoint(SIGNS[:2]) or (SCENARIO in names and any(map(_is_stream, names)))
-
-
-def _is_stream(name: str) -> bool:
-    return name.startswith("soak_") and name.endswith(".jsonl")
+    return not names.isdisjoint(SIGNS[:2]) or (SCENARIO in names and any(map(is_stream_name, names)))

@@ -8,6 +8,7 @@ from soak.runner.judge.confidence import DEFAULT_CONFIDENCE, Evidence, Interval,
 from soak.runner.judge.folds import Fold
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.ratio import ratio_interval
+from soak.runner.judge.reads import has_interval
 from soak.runner.judge.window_fold import WindowFold, share_of_windows
 from soak.schemas.language.conditions import Comparison, Objective, Reference
 from soak.schemas.language.expression import Op
@@ -35,23 +36,27 @@ class Case:
     fold: Fold = field(init=False)
     value: float = field(init=False)
     target: float = field(init=False)
-    evidence: Evidence = field(init=False)
+    evidence: Evidence | None = field(init=False)
+    """None where nobody asks for an interval."""
     reference: Evidence | None = field(init=False)
     family: int = 1
     fails: bool = False
 
     def __post_init__(self) -> None:
         judge, comparison = self.judge, self.objective.comparison
-        self.comparison, self.reference = comparison, None
+        self.comparison, self.evidence, self.reference = comparison, None, None
         sli = comparison.sli
         if self.windows is not None:
             self.comparison, self.fold = share_of_windows(self.objective), self.windows.good
             sli, self.target = self.comparison.sli, self.objective.share or 0.0
             self.value = self.fold.value(sli, math.nan)
-            self.evidence = Evidence(sli, self.fold, self.windows.course, judge.schedule)
+            if has_interval(self.objective, judge.need):
+                self.evidence = Evidence(sli, self.fold, self.windows.course, judge.schedule)
             return
         self.fold = judge.folds.fold(sli, judge.labels.selected(comparison.selector))
         self.value, self.target = value_of(judge, comparison), target_of(judge, comparison)
+        if not has_interval(self.objective, judge.need):
+            return
         self.evidence = Evidence(sli, self.fold, judge.course_of(comparison), judge.schedule)
         if isinstance(comparison.target, Reference):
             labels = judge.labels.selected(comparison.target.selector)
@@ -92,6 +97,8 @@ class Case:
 
     def statement(self, confidence: float) -> Statement:
         """What can be said of the value; of one relative to another, as if that were known."""
+        if self.evidence is None:
+            return Statement(None, None)
         own = self.evidence.statement(confidence)
         if self.reference is None:
             return own

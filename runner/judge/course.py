@@ -59,6 +59,8 @@ class Course:
         self._codes: list[Ints] = []
         self._counts: list[Ints] = []
         self._waiting: list[Samples] = []
+        self._split: tuple[Ints, Ints, Ints] | None = None
+        """Of which codes the stretches and buckets are known, and these."""
 
     def __len__(self) -> int:
         return len(self.first_s)
@@ -110,8 +112,8 @@ class Course:
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, []
-        t, value = (np.concatenate([getattr(each, name) for each in waiting]) for name in ("t", "value"))
-        weights = np.concatenate([each.weights for each in waiting]).astype(np.int64)
+        t, value, weights = (_joint([getattr(each, name) for each in waiting]) for name in ("t", "value", "weights"))
+        weights = weights.astype(np.int64)
         while -(-(self._seen + len(t)) // self._every) > MOST_STRETCHES:
             self._halve()
         number = (self._seen + np.arange(len(t))) // self._every
@@ -159,8 +161,7 @@ class Course:
     def above(self, q: float) -> Floats:
         """How many observations of each stretch lie above the `q` quantile of all, to within a bucket."""
         self._take_in()
-        codes, counts = self._coded()
-        bucket = codes % _WIDTH
+        counts, stretch, bucket = self._split_codes()
         below = np.cumsum(np.bincount(bucket, weights=counts, minlength=_WIDTH))
         wanted = rank(q, int(below[-1]))
         # A whole bucket is above or not: the side that is nearer to the share wanted.
@@ -168,8 +169,16 @@ class Course:
         if edge and abs(below[edge - 1] - wanted) < abs(below[edge] - wanted):
             edge -= 1
         high = bucket > edge
-        above: Floats = np.bincount(codes[high] // _WIDTH, weights=counts[high], minlength=len(self)).astype(np.float64)
+        above: Floats = np.bincount(stretch[high], weights=counts[high], minlength=len(self)).astype(np.float64)
         return above
+
+    def _split_codes(self) -> tuple[Ints, Ints, Ints]:
+        """How many observations have each stretch and bucket, and these."""
+        codes, counts = self._coded()
+        if self._split is None or self._split[0] is not codes:
+            stretch = codes // _WIDTH
+            self._split = codes, stretch, codes - stretch * _WIDTH
+        return counts, *self._split[1:]
 
     def at_most(self, value: float) -> tuple[Ints, Ints]:
         """How many observations of each stretch lie in buckets below that of a value, and how many in its bucket or below."""
@@ -236,6 +245,10 @@ class Course:
             place = int(np.searchsorted(below, rank(q, int(below[-1]))))
             values[each] = upper_edge(2 * int(bucket[begin + place]))
         return values
+
+
+def _joint(parts: list[Floats]) -> Floats:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 _Number = TypeVar("_Number", np.float64, np.int64)

@@ -19,6 +19,7 @@ from soak.runner.judge.histogram import RELATIVE_ERROR
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.laws import judge_laws
 from soak.runner.judge.objectives import judge_objectives
+from soak.runner.judge.reads import LAG_QUANTILE
 from soak.runner.judge.returns import tails
 from soak.runner.judge.warnings import warnings_of
 from soak.schemas.evidence.verdict import (
@@ -46,9 +47,6 @@ from soak.schemas.units import show_duration, show_ratio
 class _Sections(TypedDict):
     section: Section | msgspec.UnsetType
     sections: list[Section] | msgspec.UnsetType
-
-
-_LAG_QUANTILE = "submission_lag_p99"
 
 
 def decide(judge: Judge, identity: Identity, end: End, *, with_findings: bool = True) -> Verdict:
@@ -183,7 +181,7 @@ def _tasks(judge: Judge) -> dict[str, int]:
 
 
 def _growths(judge: Judge) -> Iterator[GrowthResult]:
-    for sli in judge.scenario.slis.values():
+    for sli in judge.scenario.slis.values() if judge.need.slis else ():
         fold = judge.folds.fold(sli)
         trend = fold.trend(sli, DEFAULT_CONFIDENCE) if isinstance(fold, Growth) else None
         if trend:
@@ -328,7 +326,7 @@ def _held_back(judge: Judge, identity: Identity) -> str:
 
 def _lateness(judge: Judge, identity: Identity) -> str:
     """How far the load generator fell behind its plan; empty if it did not."""
-    lag_s = judge.sli_value(judge.scenario.slis[_LAG_QUANTILE])
+    lag_s = judge.sli_value(judge.scenario.slis[LAG_QUANTILE])
     # Overhead of a submission is multiplied by `speed` in scenario time: no limit is below that.
     allowed_s = max(judge.scenario.telemetry.max_lag_s, LEAST_LAG_REAL_S * identity.speed)
     if not lag_s > allowed_s:

@@ -13,10 +13,10 @@ from typing import Protocol, TypeAlias
 import numpy as np
 
 from soak.schemas.language.faults import Fault
-from soak.schemas.stream.block import Block, Bools, Floats
+from soak.schemas.stream.block import Block, Bools, Floats, Ints
 from soak.simulation.plan import inside_windows
 
-_BITS = 10
+BITS = 10
 _Can: TypeAlias = tuple[bool, ...]
 """For each fault of a contest, whether it could have applied."""
 
@@ -30,7 +30,7 @@ class Contest:
 
     def add(self, can: Sequence[Bools]) -> None:
         """Count opportunities: for each fault whether it could have applied."""
-        if len(can) > _BITS:
+        if len(can) > BITS:
             kinds, counts = np.unique(np.stack(can, axis=1), axis=0, return_counts=True)
             self._counts.update(dict(zip(map(tuple, kinds.tolist()), counts.tolist(), strict=True)))
             return
@@ -41,6 +41,17 @@ class Contest:
         counted = np.bincount(code)
         for number in np.flatnonzero(counted).tolist():
             self._counts[tuple(bool(number >> place & 1) for place in range(len(can)))] += int(counted[number])
+
+    def add_all(self, count: int) -> None:
+        """Count opportunities at which every fault could have applied."""
+        if count:
+            self._counts[tuple(True for _ in self.faults)] += count
+
+    def put(self, counts: Ints) -> None:
+        """Opportunities counted elsewhere, all of them so far: by code, in which the bit of each place says whether it could."""
+        self._counts.clear()
+        for code in np.flatnonzero(counts).tolist():
+            self._counts[tuple(bool(code >> place & 1) for place in range(len(self.faults)))] = int(counts[code])
 
     def expected(self, place: int) -> float:
         """Expected injections of the fault at a position."""

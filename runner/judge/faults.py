@@ -7,6 +7,7 @@ import numpy as np
 from soak.runner.judge.attribution_windows import INJECTED, FaultWindows
 from soak.runner.judge.exposure import Exposure
 from soak.runner.judge.room import room_of
+from soak.runner.judge.samples import Scan
 from soak.schemas.evidence.verdict import FaultResult, Status
 from soak.schemas.language.faults import AT_ONCE_S, Fault
 from soak.schemas.language.model import Scenario
@@ -17,7 +18,7 @@ from soak.schemas.stream.vocabulary import Vocabulary
 from soak.schemas.units import show_duration, show_ratio
 
 _BUCKETS = (Kind.TASK_RETRY, Kind.TASK_FAILED, Kind.TASK_BLOCKED)
-_MOST_ATTEMPTS = 101
+MOST_ATTEMPTS = 101
 
 LEAST_SHARE = 0.5
 """A fault is in doubt when it is seen in less than this share of the cases in which it is expected."""
@@ -40,18 +41,22 @@ class FaultCounts:
                 raise BrokenSystemError(scenario.system, what)
         self.windows = FaultWindows(self._faults, vocabulary)
         """What happened in the windows of faults."""
-        self._retries = np.zeros(_MOST_ATTEMPTS, dtype=np.int64)
+        self._retries = np.zeros(MOST_ATTEMPTS, dtype=np.int64)
 
-    def observe(self, block: Block) -> None:
-        """Process a block."""
+    def observe(self, block: Block, scan: Scan | None = None) -> None:
+        """Process a block. scan: what has been seen of it."""
         width = self._counts.shape[1]
         if len(self._vocabulary.causes) > width:
             self._counts = np.pad(self._counts, ((0, 0), (0, len(self._vocabulary.causes))))
             width = self._counts.shape[1]
-        cells = np.bincount(block.kind * width + block.cause, minlength=len(Kind) * width)
-        self._counts += cells.reshape(len(Kind), width)
-        retried = block.attempt[block.kind == Kind.TASK_RETRY]
-        self._retries += np.bincount(np.minimum(retried, _MOST_ATTEMPTS - 1), minlength=_MOST_ATTEMPTS)
+        if scan:
+            self._counts[:, : scan.cells.shape[1]] += scan.cells
+            self._retries += scan.retries
+        else:
+            cells = np.bincount(block.kind * width + block.cause, minlength=len(Kind) * width)
+            self._counts += cells.reshape(len(Kind), width)
+            retried = block.attempt[block.kind == Kind.TASK_RETRY]
+            self._retries += np.bincount(np.minimum(retried, MOST_ATTEMPTS - 1), minlength=MOST_ATTEMPTS)
         self._exposure.observe(block)
         self.windows.observe(block)
 

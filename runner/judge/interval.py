@@ -1,9 +1,11 @@
 """Confidence intervals."""
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 
 
+@lru_cache(maxsize=256)
 def z_of(confidence: float) -> float:
     """The two-sided standard normal quantile for a confidence level below 1."""
     return NormalDist().inv_cdf((1 + min(confidence, 1 - 1e-12)) / 2)

@@ -3,11 +3,10 @@
 It depends on the scenario and the stream only, so that anyone can reproduce the verdict from the evidence.
 """
 
-import copy
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import count, takewhile
+from functools import cached_property
+from itertools import chain, count, takewhile
 
 import numpy as np
 
@@ -25,21 +24,22 @@ from soak.runner.judge.faults import FaultCounts
 from soak.runner.judge.folds import UNRECORDED, Folds, Sketch
 from soak.runner.judge.labels import LabelNumbers
 from soak.runner.judge.lifecycle import Lifecycle
+from soak.runner.judge.need import EVERYTHING, Need
 from soak.runner.judge.operators import Operators
-from soak.runner.judge.own import OwnSeries
+from soak.runner.judge.reads import has_interval, slis_of
 from soak.runner.judge.room import room_of
 from soak.runner.judge.samples import Facts
-from soak.runner.judge.schedule import schedule_of
-from soak.runner.judge.stalls import floor_s
+from soak.runner.judge.schedule import Schedule, schedule_of
 from soak.runner.judge.tails import Tails
 from soak.runner.judge.telemetry import Telemetry
+from soak.runner.judge.trackers import Trackers
 from soak.runner.judge.window_fold import windows_of
 from soak.schemas.evidence.verdict import Checkpoint, Resume
 from soak.schemas.language.check import Figure, LoadFigure
 from soak.schemas.language.conditions import Comparison, Reference
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import language_of
-from soak.schemas.language.slis import AT_THE_END, ILLEGAL_TRANSITIONS, Sli
+from soak.schemas.language.slis import AT_THE_END, Sli
 from soak.schemas.stream.block import Block, make_block, merge
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
@@ -50,50 +50,41 @@ from soak.schemas.stream.vocabulary import Vocabulary
 _ALERTS = kind_flags(Kind.ALERT_FIRED, Kind.ALERT_RESOLVED)
 _RESUMES = kind_flags(Kind.RUN_PAUSED, Kind.RUN_RESUMED)
 _ENDS = kind_flags(Kind.RUN_ENDED, Kind.RUN_DECIDED, Kind.RUN_ABORTED, Kind.RUN_INTERRUPTED)
-
-
-@dataclass(slots=True)
-class _Trackers:
-    """Everything that follows the stream itself; copied before each block, so that a block can be cut where the run ends."""
-
-    lifecycle: Lifecycle
-    telemetry: Telemetry
-    own: OwnSeries
+_SELDOM = _ALERTS | _ENDS
+_OF_THE_RUN = _ENDS | _RESUMES | kind_flags(Kind.RUN_MARKED, Kind.RUN_STOP_REQUESTED, Kind.RUN_REPEATED)
+"""Events that say something of the run itself."""
 
 
 class Judge:
     """Observes blocks of events in time order."""
 
-    with_findings = True
-    """Whether checkpoints are kept, and what findings are made of; set it before anything is observed."""
-
     def __init__(
-        self, scenario: Scenario, vocabulary: Vocabulary, *, abort: bool = True, identity: Identity | None = None
+        self,
+        scenario: Scenario,
+        vocabulary: Vocabulary,
+        *,
+        abort: bool = True,
+        identity: Identity | None = None,
+        need: Need = EVERYTHING,
     ) -> None:
         """identity: of the run; None where no target has said anything."""
+        self.need, self.with_findings = need, need.findings
+        """Whether checkpoints are kept, and what findings are made of; set it before anything is observed."""
         scenario, self.not_judged = _judged(scenario, identity)
         scenario, self.beside = _applied(scenario, identity)
         self.scenario, self.vocabulary = scenario, vocabulary
         self.aborting = abort and any(condition.stops for condition in scenario.aborts)
         self.labels = LabelNumbers(scenario)
         self.folds, self.windows = Folds(scenario, self.labels), windows_of(scenario, self.labels)
-        self.tails = Tails(scenario, self.labels)
-        self.schedule = schedule_of(scenario)
         self.faults = FaultCounts(scenario, vocabulary)
         self.deciding = Deciding(scenario, self.labels, vocabulary, self.windows)
-        self.marks, self.operators = Marks(vocabulary, has_parts=bool(scenario.parts)), Operators(vocabulary)
-        self.attribution = Attribution(scenario, vocabulary, self.labels, self.faults)
+        self.operators = Operators(vocabulary)
         self.checks = CheckFolds(scenario, self.labels, vocabulary)
         self.alerts = [
             (alert, guard_of(alert.condition, self.labels, alert.keep_firing_for_s)) for alert in scenario.alerts
         ]
         self.aborts = [guard_of(condition, self.labels) for condition in scenario.aborts]
-        tracker = room_of(scenario.system).tracker(scenario, vocabulary, identity)
-        self._trackers = _Trackers(
-            Lifecycle(self.labels, floor_s(scenario, "stall"), tracker),
-            Telemetry(floor_s(scenario, "telemetry")),
-            OwnSeries(scenario.slis, vocabulary, language_of(scenario.system).durations),
-        )
+        self._trackers = Trackers.of(scenario, vocabulary, identity, self.labels, need)
         self.until_s = 0.0
         self.aborted_by: AnyGuard | None = None
         self.kinds_seen = np.zeros(len(Kind), dtype=np.int64)
@@ -102,26 +93,50 @@ class Judge:
         self._pause_s = 0.0
         self.repeats: list[int] = []
         """Number of differing events per repetition."""
-        self.records = Records(scenario)
         self.checkpoints: list[Checkpoint] = []
         self.facts = Facts(0.0)
         """The facts of the last observed block."""
         self._prepare_folds()
 
     @classmethod
-    def of(cls, scenario: Scenario, vocabulary: Vocabulary, identity: Identity) -> "Judge":
+    def of(cls, scenario: Scenario, vocabulary: Vocabulary, identity: Identity, need: Need = EVERYTHING) -> "Judge":
         """The judge of a run."""
-        return cls(scenario, vocabulary, abort=identity.abort, identity=identity)
+        return cls(scenario, vocabulary, abort=identity.abort, identity=identity, need=need)
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """What is scheduled in the scenario."""
+        return schedule_of(self.scenario)
+
+    @cached_property
+    def records(self) -> Records:
+        """What explanations need; used from the first block on, or not at all."""
+        return Records(self.scenario)
+
+    @cached_property
+    def tails(self) -> Tails:
+        """The largest observations; as `records`."""
+        return Tails(self.scenario, self.labels)
+
+    @cached_property
+    def marks(self) -> Marks:
+        """What may have changed an indicator; as `records`."""
+        return Marks(self.vocabulary, has_parts=bool(self.scenario.parts))
+
+    @cached_property
+    def attribution(self) -> Attribution:
+        """What each fault did and what it cost; as `records`."""
+        return Attribution(self.scenario, self.vocabulary, self.labels, self.faults)
 
     def _prepare_folds(self) -> None:
-        for sli in (*self.scenario.slis.values(), ILLEGAL_TRANSITIONS):
+        for sli in slis_of(self.scenario, self.need):
             self.folds.fold(sli)
         for objective in self.scenario.objectives:
             comparison = objective.comparison
             target = comparison.target
             labels = self.labels.selected(comparison.selector)
             fold = self.folds.fold(comparison.sli, labels)
-            if comparison.sli.aggregate not in UNRECORDED:
+            if comparison.sli.aggregate not in UNRECORDED and has_interval(objective, self.need):
                 self.folds.record(comparison.sli, labels)
             if isinstance(target, Reference):
                 other = self.folds.fold(comparison.sli, self.labels.selected(target.selector))
@@ -152,8 +167,11 @@ class Judge:
         Once `aborted_by` is set the run is over, and what follows in the block is not part of it. Alerts that stand
         in the block are an earlier judge's, who saw the same: they are left out.
         """
-        is_alert = _ALERTS[block.kind]
-        for part in self._parts(block.take(~is_alert) if is_alert.any() else block):
+        seldom = _SELDOM[block.kind]
+        has_alerts = seldom.any() and (is_alert := _ALERTS[block.kind]).any()
+        parts = self._parts(block.take(~is_alert) if has_alerts else block)
+        # A run that was resumed had been judged to its end before.
+        for part in chain.from_iterable(map(_legs, parts)) if seldom.any() else parts:
             judged = self._observe_part(part)
             yield judged
             if self.aborted_by:
@@ -173,11 +191,11 @@ class Judge:
             edges.append(warmup_s)
         for edge_s in sorted(edges) if not self.aborted_by else []:
             first, block = block.split(edge_s)
-            yield from _legs(first)
-        yield from _legs(block)
+            yield first
+        yield block
 
     def _observe_part(self, block: Block) -> Block:
-        before = copy.deepcopy(self._trackers, _shared(self)) if self.aborting and not self.aborted_by else None
+        before = self._trackers.copied(_shared(self)) if self.aborting and not self.aborted_by else None
         facts = self._follow(block)
         for guard in self.aborts:
             guard.look(facts)
@@ -199,7 +217,8 @@ class Judge:
         return judged
 
     def _follow(self, block: Block) -> Facts:
-        facts = Facts(block.until_s, bool(len(block)) and bool(_ENDS[block.kind[-1]]), self.records.wanted)
+        wanted = self.records.wanted if self.need.findings else frozenset[str]()
+        facts = Facts(block.until_s, bool(len(block)) and bool(_ENDS[block.kind[-1]]), wanted)
         self._trackers.lifecycle.observe(block, facts)
         self._trackers.telemetry.observe(block, facts)
         self._trackers.own.observe(block, facts)
@@ -208,17 +227,26 @@ class Judge:
 
     def _fold(self, block: Block, facts: Facts) -> None:
         self.folds.observe(facts)
-        self.faults.observe(block)
+        scan = facts.scanned(block)
+        self.faults.observe(block, scan)
         for windows in self.windows.values():
             windows.observe(facts)
         self.deciding.observe(block, facts, self.alerts)
-        self.checks.observe(block)
+        self.checks.observe(block, scan)
         if self.with_findings:
             self.records.observe(facts)
             self.tails.observe(facts)
             self.marks.observe(block)
             self.attribution.observe(block, facts, self.lifecycle.tracker.recovered())
-        self.kinds_seen += np.bincount(block.kind, minlength=len(Kind))
+        counts = scan.counts if scan else np.bincount(block.kind, minlength=len(Kind))
+        self.kinds_seen += counts
+        if counts[_OF_THE_RUN].any():
+            self._note_run(block)
+        self.until_s = facts.until_s
+        self.facts = facts
+
+    def _note_run(self, block: Block) -> None:
+        """What a block says of the run itself."""
         planned = block.value[(block.kind == Kind.RUN_ENDED) | (block.kind == Kind.RUN_DECIDED)]
         if len(planned):
             # Nothing planned, and something offered: by a source that sends what it likes.
@@ -226,8 +254,6 @@ class Judge:
         self._note_resumes(block)
         self.operators.observe(block)
         self.repeats += block.value[block.kind == Kind.RUN_REPEATED].astype(np.int64).tolist()
-        self.until_s = facts.until_s
-        self.facts = facts
 
     def _note_resumes(self, block: Block) -> None:
         for index in np.flatnonzero(_RESUMES[block.kind]).tolist():
@@ -276,8 +302,8 @@ class Judge:
         return min(self.until_s, self.checks.began_s)
 
     def slis(self) -> dict[str, float | None]:
-        """Every SLI so far, in base units; None without observations."""
-        return {name: number_or_none(self.sli_value(sli)) for name, sli in self.scenario.slis.items()}
+        """Every SLI so far, in base units; None without observations. None at all where nobody needs them."""
+        return {name: number_or_none(self.sli_value(sli)) for name, sli in self.scenario.slis.items() if self.need.slis}
 
     @property
     def offered(self) -> int:

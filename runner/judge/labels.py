@@ -35,6 +35,16 @@ class LabelNumbers:
         return len(self._phases) + 1
 
     @property
+    def count(self) -> int:
+        """How many labels there are."""
+        return len(self._labels)
+
+    def windows(self) -> tuple[Floats, Floats]:
+        """When phases begin and end, in seconds."""
+        windows = [each.window for each in self._phases]
+        return np.array([each.start_s for each in windows]), np.array([each.end_s for each in windows])
+
+    @property
     def unknown(self) -> int:
         """The number of a task of which neither label nor phase is known."""
         return (len(self._labels) + 1) * (len(self._phases) + 1) - 1

@@ -57,7 +57,7 @@ class Lifecycle:
         self.tracker = tracker
         """Follows what is particular to the system."""
         self._labels = labels
-        self.table = Table(labels.unknown if labels.needed else None, tracker.columns)
+        self.table = self._new_table()
         """What is known of each task."""
         self._stalls = Stalls(stall_floor_s)
         self._accepted, self._census = 0, dict[TaskState, int]()
@@ -68,6 +68,9 @@ class Lifecycle:
         """The tasks that took longest, the slowest first."""
         self.offered = 0
         """Tasks that were offered to the system, duplicates not counted."""
+
+    def _new_table(self) -> Table:
+        return Table(self._labels.unknown if self._labels.needed else None, self.tracker.columns)
 
     def observe(self, block: Block, facts: Facts) -> None:
         """Process a block."""

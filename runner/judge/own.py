@@ -1,5 +1,6 @@
 """Series of a scenario's own SLIs, by event filters."""
 
+import copy
 from collections.abc import Mapping
 
 import numpy as np
@@ -38,6 +39,14 @@ class OwnSeries:
         fields = {field for sli in self._slis for part in sli.filters for each in part for field, _ in each.fields}
         self._labels = TaskLabels(vocabulary) if fields & _LABELS else None
         """Of the tasks, since few events say which label theirs has."""
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "OwnSeries":
+        """Only what has begun and not ended changes."""
+        if not self._elapsed:
+            return self
+        twin = copy.copy(self)
+        twin._elapsed = copy.deepcopy(self._elapsed, memo)
+        return twin
 
     def observe(self, block: Block, facts: Facts) -> None:
         """Process a block."""

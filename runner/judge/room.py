@@ -10,6 +10,8 @@ import numpy as np
 from soak.runner.judge.account import Account
 from soak.runner.judge.comparable import Comparable
 from soak.runner.judge.exposure import Exposed
+from soak.runner.judge.labels import LabelNumbers
+from soak.runner.judge.need import Need
 from soak.runner.judge.recount import Recount
 from soak.runner.judge.rows import Rows
 from soak.runner.judge.samples import Facts
@@ -73,6 +75,23 @@ class Tasks:
     label: Ints | None
     ready: Floats
     transient: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of what follows the tasks of a run: everything, or what is needed of some series only.
+
+    stall_floor_s, gap_floor_s: the lengths from which on stalls and gaps in telemetry matter.
+    """
+
+    scenario: Scenario
+    vocabulary: Vocabulary
+    identity: Identity | None
+    labels: LabelNumbers
+    need: Need
+    series: frozenset[str]
+    stall_floor_s: float
+    gap_floor_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +231,10 @@ def _no_ledger(scenario: Scenario, vocabulary: Vocabulary) -> Recount:
     return Recount()
 
 
+def _as_usual(asked: Asked) -> None:
+    return None
+
+
 def _as_it_is(scenario: Scenario, identity: Identity) -> Scenario:
     return scenario
 
@@ -228,7 +251,8 @@ class Room:
     busy: the levels that show how loaded it is, for explanations of what broke. account: follows the stream for files of the
     evidence that other systems do not have. recount: holds the stream against a ledger that the target wrote beside it.
     comparable: what two runs of a scenario must share beside their indicators. seen: the scenario as a target is judged by it,
-    whose faults may show by other events than those of a simulation.
+    whose faults may show by other events than those of a simulation. followed: what follows its tasks faster than `tracker`
+    does, and gives the same; None where nothing does.
     """
 
     tracker: Callable[[Scenario, Vocabulary, Identity | None], Tracker]
@@ -238,6 +262,7 @@ class Room:
     recount: Callable[[Scenario, Vocabulary], Recount] = _no_ledger
     comparable: Callable[[Scenario, Vocabulary], Comparable] = _nothing_more
     seen: Callable[[Scenario, Identity], Scenario] = _as_it_is
+    followed: "Callable[[Asked], Lifecycle | None]" = _as_usual
 
 
 @cache

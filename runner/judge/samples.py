@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from soak.runner.judge.violations import Violations
-from soak.schemas.stream.block import TICKS_PER_S, Bools, Floats, Ints, tick
+from soak.schemas.stream.block import TICKS_PER_S, Block, Bools, Floats, Ints, tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,20 @@ class Stretch:
         return tick(self.end_s - self.start_s)
 
 
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What has been seen of a block in passing: how many events by kind, by kind and cause, and how many retries by attempt.
+
+    retries: the last attempt stands for all further. gaps: where no sign of life came.
+    """
+
+    block: Block
+    counts: Ints
+    cells: Ints
+    retries: Ints
+    gaps: list[Stretch]
+
+
 @dataclass(slots=True)
 class Facts:
     """The facts of a block: its series and intervals by name, up to `until_s`; `ended`: the run ends there.
@@ -69,6 +83,11 @@ class Facts:
     series: dict[str, Samples] = field(default_factory=dict)
     stretches: dict[str, list[Stretch]] = field(default_factory=dict)
     violations: list[Violations] = field(default_factory=list)
+    scan: Scan | None = None
+
+    def scanned(self, block: Block) -> "Scan | None":
+        """What has been seen in passing, if it is of this very block."""
+        return self.scan if self.scan and self.scan.block is block else None
 
     @property
     def settled_s(self) -> float:

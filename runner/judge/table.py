@@ -1,7 +1,7 @@
 """Per-task memory of the judge: state, label and DONE permanently, the rest while the task is open."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +48,28 @@ class Table:
         """Of the numbers last admitted, those from here on had never been seen: all their columns are zero."""
         self._size = _FIRST_SIZE
         self._columns = {name: np.zeros(_FIRST_SIZE) for name in (*FIELDS, *more)}
+
+    @classmethod
+    def of(
+        cls,
+        base: int,
+        end: int,
+        states: npt.NDArray[np.uint8],
+        columns: Mapping[str, Floats],
+        labels: npt.NDArray[np.int32] | None,
+        unknown_label: int | None,
+    ) -> "Table":
+        """A table of what others have followed, to be asked only. columns: of the numbers from `base` up to `end`."""
+        table = cls(unknown_label)
+        table.base, table.end, table.states = base, end, states
+        table._labels = table._labels if labels is None else labels
+        while table._size < end - base:
+            table._size *= 2
+        places = np.arange(base, end) & (table._size - 1)
+        for name, values in columns.items():
+            table._columns[name] = np.zeros(table._size)
+            table._columns[name][places] = values
+        return table
 
     def admit(self, lowest: int, highest: int) -> None:
         """Make room for the task numbers of a block; those that are new, or forgotten, start from zero."""

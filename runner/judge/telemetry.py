@@ -1,8 +1,10 @@
 """Telemetry: gaps, sampled levels, and losses."""
 
+import copy
+
 import numpy as np
 
-from soak.runner.judge.samples import Facts, Samples, Stretch
+from soak.runner.judge.samples import Facts, Samples, Scan, Stretch
 from soak.schemas.stream.block import Block, quantise
 from soak.schemas.stream.by_kind import flags_by_kind
 from soak.schemas.stream.events import Kind
@@ -25,18 +27,30 @@ SIGNS_OF_LIFE = flags_by_kind(lambda kind, spec: not spec.by_runner and kind is 
 """By kind: whether an event comes from the system under test, and not from the runner itself."""
 
 
+_NOWHERE, _NO_TIMES = np.empty(0, dtype=np.int64), np.empty(0)
+
+
 class Telemetry:
     """Tracks gaps between events and samples."""
 
-    def __init__(self, floor_s: float) -> None:
+    def __init__(self, floor_s: float, wanted: frozenset[str] | None = None) -> None:
+        """floor_s: the shortest gap that a condition or an objective needs. wanted: the series that are read; None: all."""
         self._floor_s = floor_s
+        self._gauges = {name: kind for name, kind in _GAUGES.items() if wanted is None or name in wanted}
         self._seen_s = 0.0
         self.longest_gap_s = 0.0
         self.lost_events = 0
 
+    def __deepcopy__(self, memo: dict[int, object]) -> "Telemetry":
+        """It holds numbers only."""
+        return copy.copy(self)
+
     def observe(self, block: Block, facts: Facts) -> None:
         """Add a block's samples and gaps to `facts`."""
-        for name, kind in _GAUGES.items():
+        if facts.scan:
+            self._follow(block, facts, facts.scan)
+            return
+        for name, kind in self._gauges.items():
             selected = block.kind == kind
             facts.series[name] = Samples(block.t[selected], block.value[selected])
         life = block.t[SIGNS_OF_LIFE[block.kind]]
@@ -52,3 +66,16 @@ class Telemetry:
         self.lost_events += int(block.value[block.kind == Kind.SAMPLE_LOST].sum())
         if len(life):
             self._seen_s = float(life[-1])
+
+    def _follow(self, block: Block, facts: Facts, scan: Scan) -> None:
+        """The same of a block that has been looked through."""
+        for name, kind in self._gauges.items():
+            selected = np.flatnonzero(block.kind == kind) if scan.counts[kind] else _NOWHERE
+            facts.series[name] = Samples(block.t[selected], block.value[selected])
+        facts.stretches["telemetry"] = scan.gaps
+        facts.series["telemetry"] = Samples(_NO_TIMES, _NO_TIMES, exposed=int(scan.counts[SIGNS_OF_LIFE].sum()))
+        longest_s = max(each.length_s for each in scan.gaps) if scan.gaps else 0.0
+        resumed = block.value[block.kind == Kind.RUN_RESUMED].tolist() if scan.counts[Kind.RUN_RESUMED] else ()
+        self.longest_gap_s = max(self.longest_gap_s, longest_s, *resumed)
+        if scan.counts[Kind.SAMPLE_LOST]:
+            self.lost_events += int(block.value[block.kind == Kind.SAMPLE_LOST].sum())

@@ -14,6 +14,7 @@ import numpy as np
 
 from soak.runner.judge.histogram import Histogram, rank
 from soak.runner.judge.samples import Facts, Samples
+from soak.runner.judge.sweep import swept
 from soak.runner.judge.timer import Transition
 from soak.schemas.language.conditions import Condition
 from soak.schemas.language.expression import Op
@@ -188,6 +189,8 @@ class Watch:
         return full & (weight >= self.condition.min_samples) if self.condition.min_samples > 1 else full
 
     def _so_far(self, fresh: Observations) -> list[Transition]:
+        if self._sli.aggregate is Aggregate.COUNT and self.condition.min_samples <= 1 and not fresh.part.any():
+            return self._unchanged(fresh)
         part, weight = self._sum + np.cumsum(fresh.part), self._weight + np.cumsum(fresh.weight)
         last = _instants(fresh.t)
         holds, value = self._truth(fresh.t[last], part[last], weight[last])
@@ -200,6 +203,12 @@ class Watch:
             self._histogram.add(fresh.value)
         self._sum, self._weight = float(part[-1]), float(weight[-1])
         return changes
+
+    def _unchanged(self, fresh: Observations) -> list[Transition]:
+        """Nothing more was counted: the value is the same at all instants."""
+        self._weight += float(fresh.weight.sum())
+        value = np.array([self._sum / TICKS_PER_S])
+        return self._changes(fresh.t[:1], COMPARE[self._op](value, self._target), value.item)
 
     def _value_so_far(self, values: Floats) -> float:
         histogram = self._new_histogram()
@@ -222,12 +231,11 @@ class Watch:
         assert window_s is not None
         seen = self._kept.then(fresh)
         expiry = quantise(seen.t + window_s)
-        due = expiry[(expiry > self._from_s) & (expiry <= until_s)]
-        points = np.unique(np.concatenate([due, np.fromiter(more, dtype=np.float64), fresh.t]))
-        first, last = np.searchsorted(expiry, points, side="right"), np.searchsorted(seen.t, points, side="right")
-        part, weight = _sums(seen.part), _sums(seen.weight)
+        known = len(self._kept)
         self._kept = seen.take(slice(int(np.searchsorted(expiry, until_s, side="right")), None))
-        return Moved(points, first, last, part[last] - part[first], weight[last] - weight[first], seen)
+        moments = np.fromiter(more, dtype=np.float64)
+        found = swept(seen.t, expiry, seen.part, seen.weight, known, moments, self._from_s, until_s)
+        return Moved(*found, seen)
 
     def _value_of(self, values: Floats) -> float:
         return float(np.sort(values)[rank(self._q, len(values)) - 1]) if len(values) else math.nan
@@ -273,8 +281,3 @@ class Watch:
 def _instants(t: Floats) -> Ints:
     """The place of the last observation of each instant; `t` ascends."""
     return np.flatnonzero(np.append(t[1:] != t[:-1], np.True_))
-
-
-def _sums(values: Floats) -> Floats:
-    """The sum of the first n values, for n from 0."""
-    return np.concatenate([[0.0], np.cumsum(values)])

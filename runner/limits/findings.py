@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from soak.runner.limits.decision import Care, SequentialTest, Tally
+from soak.runner.limits.foreseen import PointValues
 from soak.runner.limits.parameter import Parameter
 from soak.runner.limits.search import Edge
 from soak.runner.limits.sequence import anytime_interval
-from soak.runner.limits.trials import PointValues, Trial
+from soak.runner.limits.trials import Trial
 from soak.schemas.evidence import limits
 from soak.schemas.evidence.limits import Basis, Cause, Grid, Limit, LimitSide, Point, Search, SearchOutcome
 from soak.schemas.evidence.verdict import Outcome

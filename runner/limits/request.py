@@ -5,8 +5,8 @@ from itertools import product
 from pathlib import Path
 
 from soak.runner.analysis import ScenarioFile
+from soak.runner.limits.foreseen import PointValues
 from soak.runner.limits.parameter import find_parameter
-from soak.runner.limits.trials import PointValues
 from soak.schemas.errors import ScenarioError, UsageError
 from soak.schemas.language.load import Loaded
 from soak.schemas.language.model import Scenario

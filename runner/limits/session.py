@@ -1,6 +1,8 @@
 """One `soak limits`, from a request to files and a result."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import partial
 
 from soak.runner.analysis import Analysis, dated_directory, write_analysis
@@ -9,15 +11,18 @@ from soak.runner.evidence.scenario_copy import store_scenario
 from soak.runner.interruption import Interruption, listening
 from soak.runner.limits.decision import ERROR, SequentialTest, Tally
 from soak.runner.limits.findings import Findings, describe, write_points
+from soak.runner.limits.foreseen import Points, PointValues
 from soak.runner.limits.parameter import Parameter
 from soak.runner.limits.request import Request, Variants
 from soak.runner.limits.search import Edge, axis, decide_grid, find_edges
-from soak.runner.limits.trials import PointTrials, PointValues, Replications, StoppedError
+from soak.runner.limits.trials import PointTrials, Replications, StoppedError
+from soak.runner.replications.preload import loading
+from soak.runner.replications.processes import ProcessPool
 from soak.runner.replications.series import changing_line
-from soak.runner.replications.worker_pool import reusable_pool
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.limits import SCHEMA_VERSION, Grid, Limits, Search
 
+_REPORTS = ("soak.reports.pages.limits", "soak.reports.limits")
 FILE, REPORT, POINTS = "limits.json", "limits.html", "points.csv"
 MOST_PARAMETERS = 2
 
@@ -46,7 +51,7 @@ def perform(request: Request) -> Analysis[Limits]:
 def _search(variants: Variants, request: Request, interrupted: Interruption) -> tuple[Limits, str]:
     scenario, parameters = variants.loaded.scenario, variants.parameters
     test = SequentialTest(request.probability, request.most)
-    with reusable_pool(request.jobs) as pool, changing_line() as line:
+    with closing(ProcessPool(request.jobs)) as pool, loading(*_REPORTS), changing_line() as line:
 
         def show(values: PointValues, tally: Tally, total: int) -> None:
             where = ", ".join(f"{each.path}={value}" for each, value in zip(parameters, values, strict=True))
@@ -92,19 +97,29 @@ class Searches:
         self._findings = Findings(parameters, replications.made, replications.test)
         self._edges: list[list[Edge] | None] = [None for _ in parameters]
         self._axes = [axis(cells, parameter.own_point, len(parameter.row)) for parameter in parameters]
+        replications.foresee = self._foresee
 
     def run(self) -> bool:
         """Search; False when someone asked to stop. Raises UsageError for a value that cannot be."""
         try:
-            for number, parameter in enumerate(self._parameters):
-                row = PointTrials(self._replications, partial(self._findings.along, number))
-                self._edges[number] = find_edges(len(parameter.row), parameter.own_point, row)
-            if len(self._parameters) > 1:
-                columns, rows = map(len, self._axes)
-                decide_grid(columns, rows, PointTrials(self._replications, self._cell))
+            for number, edges in enumerate(self._steps(self._replications, self._findings)):
+                self._edges[number] = edges
         except StoppedError:
             return False
         return True
+
+    def _steps(self, points: Points, findings: Findings) -> Iterator[list[Edge]]:
+        """The whole search over points, which `findings` notes: the edges along each parameter, and then the plane."""
+        for number, parameter in enumerate(self._parameters):
+            row = PointTrials(points, partial(findings.along, number))
+            yield find_edges(len(parameter.row), parameter.own_point, row)
+        if len(self._parameters) > 1:
+            columns, rows = map(len, self._axes)
+            decide_grid(columns, rows, PointTrials(points, partial(self._cell, findings)))
+
+    def _foresee(self, points: Points) -> None:
+        """Run the search over points that are not made, noting them nowhere."""
+        deque(self._steps(points, Findings(self._parameters, {}, points.test)), maxlen=0)
 
     def along(self) -> list[Search]:
         """What was found along each parameter by itself."""
@@ -114,7 +129,7 @@ class Searches:
         """What was found over the plane, if there is one."""
         return self._findings.grid(*self._axes) if len(self._axes) > 1 else None
 
-    def _cell(self, cell: int) -> PointValues:
+    def _cell(self, findings: Findings, cell: int) -> PointValues:
         columns, rows = self._axes
         row, column = divmod(cell, len(columns))
-        return self._findings.values((columns[column], rows[row]))
+        return findings.values((columns[column], rows[row]))

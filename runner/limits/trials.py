@@ -1,20 +1,18 @@
 """Replications at points of the parameters: made as they are needed and kept."""
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 
 import msgspec
 
 from soak.runner.limits.decision import Care, SequentialTest, Tally
-from soak.runner.replications.replication import Replication, jobs
-from soak.runner.replications.worker_pool import WorkerPool, in_order
+from soak.runner.limits.foreseen import Foreseen, Key, NothingIdleError, Points, PointValues
+from soak.runner.replications.any_order import Coming, InFlight, SearchPool
+from soak.runner.replications.replication import Job, Replication, seeds
+from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import Outcome, Status
 from soak.schemas.language.model import Scenario
-
-PointValues = tuple[str, ...]
-"""A point: the value of each parameter as a scenario writes it."""
 
 
 class StoppedError(Exception):
@@ -31,11 +29,15 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 class Replications:
-    """All replications that were made, by their point. Every point gets the same seeds: common random numbers."""
+    """All replications that were asked for, by their point. Every point gets the same seeds: common random numbers.
+
+    Workers that would be idle make what will probably be asked for next: what the search asks for when `foresee` runs it over
+    results that are supposed. Only what is asked for counts, so that what is found does not depend on how many workers there are.
+    """
 
     def __init__(
         self,
-        pool: WorkerPool,
+        pool: SearchPool,
         scenario_at: Callable[[PointValues], Scenario],
         seed: int,
         test: SequentialTest,
@@ -45,36 +47,87 @@ class Replications:
         self.test = test
         self.made: dict[PointValues, list[Trial]] = {}
         self.total = 0
-        self._pool = pool
+        self.foresee: Callable[[Points], None] = _nothing_more
+        self._tallies: dict[PointValues, Tally] = {}
+        # One alone is never idle while it is known what to do; of several, one job waits for the first to be free.
+        self._most_in_flight = pool.workers + (pool.workers > 1)
+        self._in_flight: InFlight[Key] = InFlight(pool)
+        self._come: dict[Key, Coming] = {}
         self._scenario_at = scenario_at
-        self._seed = seed
+        self._scenarios: dict[PointValues, Scenario] = {}
+        self._impossible: set[PointValues] = set()
+        self._seeds: list[int] = []
+        self._more_seeds = seeds(seed)
         self._show = show
         self._interrupted = interrupted
 
     def look(self, values: PointValues, care: Care) -> None:
         """Make replications at a point until they are enough. Raises StoppedError, or UsageError for a value that cannot be."""
-        tally = self.tally(values)
-        if self.test.enough(tally, care):
-            return
-        scenario = self._scenario_at(values)
-        trials = self.made.setdefault(values, [])
-        wanted = islice(jobs(scenario, self._seed), len(trials), self.test.most)
-        with closing(in_order(self._pool, wanted, self._interrupted)) as results:
-            for replication in results:
-                trials.append(
-                    Trial(replication.index, replication.seed, replication.verdict, _causes(replication, scenario))
-                )
-                self.total += 1
-                tally = tally.plus(replication.verdict is Outcome.PASS)
-                self._show(values, tally, self.total)
-                if self.test.enough(tally, care):
-                    return
-        raise StoppedError
+        while not self.test.enough(self.tally(values), care):
+            if self._interrupted():
+                raise StoppedError
+            key = values, self.tally(values).total
+            if key in self._come:
+                self._keep(values, self._come.pop(key).result())
+                continue
+            if key not in self._in_flight:
+                self._submit(key, self._scenario(values))
+            self._occupy(values, care)
+            self._come.update(self._in_flight.come())
 
     def tally(self, values: PointValues) -> Tally:
         """The replications at a point."""
-        trials = self.made.get(values, [])
-        return Tally(sum(trial.verdict is Outcome.PASS for trial in trials), len(trials))
+        return self._tallies.get(values, Tally())
+
+    def known(self, key: Key) -> bool | None:
+        """Whether a replication that was not asked for yet is PASS; None where it is not there, or failed."""
+        if key not in self._come:
+            return None
+        try:
+            return self._come[key].result().verdict is Outcome.PASS
+        except Exception:
+            return None
+
+    def begun(self, key: Key) -> bool:
+        """Whether nobody needs to begin with a replication: it is made, or cannot be."""
+        return key in self._in_flight or key in self._come or key[0] in self._impossible
+
+    def _keep(self, values: PointValues, replication: Replication) -> None:
+        trials = self.made.setdefault(values, [])
+        causes = _causes(replication, self._scenario(values))
+        trials.append(Trial(replication.index, replication.seed, replication.verdict, causes))
+        self.total += 1
+        self._tallies[values] = self.tally(values).plus(replication.verdict is Outcome.PASS)
+        self._show(values, self._tallies[values], self.total)
+
+    def _submit(self, key: Key, scenario: Scenario) -> None:
+        index = key[1]
+        while len(self._seeds) <= index:
+            self._seeds.append(next(self._more_seeds))
+        self._in_flight.add(key, Job(index, self._seeds[index], scenario))
+
+    def _scenario(self, values: PointValues) -> Scenario:
+        found = self._scenarios.get(values)
+        if found is None:
+            found = self._scenarios[values] = self._scenario_at(values)
+        return found
+
+    def _occupy(self, values: PointValues, care: Care) -> None:
+        """Give idle workers what will probably be needed: here first, and then where the search goes on."""
+        foreseen = Foreseen(self, self._most_in_flight - len(self._in_flight))
+        with suppress(NothingIdleError):
+            foreseen.look(values, care)
+            self.foresee(foreseen)
+        for key in foreseen.wanted:
+            try:
+                self._submit(key, self._scenario(key[0]))
+            except UsageError:
+                # It is told if the search really comes to it.
+                self._impossible.add(key[0])
+
+
+def _nothing_more(points: Points) -> None:
+    """No point follows."""
 
 
 def _causes(replication: Replication, scenario: Scenario) -> tuple[str, ...]:
@@ -96,7 +149,7 @@ def _causes(replication: Replication, scenario: Scenario) -> tuple[str, ...]:
 class PointTrials:
     """Points in a row, or the cells of a plane, by their number: the trials that a search asks for."""
 
-    replications: Replications
+    replications: Points
     values: Callable[[int], PointValues]
 
     def look(self, point: int, care: Care) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from soak.runner.ends import end_after
-from soak.runner.evidence.directory import SCENARIO, VERDICT, RunDirectory, stream_name
+from soak.runner.evidence.directory import SCENARIO, VERDICT, RunDirectory
 from soak.runner.evidence.stream import StreamReader
 from soak.runner.evidence.verify import load_stored
 from soak.runner.judge.comparable import Comparable
@@ -44,7 +44,7 @@ class Source:
 
     @property
     def _stream(self) -> Path:
-        return self.directory.file(stream_name(self.loaded.scenario.name))
+        return self.directory.stream(self.loaded.scenario.name)
 
     def outcomes(self) -> tuple[Outcomes, Comparable]:
         """What became of every task, and the system's own figures. Raises EvidenceError for a damaged or incomplete stream."""
@@ -68,7 +68,7 @@ def open_run(path: Path) -> Source:
     directory = RunDirectory.open(path)
     loaded = load_stored(directory)
     plan = Plan(loaded.scenario)
-    identity = StreamReader(directory.file(stream_name(loaded.scenario.name)), plan.vocabulary).identity
+    identity = StreamReader(directory.stream(loaded.scenario.name), plan.vocabulary).identity
     if identity.scenario_sha256 != loaded.sha256:
         raise EvidenceError(f"{directory.file(SCENARIO)}: is not the scenario of the event stream (its hash differs)")
     verdict = decode_evidence(directory.read(VERDICT), Verdict, directory.file(VERDICT))

@@ -9,6 +9,7 @@ never see less.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from soak.runner.judge.histogram import rank
@@ -100,6 +101,26 @@ class QuantileRule:
         return n - max(lowest, 0) + 1
 
 
+ShareRule = RatioRule | QuantileRule | AboutRule
+
+
+@lru_cache(maxsize=4096)
+def _least_bad(rule: ShareRule, n: int) -> int:
+    # Searches over sizes ask for the same numbers of observations again and again.
+    return rule.least_bad(n)
+
+
+@lru_cache(maxsize=4096)
+def _next_tooth(rule: ShareRule, n: int, least: int) -> int:
+    """The fewest observations, more than `n`, that take more than `least` bad ones."""
+    # Floats: a tooth may begin one or two beside where arithmetic puts it.
+    regular = isinstance(rule, RatioRule) or (isinstance(rule, QuantileRule) and not rule.confidence)
+    following = max(n + 1, math.floor(least / rule.allowed) - 2 if regular else 0)
+    while rule.least_bad(following) <= least:
+        following += 1
+    return following
+
+
 @dataclass(frozen=True, slots=True)
 class ShareDetector:
     """So many observations an hour, each bad with a probability that `bad` makes of the size.
@@ -107,7 +128,7 @@ class ShareDetector:
     `design_effect`: how many observations say as much as one independent one (Kish 1965, 8.2).
     """
 
-    rule: RatioRule | QuantileRule | AboutRule
+    rule: ShareRule
     bad: Callable[[float], float]
     limit: float
     worst: float
@@ -120,20 +141,11 @@ class ShareDetector:
         if n < 1:
             return 0.0
         p = self.bad(size)
-        least = self.rule.least_bad(n)
+        least = _least_bad(self.rule, n)
         here = binomial_at_least(least, n, p)
         if self.rule.allowed <= 0:
             return here
-        return min(here, binomial_at_least(least + 1, self._next_tooth(n, least), p))
-
-    def _next_tooth(self, n: int, least: int) -> int:
-        """The fewest observations, more than `n`, that take more than `least` bad ones."""
-        # Floats: a tooth may begin one or two beside where arithmetic puts it.
-        regular = isinstance(self.rule, RatioRule) or (isinstance(self.rule, QuantileRule) and not self.rule.confidence)
-        following = max(n + 1, math.floor(least / self.rule.allowed) - 2 if regular else 0)
-        while self.rule.least_bad(following) <= least:
-            following += 1
-        return following
+        return min(here, binomial_at_least(least + 1, _next_tooth(self.rule, n, least), p))
 
 
 # Counts.

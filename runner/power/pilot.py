@@ -131,6 +131,7 @@ class PooledDistribution:
         count = sum(total.values())
         above = count
         self._above = []
+        self._edges = [_edges(bucket) for bucket in self._buckets]
         for bucket in self._buckets:
             above -= total[bucket]
             self._above.append(above / count)
@@ -138,8 +139,7 @@ class PooledDistribution:
     def share_above(self, value: float) -> float:
         """The share of observations above `value`; within a bucket they lie evenly on a scale of ratios."""
         before = 1.0
-        for bucket, above in zip(self._buckets, self._above, strict=True):
-            low, high = _edges(bucket)
+        for (low, high), above in zip(self._edges, self._above, strict=True):
             if value <= low:
                 return before
             if value < high and low > 0:
@@ -150,13 +150,12 @@ class PooledDistribution:
     def value_with_above(self, share: float) -> float:
         """The value that this share of observations lies above."""
         before = 1.0
-        for bucket, above in zip(self._buckets, self._above, strict=True):
+        for (low, high), above in zip(self._edges, self._above, strict=True):
             if above <= share:
-                low, high = _edges(bucket)
                 part = (before - share) / (before - above)
                 return low * (high / low) ** part if low > 0 else 0.0
             before = above
-        return _edges(self._buckets[-1])[1]
+        return self._edges[-1][1]
 
 
 def share_beyond(outcome: ObjectiveOutcome, value: float) -> float:

@@ -10,13 +10,14 @@ from concurrent.futures import BrokenExecutor, CancelledError
 from typing import Any
 
 from soak.runner.extras import need
-from soak.runner.replications.remote import order, pack, question, read_reply
+from soak.runner.replications.remote import Parcel, Reply, delivery, order, pack, question, read_reply
 from soak.runner.replications.replication import Job, Replication
 from soak.runner.replications.software import software
-from soak.runner.replications.worker_pool import AHEAD
 from soak.schemas.errors import SoakError, UsageError, quoted
 from soak.schemas.language.model import Scenario
 
+AHEAD = 2
+"""Jobs in flight for each thread of a worker: one that it works on and one that waits, so that none is idle."""
 _CONNECT_S, _ANSWER_S, _FETCH_S, _CLOSE_S = 10.0, 20.0, 5.0, 5.0
 _LOOK_AROUND_S = 2.0
 PATIENCE_S = 30.0
@@ -60,7 +61,9 @@ class DaskPool:
         self._client = self._connect()
         self._work, self._name, self._count = _work(), f"soak-{uuid.uuid4().hex}", 0
         self._futures: set[Any] = set()
-        self._packed: tuple[Scenario, bytes] | None = None
+        self._parcel: tuple[Scenario, Parcel] | None = None
+        self._supplied: set[str] = set()
+        self.carried = 0
         self._workers: dict[str, int] = {}
         self._looked = self._seen = time.monotonic()
         try:
@@ -76,9 +79,12 @@ class DaskPool:
 
     def submit(self, job: Job) -> "_Promise":
         """Queue a job. Raises SoakError when the scheduler is gone."""
-        if self._packed is None or self._packed[0] is not job.scenario:
-            self._packed = job.scenario, pack(job.scenario)
-        return _Promise(self, self.send(order(job, self._packed[1])), software(job.scenario.system))
+        if self._parcel is None or self._parcel[0] is not job.scenario:
+            self._parcel = job.scenario, pack(job.scenario)
+            self._supplied.clear()
+        parcel = self._parcel[1]
+        self._supply(parcel)
+        return _Promise(self, job, parcel)
 
     def restart(self) -> None:
         """Drop what was in flight: it is submitted again. The cluster restarts its workers itself."""
@@ -90,6 +96,11 @@ class DaskPool:
         with contextlib.suppress(Exception):
             self._client.close(timeout=_CLOSE_S)
 
+    def send_job(self, job: Job, parcel: Parcel, *, whole: bool = False) -> Any:
+        """A future of what a worker makes of a job; `whole`: it is sent the scenario, too."""
+        self.carried += whole
+        return self.send(order(job, parcel, whole=whole))
+
     def send(self, content: bytes, worker: str | None = None) -> Any:
         """A future of what a worker, or that worker, answers."""
         self._count += 1
@@ -99,8 +110,8 @@ class DaskPool:
         self._futures.add(future)
         return future
 
-    def fetch(self, future: Any, timeout_s: float | None, asked: str) -> Replication | None:
-        """What a worker answered; None to a question about its software. asked: the software that it is to have.
+    def fetch(self, future: Any, timeout_s: float | None, asked: str) -> Reply:
+        """What a worker answered. asked: the software that it is to have.
 
         Raises TimeoutError, BrokenExecutor or SoakError.
         """
@@ -115,7 +126,14 @@ class DaskPool:
         if answer.software != asked:
             what = f"{self._address}: worker {worker} has {answer.software}, but here is {asked}"
             raise SoakError(f"{what} (install the same there: another version may give other results)")
-        return answer.replication
+        return answer
+
+    def _supply(self, parcel: Parcel) -> None:
+        """Send the scenario to those workers that were not yet: jobs of the same time may be sooner, and ask for it."""
+        for worker in sorted(self._workers.keys() - self._supplied):
+            self._supplied.add(worker)
+            self.carried += 1
+            self.send(delivery(parcel), worker)
 
     def _connect(self) -> Any:
         # Held before it is made: one that could not connect would wait for its end, and complain, when it is let go.
@@ -227,11 +245,15 @@ def _first_line(error: Exception) -> str:
 class _Promise:
     """A replication in flight on the cluster."""
 
-    def __init__(self, pool: DaskPool, future: Any, software: str) -> None:
-        self._pool, self._future, self._software = pool, future, software
+    def __init__(self, pool: DaskPool, job: Job, parcel: Parcel) -> None:
+        self._pool, self._job, self._parcel = pool, job, parcel
+        self._future = pool.send_job(job, parcel)
 
     def result(self, timeout: float | None = None) -> Replication:
         """Wait for it; raises TimeoutError after `timeout` seconds."""
-        replication = self._pool.fetch(self._future, timeout, self._software)
-        assert replication
-        return replication
+        answer = self._pool.fetch(self._future, timeout, software(self._parcel.system))
+        if answer.missing:
+            self._future = self._pool.send_job(self._job, self._parcel, whole=True)
+            raise TimeoutError
+        assert answer.replication
+        return answer.replication

@@ -1,30 +1,20 @@
-"""Worker pools: processes of this machine that make replications. Results come in job order."""
+"""Worker pools make replications: processes of this machine or of a cluster. Results come in job order."""
 
-import gc
-import os
-import pickle
-import signal
-import sys
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import BrokenExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
-from multiprocessing import get_context
 from typing import Protocol
 
 from soak.runner.engine import never
-from soak.runner.lifeline import die_with_parent
-from soak.runner.replications.replication import Job, Replication, replicate
+from soak.runner.replications.replication import Job, Replication
 from soak.schemas.errors import SoakError, UsageError
-from soak.schemas.language.registry import use
 
-AHEAD = 2
-"""Jobs in flight for each worker: one that it works on and one that waits, so that none is idle."""
 _MOST_FAILURES = 3
 """How often in a row workers may be killed before a result comes."""
-_LOOK_UP_S = 0.2
+LOOK_UP_S = 0.2
 """How long to wait for a result before checking for an interruption."""
 
 
@@ -52,87 +42,6 @@ class WorkerPool(Protocol):
         """End all workers, also in the middle of a job."""
 
 
-class ProcessPool:
-    """One process for each core, or `workers` of them."""
-
-    def __init__(self, workers: int | None = None) -> None:
-        self._workers = workers or _cores()
-        self._executor = self._start()
-
-    @property
-    def in_flight(self) -> int:
-        """How many jobs to keep in flight."""
-        return self._workers * AHEAD
-
-    def submit(self, job: Job) -> Promise:
-        """Queue a job."""
-        with _held(signal.SIGINT):
-            return self._executor.submit(_made, job.scenario.system, pickle.dumps(job, pickle.HIGHEST_PROTOCOL))
-
-    def restart(self) -> None:
-        """Start again after a worker was killed."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
-        self._executor = self._start()
-
-    def close(self) -> None:
-        """End all workers, also in the middle of a job."""
-        for process in list((self._executor._processes or {}).values()):
-            process.kill()
-        self._executor.shutdown(wait=True, cancel_futures=True)
-
-    def _start(self) -> ProcessPoolExecutor:
-        # Forked, so that nobody imports anything twice; the executor forks all of them before it starts a thread.
-        # Where that is not safe, they are started afresh.
-        context = get_context("fork" if sys.platform == "linux" else "spawn")
-        return ProcessPoolExecutor(self._workers, context, _begin, (os.getpid(),))
-
-
-def _made(system: str, packed: bytes) -> Replication:
-    """Do the job. Called by a worker, which has to know the system before it unpacks a scenario with events of it."""
-    use(system)
-    return replicate(pickle.loads(packed))
-
-
-def _cores() -> int:
-    """How many cores this process may use, as far as the system says."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-class ReusablePool(ProcessPool):
-    """Processes for several series: `close` ends a series and cancels what of it has not begun, `end` ends the processes."""
-
-    def __init__(self, workers: int | None = None) -> None:
-        super().__init__(workers)
-        self._submitted: list[Promise] = []
-
-    def submit(self, job: Job) -> Promise:
-        """Queue a job."""
-        promise = super().submit(job)
-        self._submitted.append(promise)
-        return promise
-
-    def close(self) -> None:
-        """End a series: jobs that run go on to their end, and the next series does not wait for those that have not begun."""
-        for promise in self._submitted:
-            if isinstance(promise, Future):
-                promise.cancel()
-        self._submitted.clear()
-
-    def end(self) -> None:
-        """End all workers, also in the middle of a job."""
-        super().close()
-
-
-@contextmanager
-def reusable_pool(workers: int | None) -> Iterator[ReusablePool]:
-    """Processes that are ended when the last series is."""
-    pool = ReusablePool(workers)
-    try:
-        yield pool
-    finally:
-        pool.end()
-
-
 def make_pool(processes: int | None, cluster: str | None) -> WorkerPool:
     """The workers of the Dask cluster at that address, or processes on this machine. Raises UsageError."""
     if processes is not None and cluster is not None:
@@ -141,31 +50,43 @@ def make_pool(processes: int | None, cluster: str | None) -> WorkerPool:
         from soak.runner.replications.cluster import DaskPool
 
         return DaskPool(cluster)
+    from soak.runner.replications.processes import ProcessPool
+
     return ProcessPool(processes)
 
 
-@contextmanager
-def _held(number: signal.Signals) -> Iterator[None]:
-    """Hold a signal back: while a process forks, Python loses one that comes in the middle of its hooks."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+class Lasting:
+    """A pool for several series: it stays open when one of them ends, and is closed by whoever opened it."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self._pool = pool
+        self.submit, self.restart = pool.submit, pool.restart
+
+    @property
+    def in_flight(self) -> int:
+        """See `WorkerPool`."""
+        return self._pool.in_flight
+
+    def close(self) -> None:
+        """Nothing: there may be another series."""
 
 
-def _begin(parent: int) -> None:
-    """Start of a worker: it leaves signals to its parent, does not outlive it, and does not collect its parent's garbage."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
-    if not die_with_parent(parent):
-        os._exit(1)
-    gc.freeze()
+class Breakages:
+    """How often in a row workers were killed before a result came."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def add(self) -> None:
+        """Workers were killed again. Raises SoakError when that makes too many."""
+        self._count += 1
+        if self._count > _MOST_FAILURES:
+            what = "the processes that make replications are killed repeatedly"
+            raise SoakError(f"{what} (give them more memory, or use fewer: --jobs)") from None
+
+    def clear(self) -> None:
+        """A result came."""
+        self._count = 0
 
 
 @dataclass(slots=True)
@@ -186,7 +107,7 @@ def in_order(
     """
     rest = iter(jobs)
     waiting: deque[_InFlight] = deque()
-    failures = 0
+    breakages = Breakages()
     with closing(pool):
         while not interrupted():
             waiting.extend(map(_InFlight, islice(rest, max(0, pool.in_flight - len(waiting)))))
@@ -197,14 +118,11 @@ def in_order(
             except TimeoutError:
                 continue
             except BrokenExecutor:
-                failures += 1
-                if failures > _MOST_FAILURES:
-                    what = "the processes that make replications are killed repeatedly"
-                    raise SoakError(f"{what} (give them more memory, or use fewer: --jobs)") from None
+                breakages.add()
                 pool.restart()
                 waiting = deque(_InFlight(each.job) for each in waiting)
                 continue
-            failures = 0
+            breakages.clear()
             waiting.popleft()
             yield result
 
@@ -215,4 +133,4 @@ def _first(pool: WorkerPool, waiting: deque[_InFlight]) -> Replication:
         each.promise = each.promise or pool.submit(each.job)
     promise = waiting[0].promise
     assert promise
-    return promise.result(_LOOK_UP_S)
+    return promise.result(LOOK_UP_S)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from soak.runner.evidence.directory import RunDirectory, stream_name
+from soak.runner.evidence.directory import RunDirectory
 from soak.runner.evidence.stream import StreamReader
 from soak.runner.evidence.verify import load_stored
 from soak.runner.judge.judge import Judge
@@ -27,7 +27,7 @@ def broken_since(directory: RunDirectory, verdict: Verdict) -> dict[str, float]:
     if not alerts:
         return {}
     plan = Plan(scenario)
-    reader = StreamReader(directory.file(stream_name(scenario.name)), plan.vocabulary)
+    reader = StreamReader(directory.stream(scenario.name), plan.vocabulary)
     # What counts as broken may depend on the target and its speed.
     judge = Judge(replace(scenario, alerts=alerts), plan.vocabulary, abort=False, identity=reader.identity)
     for block in reader.blocks():

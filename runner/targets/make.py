@@ -24,7 +24,7 @@ def make_target(
     speed: float | None = None,
     patience_s: float | None = None,
     options: Given | None = None,
-    engine: Engine = Engine.AUTO,
+    engine: Engine | None = None,
 ) -> Target:
     """A target by name, by the path of a target file (which ends in .yaml or .yml), or an attached class.
 
@@ -48,7 +48,7 @@ def make_target(
                 "--speed applies to real targets only: a simulation has its own clock (remove it, or name a --target)"
             )
         return Simulation(engine)
-    if engine is not Engine.AUTO:
+    if engine not in {None, Engine.AUTO}:
         raise UsageError(f"--engine is for simulations, not for {name} (remove it)")
     refuse_elsewhere(f"--target {name}", _SIMULATE)
     if path:

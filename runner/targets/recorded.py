@@ -8,12 +8,12 @@ import numpy as np
 from soak.runner.evidence.stream import EventsReader
 from soak.runner.targets.history import History
 from soak.schemas.errors import UsageError, reason
-from soak.schemas.files import ordinary
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import RECORDED
+from soak.schemas.stream.storage import open_stream
 from soak.simulation.plan import Plan
 
 _OF_THE_RUN = kind_flags(
@@ -35,7 +35,7 @@ class Recorded:
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
         """Raises UsageError for a file that cannot be read."""
         try:
-            ordinary(self._path).open("rb").close()
+            open_stream(self._path).close()
         except OSError as error:
             raise UsageError(f"{self._path}: {reason(error)} (give a file of events, as JSON lines)") from None
 

@@ -1,5 +1,6 @@
 """The discrete-event model as a target."""
 
+import os
 from collections.abc import Generator
 from pathlib import Path
 
@@ -14,7 +15,10 @@ from soak.schemas.stream.events import Kind
 from soak.simulation.compiled.engine import Engine, Ran
 from soak.simulation.compiled.library import Unavailable
 from soak.simulation.plan import Plan
-from soak.simulation.run import engine_for, simulate
+from soak.simulation.run import EVENTS_PER_BLOCK, engine_for, simulate
+
+ENGINE_VARIABLE = "SOAK_ENGINE"
+"""The environment variable that names the engine of all commands that simulate."""
 
 
 class Simulation:
@@ -24,8 +28,9 @@ class Simulation:
     clock = "simulated"
     speed = 1.0
 
-    def __init__(self, engine: Engine = Engine.AUTO) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine | None = None, most_events: int = EVENTS_PER_BLOCK) -> None:
+        """engine: None for the one that $SOAK_ENGINE names. most_events: about how many a block may hold."""
+        self._engine, self._most_events = engine or default_engine(), most_events
         self.ran: Ran | None = None
         """Which engine ran, or will, once that is known."""
 
@@ -51,7 +56,16 @@ class Simulation:
     def run(self, plan: Plan) -> Generator[Block, None, None]:
         """The events of the model; of a scenario with `repeat`, compared with those of as many more runs."""
         engine = self.find(plan.scenario).engine
-        return simulate(plan, engine) if plan.scenario.repeat == 1 else _repeated(plan, engine)
+        return simulate(plan, engine, self._most_events) if plan.scenario.repeat == 1 else _repeated(plan, engine)
+
+
+def default_engine() -> Engine:
+    """The engine that $SOAK_ENGINE names; by default `auto`. Raises UsageError for one that there is not."""
+    found = os.environ.get(ENGINE_VARIABLE) or Engine.AUTO
+    try:
+        return Engine(found)
+    except ValueError:
+        raise UsageError(f"{ENGINE_VARIABLE}={found} is no engine (write {', '.join(Engine)})") from None
 
 
 def _repeated(plan: Plan, engine: Engine) -> Generator[Block, None, None]:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from soak.runner.evidence.directory import RunDirectory, stream_name
+from soak.runner.evidence.directory import RunDirectory
 from soak.runner.evidence.stream import StreamReader
 from soak.runner.evidence.verify import load_stored
 from soak.runner.judge.judge import Judge
@@ -12,7 +12,7 @@ from soak.runner.watch.claimed import is_worked_on
 from soak.runner.watch.state import State, Watched
 from soak.runner.watch.steps import Steps
 from soak.schemas.errors import UsageError
-from soak.schemas.files import ordinary
+from soak.schemas.stream.storage import is_stream_name, open_stream
 from soak.simulation.plan import Plan
 
 EVERY_S = 1.0
@@ -23,7 +23,7 @@ _LOOK_EVERY_S = 0.5
 
 def newest_run(runs: Path = Path("runs")) -> Path:
     """The run directory under `runs` with the most recently written stream. Raises UsageError if there is none."""
-    found = (path for path in runs.glob("*/soak_*.jsonl") if path.is_file())
+    found = (path for path in runs.glob("*/soak_*") if path.is_file() and is_stream_name(path.name))
     streams = sorted(found, key=lambda path: path.stat().st_mtime)
     if not streams:
         raise UsageError(f"{runs}: contains no run (give a run directory)")
@@ -45,9 +45,10 @@ def follow_run(path: Path, replay: float | None = None, *, in_steps: bool = Fals
     directory = RunDirectory.open(path)
     scenario = load_stored(directory).scenario
     plan = Plan(scenario)
-    stream = directory.file(stream_name(scenario.name))
+    stream = directory.stream(scenario.name)
     while _begins(stream, directory):
         time.sleep(_LOOK_EVERY_S)
+        stream = directory.stream(scenario.name)
     reader = StreamReader(stream, plan.vocabulary, scenario.horizon_s)
     judge = Judge.of(scenario, plan.vocabulary, reader.identity)
     judge.with_findings = False
@@ -60,7 +61,7 @@ def follow_run(path: Path, replay: float | None = None, *, in_steps: bool = Fals
 def _begins(stream: Path, directory: RunDirectory) -> bool:
     """Whether a runner has not written the first line of the stream yet."""
     try:
-        with ordinary(stream).open("rb") as file:
+        with open_stream(stream) as file:
             return not file.readline().endswith(b"\n") and is_worked_on(directory) is True
     except FileNotFoundError:
         return is_worked_on(directory) is True

@@ -11,7 +11,7 @@ class Request:
     """What does the variant do? `variant`: settings that the variant has and the base does not.
 
     `alpha`: how unlikely noise must be, over all SLIs together; `least`: the smallest relative change that matters;
-    `objectives`: relative to the base.
+    `objectives`: relative to the base. `jobs`: processes; None: one for each core.
     """
 
     scenario: ScenarioFile
@@ -21,3 +21,4 @@ class Request:
     least: float
     objectives: tuple[str, ...] = ()
     out: Path | None = None
+    jobs: int | None = None

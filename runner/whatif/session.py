@@ -10,9 +10,10 @@ from soak.runner.compare.noise import LEAST_PAIRS
 from soak.runner.compare.signs import sign_p
 from soak.runner.console import remark
 from soak.runner.interruption import Interruption, listening
+from soak.runner.replications.preload import loading
+from soak.runner.replications.processes import ProcessPool
 from soak.runner.replications.replication import Replication, paired_jobs
 from soak.runner.replications.series import series
-from soak.runner.replications.worker_pool import ProcessPool
 from soak.runner.whatif.effects import effects, together_of, values_of
 from soak.runner.whatif.request import Request
 from soak.schemas.errors import UsageError
@@ -22,6 +23,7 @@ from soak.schemas.evidence.whatif import SCHEMA_VERSION, Effect, Variant, Verdic
 from soak.schemas.language.load import Loaded
 from soak.schemas.language.slis import Sli
 
+_REPORTS = ("soak.reports.pages.whatif", "soak.reports.whatif")
 FILE, REPORT = "what_if.json", "what_if.html"
 Pair = tuple[Replication, Replication]
 
@@ -43,7 +45,7 @@ def perform(request: Request) -> Analysis[WhatIf]:
         numbered_directory(request.out, f"compare-{sides.base.scenario.name}") as directory,
         listening() as interrupted,
     ):
-        pairs = _simulate(sides, request.replications, interrupted)
+        pairs = _simulate(sides, request, interrupted)
         if interrupted.asked and len(pairs) < LEAST_PAIRS:
             raise KeyboardInterrupt
         result = conclude(request, sides, pairs)
@@ -69,12 +71,13 @@ def _load(request: Request) -> _Sides:
     return _Sides(base, variant, slis, [parse_relative(text, names) for text in request.objectives])
 
 
-def _simulate(sides: _Sides, count: int, interrupted: Interruption) -> list[Pair]:
-    base, variant = sides.base.scenario, sides.variant.scenario
+def _simulate(sides: _Sides, request: Request, interrupted: Interruption) -> list[Pair]:
+    base, variant, count = sides.base.scenario, sides.variant.scenario, request.replications
     remark(f"{base.name}: {count} pairs of replications, simulated with the same seeds, seed {base.seed}")
     made: list[Pair] = []
     wanted = islice(paired_jobs(base, variant), 2 * count)
-    with series(ProcessPool(), wanted, count, "pairs", interrupted) as (results, show):
+    pool = ProcessPool(request.jobs)
+    with loading(*_REPORTS), series(pool, wanted, count, "pairs", interrupted) as (results, show):
         for pair in in_pairs(results):
             made.append(pair)
             show(len(made), "")

@@ -17,6 +17,7 @@ from soak.schemas.stream.states import TaskState
 from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.schemas.systems.queue.faults import OUTAGES, QueueFault
 from soak.schemas.systems.queue.settings import GuardrailMode, Queue, queue_of
+from soak.simulation.blocks import WIDTH
 from soak.simulation.compiled.library import Unavailable, load
 from soak.simulation.plan import Plan
 from soak.simulation.queue import kernel_types as c
@@ -26,7 +27,7 @@ from soak.simulation.queue.lease import Leases, NoLeases, VisibilityTimeouts, un
 from soak.simulation.queue.network import slow_windows
 from soak.simulation.queue.places import Places
 from soak.simulation.queue.polls import Polls
-from soak.simulation.recorder import WIDTH, Recorder
+from soak.simulation.recorder import Recorder
 
 KERNEL = Path(__file__).with_name("kernel.c")
 

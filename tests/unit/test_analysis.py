@@ -16,7 +16,7 @@ from soak.runner.calibrate import check
 from soak.runner.interruption import Interruption
 from soak.runner.power import session
 from soak.runner.power.request import Request
-from soak.runner.replications.worker_pool import ProcessPool
+from soak.runner.replications.processes import ProcessPool
 from soak.schemas.errors import UsageError
 from soak.schemas.language.load import load
 

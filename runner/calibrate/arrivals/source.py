@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from soak.runner.evidence.directory import RunDirectory, stream_name
+from soak.runner.evidence.directory import RunDirectory
 from soak.runner.evidence.stream import StreamReader
 from soak.runner.evidence.verify import load_stored
 from soak.schemas.errors import EvidenceError, FileError
@@ -69,7 +69,7 @@ def of_run(path: Path) -> Arrivals:
 
     def blocks() -> Iterator[Ints]:
         vocabulary = Plan(loaded.scenario).vocabulary
-        stream = directory.file(stream_name(loaded.scenario.name))
+        stream = directory.stream(loaded.scenario.name)
         for block in StreamReader(stream, vocabulary, loaded.scenario.horizon_s).blocks():
             taken = (block.kind == Kind.TASK_ENQUEUED) & (block.task & COPY == 0)
             yield np.rint(block.value[taken] * TICKS_PER_S).astype(np.int64) + origin_us

@@ -9,7 +9,7 @@ from soak.runner.judge.checks.figures import Figures
 from soak.runner.judge.checks.outcomes import Outcomes
 from soak.runner.judge.checks.series import CheckSeries
 from soak.runner.judge.labels import LabelNumbers
-from soak.runner.judge.samples import Facts
+from soak.runner.judge.samples import Facts, Scan
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.by_kind import kind_flags
@@ -26,6 +26,7 @@ class CheckFolds:
         self._series = CheckSeries(scenario, labels, vocabulary)
         self.outcomes, self.expectations = Outcomes(scenario, vocabulary), Expectations(scenario)
         self.figures = Figures(scenario, vocabulary)
+        self._is_empty = not (scenario.checks or scenario.teardown)
         self.began_s = math.inf
         """When all work was over and the checks at the end began."""
 
@@ -33,8 +34,10 @@ class CheckFolds:
         """Add the values of checks in a block to its facts."""
         self._series.observe(block, facts)
 
-    def observe(self, block: Block) -> None:
-        """Process a block, as it was judged."""
+    def observe(self, block: Block, scan: Scan | None = None) -> None:
+        """Process a block, as it was judged. scan: what has been seen of it."""
+        if scan and self._is_empty and not scan.counts[_ENDS_OF_WORK].any():
+            return
         self.outcomes.observe(block)
         self.expectations.observe(self.outcomes)
         self.figures.observe(block)

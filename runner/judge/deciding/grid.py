@@ -19,6 +19,8 @@ LEAST_PART = 8
 """Nothing is decided in the first eighth of a run: what is rare had no time to happen."""
 
 _LOOKS_PER_DOUBLING = 8
+_ENDLESS = 1 << 62
+"""Ticks that no run has: a cycle of many intervals that fit into nothing common is not longer, and fits into an integer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Grid:
                 cycles.append(between)
             else:
                 once += fault.windows
-        whole, cycle = max(1, _ticks(scenario.duration_s)), math.lcm(*cycles) if cycles else 1
+        whole, cycle = max(1, _ticks(scenario.duration_s)), min(math.lcm(*cycles), _ENDLESS) if cycles else 1
         step = cycle * math.ceil(whole / (cycle * MOST_STEPS))
         count, first = whole // step, math.ceil(_ticks(scenario.warmup_s) / step)
         # What a load that never repeats itself will do is not known before the end, nor what a system will that changes.
@@ -72,9 +74,11 @@ class Grid:
         return steps * self.step_ticks / TICKS_PER_S
 
     def step_of(self, t_s: Floats) -> Ints:
-        """The step of each time; those after the last one have the number `count`."""
-        ticks = np.rint(t_s * TICKS_PER_S).astype(np.int64)
-        return np.minimum(ticks // self.step_ticks, self.count)
+        """The step of each time, which ascend; those after the last one have the number `count`."""
+        # Whole ticks divided by the same number keep their order, so that no tick has to be counted.
+        ends_s = np.arange(1, self.count + 1) * self.step_ticks / TICKS_PER_S
+        begins = np.concatenate([[0], np.searchsorted(t_s, ends_s, side="left"), [len(t_s)]])
+        return np.repeat(np.arange(self.count + 1), np.diff(begins))
 
     def usual(self) -> Bools:
         """The steps that are like any other: after the warm-up, and without a fault that is not part of a cycle, or its wake."""

@@ -11,9 +11,12 @@ from soak.schemas.evidence.verdict import Status
 from soak.schemas.language.conditions import Alert
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Scenario
-from soak.schemas.stream.block import Block
+from soak.schemas.stream.block import Block, Bools
+from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.vocabulary import Vocabulary
 from soak.schemas.units import show_duration
+
+_FIRST_LOOK = 4096
 
 
 class Waits:
@@ -26,16 +29,20 @@ class Waits:
 
     def observe(self, block: Block) -> None:
         """Process a block: when was each fault first seen to take effect?"""
-        for fault in list(self._unseen.values()):
-            seen = np.isin(block.kind, [int(kind) for kind in fault.spec.seen_by]) & np.isin(
-                block.cause, self._causes(fault)
-            )
-            if seen.any():
-                self._seen_s[fault.name] = float(block.t[int(np.argmax(seen))])
-                del self._unseen[fault.name]
+        begin, most = 0, _FIRST_LOOK
+        while self._unseen and begin < len(block):
+            # What is seen at all is mostly seen early: the first events are looked at first.
+            here = slice(begin, begin + most)
+            kind, cause = block.kind[here], block.cause[here]
+            for fault in list(self._unseen.values()):
+                seen = kind_flags(*fault.spec.seen_by)[kind] & self._causes(fault)[cause]
+                if seen.any():
+                    self._seen_s[fault.name] = float(block.t[begin + int(np.argmax(seen))])
+                    del self._unseen[fault.name]
+            begin, most = begin + most, len(block)
 
-    def _causes(self, fault: Fault) -> list[int]:
-        return [index for index, cause in enumerate(self._vocabulary.causes) if cause.fault == fault.name]
+    def _causes(self, fault: Fault) -> Bools:
+        return np.array([cause.fault == fault.name for cause in self._vocabulary.causes])
 
     def at(self, t_s: float, alerts: Iterable[tuple[Alert, list[Firing]]]) -> Iterator[str]:
         """What has not happened at `t_s`, in words."""

@@ -25,6 +25,10 @@ class Budget:
         self._since = np.zeros(_FIRST_SIZE if self._windowed else 0, dtype=np.uint8)
         self._within = np.zeros(_FIRST_SIZE, dtype=np.uint8)
 
+    def shows(self, vocabulary: Vocabulary) -> Bools:
+        """By cause, whether an attempt that ends with it shows that this fault would not have come first."""
+        return np.array([cause.fault not in self._others for cause in vocabulary.causes])
+
     def could(self, block: Block, started: Bools, held: Bools, vocabulary: Vocabulary) -> Bools:
         """By start of an attempt in the block, whether the task may still have turned out to be over its budget in it.
 
@@ -46,7 +50,7 @@ class Budget:
         rows, key, last = groups.rows, groups.key, groups.last
         attempt, starts = np.minimum(block.attempt[rows], _MOST_ATTEMPTS), started[rows]
         # Something else ended the attempt: if this fault would have come first, the task is within its budget.
-        shows = np.array([cause.fault not in self._others for cause in vocabulary.causes])[block.cause[rows]] & ~starts
+        shows = self.shows(vocabulary)[block.cause[rows]] & ~starts
         if self._windowed:
             since = _first(groups, starts & holding[rows], attempt, self._since[key].astype(np.int64))
             shows &= (since > 0) & (since <= attempt)

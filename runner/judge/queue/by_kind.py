@@ -17,15 +17,15 @@ class ByKind:
         of_label = [queue.of_kind(places[label.kind]) for label in scenario.workload.labels]
         settings = [*of_label, queue]
         self._phases = LabelNumbers(scenario).phases
-        self._most = np.array([each.last_attempt for each in settings])
-        longest = int(self._most.max())
-        self._backoff_s = np.array([_backoffs(each, longest) for each in settings])
+        self.most = np.array([each.last_attempt for each in settings])
+        longest = int(self.most.max())
+        self.backoff_s = np.array([_backoffs(each, longest) for each in settings])
 
     def of(self, label: Ints | None, attempt: Ints) -> tuple[Floats, Ints]:
         """For tasks by their labels: the least backoff after an attempt, and how many attempts there are at most."""
         assert label is not None
         place = label // self._phases
-        return self._backoff_s[place, np.clip(attempt, 0, self._backoff_s.shape[1] - 1)], self._most[place]
+        return self.backoff_s[place, np.clip(attempt, 0, self.backoff_s.shape[1] - 1)], self.most[place]
 
 
 def _backoffs(queue: Queue, longest: int) -> list[float]:

@@ -10,10 +10,9 @@ from soak.runner.judge.queue.accepted import Accepted
 from soak.runner.judge.queue.deaths import Death
 from soak.runner.judge.queue.redelivery import LAW, Redelivery, Stranded
 from soak.runner.judge.room import Law
-from soak.runner.judge.samples import Samples
 from soak.runner.judge.table import Table
 from soak.schemas.language.model import Scenario
-from soak.schemas.stream.block import Block, Bools
+from soak.schemas.stream.block import Block, Bools, Ints
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.states import TaskState
@@ -28,11 +27,11 @@ class AtMostOnce(Redelivery):
         super().__init__(scenario, vocabulary, identity)
         self._again = 0
 
-    def observe(self, block: Block, table: Table) -> Samples:
+    def _walk(self, block: Block, places: Ints, death: Bools) -> list[float]:
         """See `Redelivery`."""
-        samples = super().observe(block, table)
-        self._again += len(samples.t)
-        return samples
+        took = super()._walk(block, places, death)
+        self._again += len(took)
+        return took
 
     def waiting(self, table: Table) -> dict[int, float]:
         """None: nobody has them."""
@@ -71,10 +70,16 @@ class TimedOut(Redelivery):
         """Tasks and attempts whose lease has expired, and which still run."""
         self._aside: Bools = np.zeros(0, dtype=np.bool_)
 
-    def observe(self, block: Block, table: Table) -> Samples:
+    def __deepcopy__(self, memo: dict[int, object]) -> "TimedOut":
+        """See `Redelivery`."""
+        twin = super().__deepcopy__(memo)
+        assert isinstance(twin, TimedOut)
+        twin._outlasted = set(self._outlasted)
+        return twin
+
+    def _look(self, block: Block) -> None:
         """See `Redelivery`."""
         self._aside = self._ends(block)
-        return super().observe(block, table)
 
     def _died(self, block: Block, is_death: Bools) -> Bools:
         """See `Redelivery`."""

@@ -57,7 +57,7 @@ class Duplicates:
 
     def __init__(self, *, inferred: bool = False, told_apart: bool = False) -> None:
         """inferred: whether nothing is known of claims and leases. told_apart: whether `by_cause` is asked."""
-        self._inferred, self._told_apart = inferred, told_apart
+        self._inferred, self.told_apart = inferred, told_apart
         self._found: list[bool] = []
         """Of the last block: for each execution that is one too many, whether another one ran."""
         self._running: dict[int, tuple[Execution, ...]] = {}
@@ -67,7 +67,7 @@ class Duplicates:
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Duplicates":
         """Values are never changed: a copy of the tables is enough."""
-        twin = Duplicates(inferred=self._inferred, told_apart=self._told_apart)
+        twin = Duplicates(inferred=self._inferred, told_apart=self.told_apart)
         twin._running, twin._expired = dict(self._running), dict(self._expired)
         return twin
 
@@ -80,7 +80,7 @@ class Duplicates:
         the executions, ascending, of those keys of which something runs at its end. table: states are as before the block.
         """
         self._found = []
-        if not self._told_apart and _SERIES not in facts.wanted:
+        if not self.told_apart and _SERIES not in facts.wanted:
             return
         if not len(again) and all(len(each) == 1 for each in self._running.values()):
             self._carry_on(block, keys, starts)
@@ -97,7 +97,7 @@ class Duplicates:
 
     def by_cause(self, samples: Samples) -> dict[str, Samples]:
         """The series of executions that are one too many, of the last block, told apart by what else ran; if that is asked."""
-        if not self._told_apart:
+        if not self.told_apart:
             return {}
         ran = np.zeros(len(samples))
         ran[samples.value > 0] = self._found

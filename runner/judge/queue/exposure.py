@@ -69,17 +69,22 @@ class Duplicates:
         self._duration_s = scenario.duration_s
         self._delays_s = [spread(fault.delay, _POINTS) for fault in self.contest.faults]
         self._longest_s = max((float(delay_s[-1]) for delay_s in self._delays_s), default=0.0)
+        self._always = not any(fault.windows or fault.kinds for fault in self.contest.faults)
         self._recent_s = np.empty(0)
         self._label = np.empty(0, dtype=np.int64)
         """Of each of them, as the stream has it."""
 
     def observe(self, block: Block) -> None:
         """Process a block."""
-        first = (block.kind == Kind.TASK_ENQUEUED) & (block.cause == 0)
+        enqueued = np.flatnonzero(block.kind == Kind.TASK_ENQUEUED)
+        first = enqueued[block.cause[enqueued] == 0]
         # The planned time decides; deferred work is accepted later.
         recent_s = np.concatenate([self._recent_s, block.value[first]])
-        order = np.argsort(recent_s, kind="stable")
-        self._recent_s, self._label = recent_s[order], np.concatenate([self._label, block.label[first]])[order]
+        label = np.concatenate([self._label, block.label[first]])
+        if (recent_s[1:] < recent_s[:-1]).any():
+            order = np.argsort(recent_s, kind="stable")
+            recent_s, label = recent_s[order], label[order]
+        self._recent_s, self._label = recent_s, label
         self._settle(block.until_s)
 
     def _settle(self, until_s: float) -> None:
@@ -87,7 +92,10 @@ class Duplicates:
         settled = int(np.searchsorted(self._recent_s, until_s - self._longest_s, side="left"))
         done_s, self._recent_s = self._recent_s[:settled], self._recent_s[settled:]
         done, self._label = self._label[:settled], self._label[settled:]
-        self.contest.add([self._could(fault, done_s, done) for fault in self.contest.faults])
+        if self._always:
+            self.contest.add_all(settled)
+        else:
+            self.contest.add([self._could(fault, done_s, done) for fault in self.contest.faults])
 
     def _could(self, fault: Fault, due_s: Floats, label: Ints) -> Bools:
         return holds(fault, due_s) & of_kinds(self._vocabulary, fault, label) if fault.kinds else holds(fault, due_s)

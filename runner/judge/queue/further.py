@@ -49,6 +49,8 @@ class Further:
         self._crashes = AFTER_CRASH in scenario.slis
         self._memory = any(sli.series == BROKER_MEMORY for sli in scenario.slis.values())
         self.columns: tuple[str, ...] = ("queued",) if stall else ()
+        self.follows = bool(self._alive or self._depth or self._crashes or self._memory)
+        """Whether there is anything to follow."""
 
     def observe(self, block: Block, tasks: Tasks, facts: Facts, redelivery: Redelivery) -> None:
         """Take in a block, of which redelivery has been followed."""

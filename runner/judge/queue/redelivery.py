@@ -1,5 +1,6 @@
 """Redelivery of work whose worker died, by the execution ledger, independent of what a system reports."""
 
+import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from soak.runner.judge.rows import OPEN_STATES
 from soak.runner.judge.samples import Samples
 from soak.runner.judge.table import Table
 from soak.schemas.language.model import Scenario
-from soak.schemas.stream.block import Block, Bools, quantise
+from soak.schemas.stream.block import Block, Bools, Ints, quantise
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import COPY, Kind
 from soak.schemas.stream.identity import Identity
@@ -29,7 +30,7 @@ _SLACK_REAL_S = 1.0
 """Allowance for starting a process and dispatching again, in real seconds."""
 
 _EXECUTIONS = kind_flags(Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED)
-_OVER = kind_flags(Kind.EXECUTION_STARTED, Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED)
+OVER = kind_flags(Kind.EXECUTION_STARTED, Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED)
 """Events after which a task no longer waits to be started again."""
 
 
@@ -63,29 +64,56 @@ class Redelivery:
             window for fault in scenario.faults if fault.spec.outage or fault.spec.process for window in fault.windows
         ]
 
+    def __deepcopy__(self, memo: dict[int, object]) -> "Redelivery":
+        """What never changes is shared."""
+        twin = copy.copy(self)
+        twin.deaths = copy.deepcopy(self.deaths, memo)
+        return twin
+
     def observe(self, block: Block, table: Table) -> Samples:
         """Process a block; for each start after a death, the time between the two in seconds."""
         executions = np.flatnonzero(_EXECUTIONS[block.kind])
         if len(executions):
             self._last_s = float(block.t[executions[-1]])
         self.restarted = []
+        self._look(block)
         is_death, exited = self.is_death(), block.kind == Kind.PROCESS_EXITED
         if not is_death.any() and not exited.any():
             return Samples(np.empty(0), np.empty(0), label=table.labels_at(block, np.empty(0, dtype=np.int64)))
         death = self._died(block, is_death)
         concerned = np.isin(block.task, [*self.deaths.tasks(), *block.task[death].tolist()])
-        took = []
-        for place in np.flatnonzero(death | exited | (concerned & _OVER[block.kind])).tolist():
+        took = self._walk(block, np.flatnonzero(death | exited | (concerned & OVER[block.kind])), death)
+        places = np.array([place for place, _ in self.restarted], dtype=np.int64)
+        return Samples(block.t[places], quantise(np.array(took)), label=table.labels_at(block, places))
+
+    def follow(self, block: Block, places: Ints, label: Ints | None, last_s: float) -> Samples:
+        """The same, of a block in which nothing else is of interest than what happens at `places`: see `observe`.
+
+        label: of the tasks there; None where labels are not kept. last_s: when an execution last started or ended.
+        """
+        self._last_s, self.restarted = last_s, []
+        self._look(block)
+        took = self._walk(block, places, self._died(block, self.is_death())) if len(places) else []
+        here = np.array([place for place, _ in self.restarted], dtype=np.int64)
+        own = None if label is None else label[np.searchsorted(places, here)]
+        return Samples(block.t[here], quantise(np.array(took)), label=own)
+
+    def _look(self, block: Block) -> None:
+        """What has to be known of a block before deaths are looked for in it."""
+
+    def _walk(self, block: Block, places: Ints, death: Bools) -> list[float]:
+        """The events at these places one by one; returns how long each start after a death took to come."""
+        took, exited = [], block.kind[places] == Kind.PROCESS_EXITED
+        for place, has_exited in zip(places.tolist(), exited.tolist(), strict=True):
             task, t_s = int(block.task[place]), float(block.t[place])
-            if exited[place]:
+            if has_exited:
                 self.deaths.exited(block, place)
             elif death[place]:
                 self.deaths.add(task, block, place)
             elif (died := self.deaths.pop(task)) is not None and block.kind[place] == Kind.EXECUTION_STARTED:
                 self.restarted.append((place, died))
                 took.append(t_s - died.t_s)
-        places = np.array([place for place, _ in self.restarted], dtype=np.int64)
-        return Samples(block.t[places], quantise(np.array(took)), label=table.labels_at(block, places))
+        return took
 
     def _died(self, block: Block, is_death: Bools) -> Bools:
         """Which events are deaths of executions after which the task has to be started again; see `is_death`."""

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from soak.runner.judge.queue.exposure import Attempts, Duplicates
+from soak.runner.judge.queue.compiled import followed
+from soak.runner.judge.queue.compiled_exposure import attempts
+from soak.runner.judge.queue.exposure import Duplicates
 from soak.runner.judge.queue.tracker import QueueTracker
 from soak.runner.judge.room import Busy, Room
 from soak.schemas.language.model import Scenario
@@ -35,7 +37,8 @@ def _seen(scenario: Scenario, identity: Identity) -> Scenario:
 
 ROOM = Room(
     tracker=QueueTracker,
-    exposed=lambda scenario, vocabulary: [Duplicates(scenario, vocabulary), Attempts(scenario, vocabulary)],
+    exposed=lambda scenario, vocabulary: [Duplicates(scenario, vocabulary), attempts(scenario, vocabulary)],
     busy=_busy,
     seen=_seen,
+    followed=followed,
 )

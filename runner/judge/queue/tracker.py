@@ -46,8 +46,8 @@ from soak.schemas.systems.queue.indicators import (
 from soak.schemas.systems.queue.settings import Queue, queue_of
 from soak.schemas.target.model import Promise
 
-_UNBLOCKED = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_CANCELLED)
-_CLOSING = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED)
+UNBLOCKED_BY = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_CANCELLED)
+CLOSING = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED)
 
 _INFERRED = range(4)
 """Levels of targets whose account of tasks is inferred: nothing is known of claims and leases."""
@@ -160,12 +160,12 @@ class QueueTracker(Tracker):
         failed_body = carried(latest_bad, rows.attempt, rows.known("failed_body"))
         failed_at = carried(latest_bad, rows.t, rows.known("failed_at"))
         facts.series["lease_recovery"] = _lease_recovery(rows, expiries, done, label)
-        facts.series["guardrail_unblocked"] = rows.samples(_CLOSING[kind] & (excesses > 0), _UNBLOCKED[kind], label)
-        unrecovered = _CLOSING[kind] & (expiries > 0) & ~done
+        facts.series["guardrail_unblocked"] = rows.samples(CLOSING[kind] & (excesses > 0), UNBLOCKED_BY[kind], label)
+        unrecovered = CLOSING[kind] & (expiries > 0) & ~done
         note_failed(facts, "lease_recovery", block, rows, unrecovered, label, self._vocabulary, expiries)
         mismatched = done & (failed_body == rows.attempt)
         self.ledger_mismatches += int(mismatched.sum())
-        unblocked = _UNBLOCKED[kind] & (excesses > 0)
+        unblocked = UNBLOCKED_BY[kind] & (excesses > 0)
         note_rows(facts, "guardrail_unblocked", block, rows, unblocked, label, "over the hard budget and not BLOCKED")
         note_rows(facts, law("ledger_agreement"), block, rows, mismatched, label, "DONE although its attempt failed")
         rows.keep(expired=expiries, over_budget=excesses, failed_body=failed_body, failed_at=failed_at)
@@ -174,7 +174,7 @@ class QueueTracker(Tracker):
     def _dead_letters(self, block: Block, tasks: Tasks, facts: Facts) -> None:
         if DEAD_LETTERED in self._scenario.slis:
             rows, dead = tasks.rows, tasks.rows.kind == Kind.TASK_DEAD_LETTERED
-            facts.series[DEAD_LETTERED] = rows.samples(_CLOSING[rows.kind] | dead, dead, tasks.label)
+            facts.series[DEAD_LETTERED] = rows.samples(CLOSING[rows.kind] | dead, dead, tasks.label)
             note_rows(facts, DEAD_LETTERED, block, rows, dead, tasks.label, "delivered for the last time")
 
     def _backoffs(self, block: Block, tasks: Tasks, failed_at: Floats, facts: Facts) -> None:
@@ -373,7 +373,7 @@ def _contentions(block: Block, tasks: Tasks, facts: Facts) -> None:
 
 
 def _lease_recovery(rows: Rows, expiries: Floats, done: Bools, label: Ints | None) -> Samples:
-    closed = _CLOSING[rows.kind] & (expiries > 0)
+    closed = CLOSING[rows.kind] & (expiries > 0)
     leases = rows.samples(closed, done * expiries, label)
     weight = rows.samples(closed, expiries, None).value
     return Samples(leases.t, leases.value, weight, leases.label)

@@ -127,6 +127,16 @@ def test_faults_that_recur_are_cycles_and_others_are_waited_for() -> None:
     assert late.objectives[0].at_s is not None and late.objectives[0].at_s < 2 * 3600
 
 
+def test_intervals_that_fit_into_nothing_common_leave_nothing_to_look_at() -> None:
+    every = ("10m0.007s", "11m0.013s", "12m0.017s", "13m0.019s")
+    faults = [
+        f"{{name: f{place}, type: dispatcher_crash, every: {each}, for: 10s}}" for place, each in enumerate(every)
+    ]
+    known(f"{LOAD % ''}\nslos: [success_rate >= 50%]\nfaults: [{', '.join(faults)}]")
+    grid = Grid.of(scenario(f"{LOAD % ''}\nfaults: [{', '.join(faults)}]"))
+    assert (grid.count, [*grid.looks()], grid.step_of(np.array([1.0, 9999.0])).tolist()) == (0, [], [0, 0])
+
+
 USERS = """duration: 6h
 workload:
   users: {%s, think: {distribution: exponential, mean: 30s}}

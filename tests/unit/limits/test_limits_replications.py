@@ -1,18 +1,21 @@
 """Replications at points: the same seeds everywhere, none made twice, none more than it takes."""
 
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import BrokenExecutor
+from functools import cache
 from pathlib import Path
 
-import psutil
+import numpy as np
 import pytest
 
 from soak.runner.limits.decision import Care, SequentialTest, Tally
 from soak.runner.limits.findings import Findings, point_of, read_points, write_points
+from soak.runner.limits.foreseen import PointValues
 from soak.runner.limits.parameter import find_parameter
-from soak.runner.limits.trials import PointTrials, PointValues, Replications, StoppedError, Trial
+from soak.runner.limits.session import Searches
+from soak.runner.limits.trials import PointTrials, Replications, StoppedError, Trial
 from soak.runner.replications.replication import Job, ObjectiveOutcome, Replication, seeds
-from soak.runner.replications.worker_pool import ReusablePool, in_order
+from soak.schemas.errors import UsageError
 from soak.schemas.evidence.limits import Basis, SearchOutcome
 from soak.schemas.evidence.verdict import Outcome, Status
 from soak.schemas.language.load import Loaded, load
@@ -30,8 +33,10 @@ class Done:
         self._pool = pool
         self._job = job
 
+    def done(self) -> bool:
+        return True
+
     def result(self, timeout: float | None = None) -> Replication:
-        self._pool.made.append(self._job)
         workers = queue_of(self._job.scenario).workers
         good = workers >= 4
         verdict = Outcome.PASS if good else Outcome.ABORTED if workers == 1 else Outcome.FAIL
@@ -45,19 +50,19 @@ class Done:
 class Bench:
     """A pool in this process: enough workers are a PASS, too few a FAIL, one alone is stopped."""
 
-    in_flight = 4
-
-    def __init__(self) -> None:
+    def __init__(self, workers: int = 1) -> None:
+        self.workers = workers
         self.made: list[Job] = []
 
     def submit(self, job: Job) -> Done:
+        self.made.append(job)
         return Done(self, job)
 
-    def restart(self) -> bool:
-        return False
+    def attend(self, timeout_s: float | None) -> None:
+        """All is there already."""
 
-    def close(self) -> None:
-        pass
+    def restart(self) -> None:
+        raise AssertionError
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +70,7 @@ def loaded() -> Loaded:
     return load(ROOT / "scenarios" / "72h.yaml", tier="pr")
 
 
+@cache
 def scenario_at(values: PointValues) -> Scenario:
     return load(ROOT / "scenarios" / "72h.yaml", tier="pr", settings=(f"queue.workers={values[0]}",)).scenario
 
@@ -104,38 +110,107 @@ def test_whoever_asks_to_stop_keeps_what_was_made() -> None:
     assert made.tally(("7",)) == Tally(5, 5)
 
 
-def children() -> set[int]:
-    """The processes that this one has started and that are there."""
-    return {child.pid for child in psutil.Process().children()}
+class Shuffled(Bench):
+    """Workers of which any may be the quickest; one is killed now and then."""
+
+    def __init__(self, workers: int, seed: int) -> None:
+        super().__init__(workers)
+        self.ready: set[int] = set()
+        self.restarts = self.forgotten = 0
+        self._numbers = np.random.default_rng(seed)
+
+    def submit(self, job: Job) -> "Later":
+        self.made.append(job)
+        return Later(self, job, len(self.made))
+
+    def attend(self, timeout_s: float | None) -> None:
+        if self._numbers.random() < 0.02:
+            raise BrokenExecutor
+        waiting = [number for number in range(self.forgotten + 1, len(self.made) + 1) if number not in self.ready]
+        self.ready.update(self._numbers.permutation(waiting)[:1].tolist())
+
+    def restart(self) -> None:
+        self.restarts += 1
+        self.forgotten = len(self.made)
 
 
-def test_the_processes_outlast_a_series_and_not_the_search(loaded: Loaded) -> None:
-    # What another test of this process left running is none of the pool's.
-    before = children()
-    pool = ReusablePool(2)
-    workers: set[int] = set()
-    try:
-        for first in (0, 100):
-            series = in_order(pool, (Job(index, index, loaded.scenario) for index in range(first, first + 50)))
-            assert [next(series).index for _ in range(3)] == [first, first + 1, first + 2]
-            workers = workers or children() - before
-            series.close()
-            assert children() - before == workers
-            assert len(workers) == 2
-    finally:
-        pool.end()
-    assert not any(map(psutil.pid_exists, workers))
+class Later(Done):
+    """A job whose result is there when its worker is ready."""
+
+    def __init__(self, pool: Shuffled, job: Job, number: int) -> None:
+        super().__init__(pool, job)
+        self._ready, self._number = pool.ready, number
+
+    def done(self) -> bool:
+        return self._number in self._ready
+
+    def result(self, timeout: float | None = None) -> Replication:
+        assert self.done()
+        return super().result(timeout)
 
 
-def test_what_has_not_begun_when_a_series_ends_is_not_made(loaded: Loaded) -> None:
-    pool = ReusablePool(1)
-    try:
-        promises = [pool.submit(Job(index, index, loaded.scenario)) for index in range(12)]
-        pool.close()
-        assert sum(promise.cancelled() for promise in promises if isinstance(promise, Future)) >= 8
-        assert pool.submit(Job(3, 3, loaded.scenario)).result().index == 3
-    finally:
-        pool.end()
+def searched(pool: Bench) -> tuple[str, object]:
+    """What a search over workers and retries finds, whole."""
+    base = load(ROOT / "scenarios" / "72h.yaml", tier="pr")
+    parameters = [find_parameter(base, "queue.workers=1..12", 0.02), find_parameter(base, "drain=30m..60m", 0.5)]
+    made = Replications(pool, lambda values: scenario_at(values[:1]), 14, TEST, lambda *_: None, lambda: False)
+    searches = Searches(parameters, made, 3)
+    assert searches.run()
+    return write_points(parameters, made.made), (searches.along(), searches.grid(), made.total)
+
+
+def test_what_is_found_depends_neither_on_the_workers_nor_on_who_is_quicker() -> None:
+    alone = Bench()
+    expected = searched(alone)
+    # One worker makes only what is asked for.
+    assert expected[0].count("\n") - 1 == len(alone.made)
+    for pool in (Shuffled(2, 1), Shuffled(2, 2), Shuffled(9, 3)):
+        assert searched(pool) == expected
+        assert pool.restarts
+    # Enough for whatever may follow, such as the scenario itself on the way along the first parameter.
+    assert searched(Bench(200)) == expected
+
+
+class InTurn(Shuffled):
+    """Workers that are ready one after the other."""
+
+    def attend(self, timeout_s: float | None) -> None:
+        self.ready.add(len(self.ready) + 1)
+
+
+def test_workers_that_would_be_idle_make_what_comes_next() -> None:
+    """Three failures decide: once there is one, a fourth replication there would be in vain, and the next point is not."""
+    pool = InTurn(2, 1)
+    made = replications(pool)
+    made.foresee = lambda points: points.look(("7",), Care.SCREEN)
+    made.look(("2",), Care.DECIDE)
+    assert [(queue_of(job.scenario).workers, job.index) for job in pool.made] == [
+        (2, 0),
+        (2, 1),
+        (2, 2),
+        (7, 0),
+        (7, 1),
+    ]
+    assert (made.made.keys(), made.total) == ({("2",)}, 3)
+    made.look(("7",), Care.SCREEN)
+    assert [(queue_of(job.scenario).workers, job.index) for job in pool.made[5:]] == [
+        (7, index) for index in range(2, 10)
+    ]
+    assert made.total == 13
+
+
+def test_a_value_that_cannot_be_is_told_when_the_search_comes_to_it() -> None:
+    def impossible(values: PointValues) -> Scenario:
+        if values == ("0",):
+            raise UsageError("no workers")
+        return scenario_at(values)
+
+    made = Replications(Bench(9), impossible, 14, TEST, lambda *_: None, lambda: False)
+    made.foresee = lambda points: points.look(("0",), Care.SCREEN)
+    made.look(("2",), Care.SCREEN)
+    assert made.tally(("2",)) == Tally(0, 3)
+    with pytest.raises(UsageError, match="no workers"):
+        made.look(("0",), Care.SCREEN)
 
 
 def test_what_kept_a_replication_from_pass_is_kept() -> None:

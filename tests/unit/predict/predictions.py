@@ -8,8 +8,9 @@ from soak.runner.analysis import ScenarioFile
 from soak.runner.predict.prediction import predict
 from soak.runner.predict.request import Request
 from soak.runner.predict.session import perform
+from soak.runner.replications.processes import ProcessPool
 from soak.runner.replications.replication import Replication
-from soak.runner.replications.worker_pool import ProcessPool, WorkerPool
+from soak.runner.replications.worker_pool import WorkerPool
 from soak.schemas.evidence.prediction import Prediction, Stopped
 from soak.schemas.language.load import Loaded, load
 

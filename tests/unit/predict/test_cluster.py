@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -15,14 +16,16 @@ from servers import free_port, until
 from test_worker_pool import files, lines, started
 
 from soak.runner.cli import run_command
-from soak.runner.replications.remote import Reply, carry_out, order, pack, question, read_reply
+from soak.runner.replications.processes import ProcessPool
+from soak.runner.replications.remote import Reply, carry_out, delivery, order, pack, question, read_reply
 from soak.runner.replications.replication import Job, jobs, replicate
 from soak.runner.replications.software import software
-from soak.runner.replications.worker_pool import ProcessPool
 from soak.schemas.errors import SoakError, UsageError
 
 pytest.importorskip("distributed")
-from soak.runner.replications import cluster
+import distributed
+
+from soak.runner.replications import cluster, remote
 from soak.runner.replications.cluster import DaskPool
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -181,14 +184,88 @@ def test_processes_and_a_cluster_exclude_each_other(tmp_path: Path, capsys: pyte
 
 
 def test_what_travels_gives_the_same(tmp_path: Path) -> None:
-    job = next(jobs(loaded_scenario(tmp_path).scenario, 3))
-    sent = order(job, pack(job.scenario))
-    assert len(sent) < 4000
-    assert read_reply(carry_out(sent)).replication == replicate(job)
-    assert read_reply(carry_out(question())).replication is None
+    first, second = islice(jobs(loaded_scenario(tmp_path).scenario, 3, detailed=True), 2)
+    parcel = pack(first.scenario)
+    assert len(order(first, parcel)) < 300
+    assert read_reply(carry_out(order(first, parcel))) == Reply(software(), missing=True)
+    assert read_reply(carry_out(order(first, parcel, whole=True))).replication == replicate(first)
+    assert read_reply(carry_out(order(second, parcel))).replication == replicate(second)
+    assert read_reply(carry_out(question())) == Reply(software())
+
+
+def test_scenarios_of_several_users_are_kept_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "kept", remote._Kept(2))
+    variants = [
+        loaded_scenario(tmp_path, settings=(f"queue.workers={workers}", "duration=5m")).scenario
+        for workers in (1, 2, 3)
+    ]
+    one, two, three = [(Job(0, 3, each), pack(each)) for each in variants]
+    for job, parcel in (one, two):
+        assert read_reply(carry_out(delivery(parcel))) == Reply(software())
+        assert read_reply(carry_out(order(job, parcel))).replication == replicate(job)
+    assert read_reply(carry_out(order(*one))).replication == replicate(one[0])
+    # A third one takes the place of that which nobody asked for for longest.
+    assert read_reply(carry_out(order(*three, whole=True))).replication == replicate(three[0])
+    assert [read_reply(carry_out(order(*each))).missing for each in (one, two, three)] == [False, True, False]
+    assert remote.kept.unpacked == 3
 
 
 def test_a_worker_makes_nothing_with_other_software(tmp_path: Path) -> None:
     job = next(jobs(loaded_scenario(tmp_path).scenario, 3))
-    sent = order(job, pack(job.scenario)).replace(b"soak 0.", b"soak 9.")
-    assert read_reply(carry_out(sent)) == Reply(software(), None)
+    sent = order(job, pack(job.scenario), whole=True).replace(b"soak 0.", b"soak 9.")
+    assert read_reply(carry_out(sent)) == Reply(software())
+
+
+# Scenarios travel once, and whoever stops leaves nothing on the cluster.
+
+
+def told_apart(address: str) -> tuple[list[int], int]:
+    """How often each worker unpacked a scenario, and how many tasks the scheduler knows, but for those of this question."""
+    with distributed.Client(address, set_as_default=False) as client:
+        unpacked = client.run(lambda: sys.modules["soak.runner.replications.remote"].kept.unpacked)
+        tasks = client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
+    return list(unpacked.values()), tasks
+
+
+def test_a_scenario_is_sent_once_to_each_worker(tmp_path: Path, dask: Ensemble) -> None:
+    pools: list[Counting] = []
+
+    def counting() -> Counting:
+        pools.append(Counting(dask.address))
+        return pools[-1]
+
+    with dask.workers(PLAIN, PLAIN):
+        for settings in ((), ("queue.workers=4",)):
+            predicted(
+                tmp_path, replications=12, open_pool=counting, loaded=loaded_scenario(tmp_path, settings=settings)
+            )
+        assert told_apart(dask.address) == ([2, 2], 0)
+    for pool in pools:
+        # Two workers with two threads each, of which one may be sooner with a job than the other with the scenario.
+        assert 2 <= pool.carried <= 4
+        assert sum(size > 1000 for size in pool.sizes) == pool.carried
+        assert sum(pool.sizes) < 12 * 300 + 4 * 4000
+
+
+class Counting(DaskPool):
+    """A pool that notes how much it sends."""
+
+    def __init__(self, address: str) -> None:
+        self.sizes: list[int] = []
+        super().__init__(address)
+
+    def send(self, content: bytes, worker: str | None = None) -> object:
+        self.sizes.append(len(content))
+        return super().send(content, worker)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_who_is_stopped_leaves_nothing_on_the_cluster(tmp_path: Path, dask: Ensemble, number: signal.Signals) -> None:
+    with dask.workers(PLAIN), started(tmp_path, "--dask", dask.address) as (process, out):
+        until(lambda: lines(out) >= 2)
+        process.send_signal(number)
+        told, said = process.communicate(timeout=30)
+        assert process.returncode == (-number if number is signal.SIGKILL else 130), said
+        until(lambda: told_apart(dask.address)[1] == 0)
+    assert ("Interrupted after" in told) == (number is not signal.SIGKILL)
+    assert 2 <= lines(out) < 400

@@ -16,8 +16,9 @@ from predictions import loaded_scenario, predicted
 from servers import until
 
 from soak.runner.predict import table
+from soak.runner.replications.processes import LocalPromise, ProcessPool
 from soak.runner.replications.replication import Job, Replication, jobs, replicate
-from soak.runner.replications.worker_pool import ProcessPool, in_order
+from soak.runner.replications.worker_pool import in_order
 from soak.schemas.errors import SoakError
 from soak.schemas.evidence.verdict import Outcome
 
@@ -36,10 +37,10 @@ class Killing(ProcessPool):
 
     submitted = 0
 
-    def submit(self, job: Job) -> object:  # type: ignore[override]
+    def submit(self, job: Job) -> LocalPromise:
         self.submitted += 1
         if self.submitted == 6:
-            os.kill(next(iter(self._executor._processes)), signal.SIGKILL)  # type: ignore[call-overload]
+            os.kill(self.processes[0], signal.SIGKILL)
         return super().submit(job)
 
 

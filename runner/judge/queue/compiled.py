@@ -1,0 +1,207 @@
+"""A queue followed by compiled code where nothing explains a verdict: the same series, states and counts, to the last bit.
+
+What compiled code does not do is known before the run: then `followed` gives None, and the ordinary trackers follow it.
+"""
+
+import copy
+
+import numpy as np
+
+from soak.runner.judge.labels import LabelNumbers
+from soak.runner.judge.lifecycle import ARRIVALS, Lifecycle
+from soak.runner.judge.queue.follow import DEATHS, GAPS, SERIES, STALLS, WEIGHTED, Follower
+from soak.runner.judge.queue.tracker import CLOSING, UNBLOCKED_BY, QueueTracker
+from soak.runner.judge.room import Asked
+from soak.runner.judge.rows import NEW_STATES, OPEN_STATES, WAITING
+from soak.runner.judge.samples import Facts, Samples, Scan, Stretch
+from soak.runner.judge.stalls import NO_EVIDENCE
+from soak.runner.judge.table import SETTLED, Table
+from soak.runner.judge.telemetry import SIGNS_OF_LIFE
+from soak.schemas.stream.block import Block, Floats, Ints
+from soak.schemas.stream.by_kind import kind_flags
+from soak.schemas.stream.events import CENSUS, Kind
+from soak.schemas.stream.states import ACTIVE, LEGAL, TaskState
+from soak.simulation.compiled.library import Unavailable
+
+_FLAGS = {
+    1: kind_flags(Kind.TASK_ENQUEUED),
+    1 << 1: kind_flags(Kind.TASK_DEFERRED),
+    1 << 2: kind_flags(Kind.TASK_DISPATCHED),
+    1 << 3: kind_flags(Kind.TASK_RETRY),
+    1 << 4: kind_flags(Kind.TASK_DONE),
+    1 << 5: kind_flags(Kind.TASK_FAILED),
+    1 << 6: kind_flags(Kind.LEASE_EXPIRED),
+    1 << 7: kind_flags(Kind.TASK_DEAD_LETTERED),
+    1 << 8: kind_flags(Kind.EXECUTION_STARTED),
+    1 << 9: kind_flags(Kind.EXECUTION_ENDED),
+    1 << 10: kind_flags(Kind.TASK_SKIPPED),
+    1 << 11: kind_flags(Kind.LEASE_CONTENDED),
+    1 << 12: kind_flags(Kind.PROCESS_EXITED),
+    1 << 13: CLOSING,
+    1 << 14: UNBLOCKED_BY,
+    1 << 15: kind_flags(
+        Kind.EXECUTION_STARTED, Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED
+    ),
+    1 << 16: SIGNS_OF_LIFE,
+}
+"""What `follow.c` calls each kind of event."""
+
+_KINDS_OF_CENSUS = [int(kind) for kind in CENSUS.values()]
+
+
+def followed(asked: Asked) -> Lifecycle | None:
+    """A compiled follower of what is asked; None where it cannot be had, or does not do all of that."""
+    if asked.need.findings or not asked.stall_floor_s > 0 or not asked.gap_floor_s > 0:
+        return None
+    tracker = FollowedTracker(asked.scenario, asked.vocabulary, asked.identity)
+    if not tracker.is_plain:
+        return None
+    try:
+        return CompiledLifecycle(asked, tracker, Follower(len(Kind)))
+    except Unavailable:
+        return None
+
+
+class FollowedTracker(QueueTracker):
+    """What is particular to a queue, beside what compiled code follows."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether compiled code follows all that this one would."""
+        beyond = (self._counts_unstarted, self._inferred, self._census, self._pace, self._unseen, self._early_done)
+        return not any((*beyond, self._promised, self._kept, self._further.follows, self._duplicates.told_apart))
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "FollowedTracker":
+        """What compiled code follows changes nothing else here."""
+        twin = copy.copy(self)
+        twin._redelivery = copy.deepcopy(self._redelivery, memo)
+        return twin
+
+    def teach(self, follower: Follower) -> None:
+        """Say what is allowed."""
+        if self._by_kind:
+            backoff_s, most = self._by_kind.backoff_s, self._by_kind.most
+        else:
+            backoff_s, most = self._backoff_s[np.newaxis], np.array([self._queue.last_attempt])
+        follower.attempts(backoff_s, most, by_label=self._by_kind is not None, drawn=self._drawn)
+
+    def causes(self) -> Ints:
+        """What each cause says, as flags."""
+        deadly = self._redelivery.is_death()
+        return self.transient() * np.int64(1) + self._over_budget() * np.int64(2) + deadly * np.int64(4)
+
+    def take(self, block: Block, follower: Follower, facts: Facts, *, labelled: bool) -> None:
+        """Take in a block that has been followed."""
+        totals = follower.totals
+        self.ledger_mismatches = totals.mismatches
+        found = follower.samples(DEATHS, weighted=False, labelled=labelled)
+        facts.series["redelivery_time"] = self._redelivery.follow(
+            block, found.value.astype(np.int64), found.label, totals.last_s
+        )
+
+
+class CompiledLifecycle(Lifecycle):
+    """See `Lifecycle`: tasks are followed by compiled code. It has no slowest tasks, and notes no violations."""
+
+    tracker: FollowedTracker
+
+    def __init__(self, asked: Asked, tracker: FollowedTracker, follower: Follower) -> None:
+        self._exported: Table | None = None
+        super().__init__(asked.labels, asked.stall_floor_s, tracker)
+        self._follower, self._wanted = follower, [name for name in SERIES if name in asked.series]
+        self._floors_s = asked.stall_floor_s, asked.gap_floor_s
+        self._marked = False
+        states = [
+            (state in OPEN_NUMBERS) * 1 + WAITING[state] * 2 + SETTLED[state] * 4 + (state in ACTIVE) * 8
+            for state in TaskState
+        ]
+        legal = [[(before, after) in LEGAL for after in TaskState] for before in TaskState]
+        kinds = np.sum([flags * np.int64(flag) for flag, flags in _FLAGS.items()], axis=0)
+        follower.rules(kinds, NEW_STATES, np.array(states), np.array(legal), self._floors_s, self._wanted)
+        if asked.labels.needed:
+            follower.labels(*_windows(asked.labels))
+        tracker.teach(follower)
+
+    @property
+    def table(self) -> Table:
+        """What is known of each task now."""
+        if self._exported is None:
+            totals, follower, unknown = self._follower.totals, self._follower, self._labels.unknown
+            self._exported = Table.of(
+                totals.base,
+                totals.end,
+                follower.states(),
+                follower.columns(),
+                follower.task_labels() if self._labels.needed else None,
+                unknown if self._labels.needed else None,
+            )
+        return self._exported
+
+    @table.setter
+    def table(self, table: Table) -> None:
+        """Compiled code has its own."""
+
+    def _new_table(self) -> Table:
+        return _NO_TABLE
+
+    def observe(self, block: Block, facts: Facts) -> None:
+        """See `Lifecycle`."""
+        follower, labelled = self._follower, self._labels.needed
+        follower.causes(self.tracker.causes())
+        follower.follow(block, marked=self._marked)
+        self._marked, self._exported = False, None
+        cells = follower.counts()
+        counts = cells.sum(axis=1)
+        if counts[_KINDS_OF_CENSUS].any() or counts[Kind.RUN_RESUMED]:
+            self._take_census(block)
+        for name in self._wanted:
+            facts.series[name] = follower.samples(SERIES.index(name), weighted=name in WEIGHTED, labelled=labelled)
+        stalls, gaps = (_stretches(follower, *each) for each in zip((STALLS, GAPS), self._floors_s, strict=True))
+        changes = int(counts[_TRANSITIONS].sum())
+        facts.stretches["stall"] = stalls
+        facts.series["stall"] = Samples(NO_EVIDENCE, NO_EVIDENCE, exposed=changes)
+        facts.scan = Scan(block, counts, cells, follower.retries(), gaps)
+        totals = follower.totals
+        self._accepted, self.offered, self.until_s = totals.accepted, totals.offered, facts.until_s
+        self.tracker.take(block, follower, facts, labelled=labelled)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "CompiledLifecycle":
+        """A copy that shares what compiled code knows: the next block of this one can be taken back."""
+        twin = copy.copy(self)
+        twin.tracker, twin._census = copy.deepcopy(self.tracker, memo), dict(self._census)
+        self._marked = True
+        return twin
+
+    def take_back(self, later: Lifecycle) -> None:
+        """See `Lifecycle`."""
+        self._follower.take_back()
+        self._exported, self._marked = None, False
+
+    def littles_law(self) -> tuple[float, float]:
+        """See `Lifecycle`."""
+        table, totals = self.table, self._follower.totals
+        numbers = table.open_numbers()
+        numbers = numbers[OPEN_STATES[table.states[numbers]]]
+        still = float((totals.until_s - table.get("entered", numbers)).sum())
+        return totals.area, totals.sojourn_s + still
+
+
+_NO_TABLE = Table(None)
+OPEN_NUMBERS = frozenset(int(state) for state in TaskState if OPEN_STATES[state])
+_TRANSITIONS = np.flatnonzero((NEW_STATES > 0) & ~ARRIVALS)
+
+
+def _windows(labels: LabelNumbers) -> tuple[int, Floats, Floats]:
+    """How many labels the stream has, and when phases begin and end."""
+    starts, ends = labels.windows()
+    return labels.count, starts, ends
+
+
+def _stretches(follower: Follower, which: int, floor_s: float) -> list[Stretch]:
+    """The stretches of a block that are long enough, or the longest; and the last one, if it still lasts."""
+    found = follower.samples(which, weighted=True, labelled=False)
+    if found.weight is None:
+        return []
+    over, length = found.weight > 0, np.abs(found.weight)
+    kept = np.flatnonzero((length >= floor_s) | (length == length.max()) | (~over & (length > 0))).tolist()
+    return [Stretch(float(found.t[k]), float(found.value[k]), bool(over[k])) for k in kept]

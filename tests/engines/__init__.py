@@ -1,0 +1,1 @@
+"""Random scenarios, and the comparison of what two engines make of them."""

@@ -1,0 +1,152 @@
+"""The fast judge of replications beside the ordinary one: replications by both, and what both make of the same blocks."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from soak.runner.engine import execute, identify
+from soak.runner.judge import sweep
+from soak.runner.judge.judge import Judge
+from soak.runner.judge.need import Need
+from soak.runner.judge.queue import compiled, compiled_exposure, follow
+from soak.runner.judge.samples import Facts, Samples
+from soak.runner.replications.replication import Job, Replication, _outcome, replicate
+from soak.runner.targets.simulation import Simulation
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import Block, merge
+from soak.simulation.compiled.library import Unavailable
+from soak.simulation.plan import Plan
+from soak.simulation.run import simulate
+
+LEAN = Need(findings=False)
+"""What needs no explanation, but every indicator."""
+
+
+def ordinary(job: Job) -> Replication:
+    """A replication by the judge of runs, without compiled code."""
+    with without_compiled():
+        target, plan = Simulation(), Plan(job.scenario, job.seed)
+        identity = identify(job.scenario, "", job.seed, target, abort=not job.in_full)
+        return _outcome(job, *execute(plan, target, identity))
+
+
+def both(job: Job) -> tuple[Replication, Replication]:
+    """A replication as it is made, and by the ordinary judge."""
+    return replicate(job), ordinary(job)
+
+
+@contextmanager
+def without_compiled() -> Iterator[None]:
+    """As on a machine without a compiler, as far as judges are concerned."""
+
+    def unavailable(source: Path) -> object:
+        raise Unavailable("this is a test")
+
+    kept = follow.load, compiled_exposure.load, sweep._compiled
+    follow.load = compiled_exposure.load = unavailable  # type: ignore[assignment]
+    sweep._compiled = lambda: None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        follow.load, compiled_exposure.load, sweep._compiled = kept
+
+
+def is_followed(scenario: Scenario) -> bool:
+    """Whether compiled code follows the tasks of a scenario in a simulation."""
+    judge = _judge(scenario, LEAN)
+    return isinstance(judge.lifecycle, compiled.CompiledLifecycle)
+
+
+def _judge(scenario: Scenario, need: Need) -> Judge:
+    plan = Plan(scenario)
+    return Judge.of(scenario, plan.vocabulary, identify(scenario, "", plan.seed, Simulation(), abort=True), need)
+
+
+def differences(scenario: Scenario, seed: int) -> list[str]:
+    """What both judges make of the blocks of a simulation, cut at random places, where it is not the same."""
+    plan = Plan(scenario, seed)
+    whole = merge(list(simulate(plan)))
+    identity = identify(scenario, "", seed, Simulation(), abort=True)
+    fast = Judge.of(scenario, plan.vocabulary, identity, LEAN)
+    with without_compiled():
+        usual = Judge.of(scenario, plan.vocabulary, identity)
+    # Without checkpoints both have the same parts.
+    usual.with_findings = False
+    found: list[str] = []
+    for block in cut(whole, random.Random(seed)):
+        told = list(_facts(fast, block))
+        with without_compiled():
+            for one, two in zip(_facts(usual, block), told, strict=True):
+                found += _unlike(one, two)
+        found += [f"at {block.until_s}: {each}" for each in _unlike_state(usual, fast)]
+        if found or usual.aborted_by:
+            break
+    return found
+
+
+def cut(block: Block, dice: random.Random) -> Iterator[Block]:
+    """The block in parts; each ends at an event, before or after it, or between two."""
+    places = sorted(dice.sample(range(1, len(block)), min(len(block) - 1, dice.choice([0, 1, 3, 12]))))
+    begin = 0
+    for place in places:
+        until_s = dice.choice([float(block.t[place - 1]), float(block.t[place])])
+        yield block.take(slice(begin, place), until_s)
+        begin = place
+    yield block.take(slice(begin, None))
+
+
+def _facts(judge: Judge, block: Block) -> Iterator[Facts]:
+    for _ in judge.observe(block):
+        yield judge.facts
+
+
+def _unlike(usual: Facts, fast: Facts) -> Iterator[str]:
+    for name in sorted({*fast.series, *usual.series} - {"telemetry", "stall"}):
+        if name in fast.series and not same(usual.get(name), fast.get(name)):
+            yield f"series {name} up to {usual.until_s}"
+    for name in ("telemetry", "stall"):
+        one, two = ([each for each in facts.stretches[name] if each.length_s > 0] for facts in (usual, fast))
+        if one != two or usual.get(name).exposed != fast.get(name).exposed:
+            yield f"stretches {name} up to {usual.until_s}: {one} and {two}"
+
+
+def same(one: Samples, two: Samples) -> bool:
+    """Whether two series are the same to the last bit."""
+    columns = [(one.t, two.t), (one.value, two.value), (one.weights, two.weights)]
+    if len(one) and one.label is not None and two.label is not None:
+        columns.append((one.label, two.label))
+    labelled = not len(one) or (one.label is None) == (two.label is None)
+    return labelled and all(np.array_equal(a, b, equal_nan=True) for a, b in columns)
+
+
+def _unlike_state(usual: Judge, fast: Judge) -> Iterator[str]:
+    """What both know of tasks at the end of a block."""
+    one, two = usual.lifecycle, fast.lifecycle
+    asked = {
+        "states": (one.state_counts(), two.state_counts()),
+        "accepted": (one.accepted, two.accepted),
+        "offered": (one.offered, two.offered),
+        "census": (one.census, two.census),
+        "unfinished": (one.unfinished(), two.unfinished()),
+        "expired": (one.open_sum("expired", None), two.open_sum("expired", None)),
+        "laws": (list(one.tracker.laws(one, complete=True)), list(two.tracker.laws(two, complete=True))),
+        "kinds": (usual.kinds_seen.tolist(), fast.kinds_seen.tolist()),
+        "errors": (usual.faults.errors(), fast.faults.errors()),
+        "retries": (usual.faults.retries_by_attempt(), fast.faults.retries_by_attempt()),
+        "faults": (usual.faults.results(usual.until_s), fast.faults.results(fast.until_s)),
+        "slis": (usual.slis(), fast.slis()),
+        "telemetry": (usual.telemetry.longest_gap_s, fast.telemetry.longest_gap_s),
+    }
+    yield from (f"{name}: {a} and {b}" for name, (a, b) in asked.items() if a != b)
+    if not np.allclose(one.littles_law(), two.littles_law(), rtol=1e-9, atol=1e-6):
+        yield f"Little's law: {one.littles_law()} and {two.littles_law()}"
+    numbers = one.table.open_numbers()
+    if not np.array_equal(numbers, two.table.open_numbers()):
+        yield "open tasks"
+        return
+    for name in ("accepted", "due", "ready", "since", "entered", "wait", "transient", "running", "not_before"):
+        if not np.array_equal(one.table.get(name, numbers), two.table.get(name, numbers)):
+            yield f"column {name}"
