@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from soak.runner.replications import replication
+from soak.runner.replications.replication import Job, replicate
 from soak.runner.session import run_loaded
-from soak.runner.targets.simulation import Simulation
+from soak.runner.targets.simulation import ENGINE_VARIABLE, Simulation
 from soak.schemas.language.load import Loaded, load
 from soak.simulation.compiled.engine import Engine
 
@@ -120,9 +120,9 @@ def target_of(engine: str) -> Simulation:
 
 
 def replicated(loaded: Loaded, engine: str) -> None:
-    """A replication on an engine; a replication itself takes the fastest."""
-    with mock.patch.object(replication, "Simulation", lambda: target_of(engine)):
-        replication.replicate(replication.Job(0, loaded.scenario.seed, loaded.scenario, in_full=True))
+    """A replication on an engine."""
+    with mock.patch.dict(os.environ, {ENGINE_VARIABLE: engine}):
+        replicate(Job(0, loaded.scenario.seed, loaded.scenario, in_full=True))
 
 
 def measured(given: dict[str, Any]) -> dict[str, Any]:

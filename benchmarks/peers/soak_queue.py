@@ -4,6 +4,7 @@
 Tasks, attempts and latencies are counted afterwards, in an event stream made again.
 """
 
+import os
 import sys
 import tempfile
 from dataclasses import replace
@@ -16,9 +17,9 @@ from queue_model import Setting, Tally, cpu_of, main, status_mb
 
 from soak.runner.engine import execute, identify
 from soak.runner.evidence.stream import StreamWriter
-from soak.runner.replications import replication
+from soak.runner.replications.replication import Job, replicate
 from soak.runner.session import collection_paused
-from soak.runner.targets.simulation import Simulation
+from soak.runner.targets.simulation import ENGINE_VARIABLE, Simulation
 from soak.schemas.language.load import Loaded, load
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import Kind
@@ -49,9 +50,9 @@ def target_of(engine: str) -> Simulation:
 
 
 def replicated(loaded: Loaded, setting: Setting, engine: str) -> None:
-    """Plan, model and judge; nothing is kept. A replication itself takes the fastest engine."""
-    with mock.patch.object(replication, "Simulation", lambda: target_of(engine)):
-        replication.replicate(replication.Job(0, setting.seed, loaded.scenario))
+    """Plan, model and judge; nothing is kept."""
+    with mock.patch.dict(os.environ, {ENGINE_VARIABLE: engine}):
+        replicate(Job(0, setting.seed, loaded.scenario))
 
 
 def kept(loaded: Loaded, setting: Setting, engine: str) -> None:
