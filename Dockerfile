@@ -15,8 +15,11 @@ COPY reports/ reports/
 COPY systems/ systems/
 COPY scenarios/ scenarios/
 COPY gates/ gates/
+# A compiler for this stage alone: the libraries are put into the package.
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev
 RUN python -m venv /opt/soak \
     && /opt/soak/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt ".[${EXTRAS}]" \
+    && /opt/soak/bin/python -m soak.simulation.compiled --into-package \
     && /opt/soak/bin/pip uninstall --yes --quiet pip
 
 FROM python:${PYTHON}

@@ -19,7 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from soak.schemas.language.load import Loaded
+    from soak.schemas.stream.block import Block
+    from soak.simulation.plan import Plan
 
 ROOT = Path(__file__).resolve().parent.parent
 SCENARIO = ROOT / "scenarios" / "72h.yaml"
@@ -73,6 +77,35 @@ def spine(settings: tuple[str, ...] = ()) -> int:
     return verdict.tasks["accepted"]
 
 
+class Kept:
+    """A target that shows what a simulation of the 72h scenario has shown, so that all the time is the judge's."""
+
+    name, clock, speed = "simulation", "simulated", 1.0
+
+    def __init__(self, seed: int) -> None:
+        from soak.runner.replications.replication import EVENTS_AT_ONCE
+        from soak.simulation.plan import Plan
+        from soak.simulation.run import simulate
+
+        self.seed = seed
+        self.blocks = list(simulate(Plan(loaded_scenario(()).scenario, seed), most_events=EVENTS_AT_ONCE))
+
+    def run(self, plan: "Plan") -> "Generator[Block, None, None]":
+        """The blocks of that simulation."""
+        yield from self.blocks
+
+
+def judged(kept: Kept) -> None:
+    """A replication of the 72h scenario without its simulation: what judging it costs, no abort condition left out."""
+    from soak.runner.engine import execute, identify
+    from soak.runner.judge.need import Need
+    from soak.simulation.plan import Plan
+
+    plan = Plan(loaded_scenario(()).scenario, kept.seed)
+    identity = identify(plan.scenario, "", kept.seed, kept, abort=True)
+    execute(plan, kept, identity, need=Need(findings=False, slis=False, intervals=False))
+
+
 def cpu_of(work: Callable[[], object]) -> float:
     """CPU seconds of one call."""
     gc.collect()
@@ -114,6 +147,9 @@ def rows(rounds: int) -> list[dict[str, object]]:
     spine(X40)
     bare_simpy()
     pairs = [(cpu_of(spine), cpu_of(bare_simpy)) for _ in range(rounds)]
+    kept = Kept(loaded_scenario(()).scenario.seed)
+    judged(kept)
+    judging = [(cpu_of(lambda: judged(kept)), cpu_of(bare_simpy)) for _ in range(rounds)]
     tasks = spine()
     large = [(cpu_of(lambda: spine(X40)), cpu_of(spine)) for _ in range(3)]
     many = spine(X40)
@@ -121,6 +157,7 @@ def rows(rounds: int) -> list[dict[str, object]]:
     longer = [(peak_mb(("duration=720h", "seed=14")), peak_mb(())) for _ in range(3)]
     return [
         row("72h: plan + simulation + event log + judge, CPU over bare SimPy", [a / b for a, b in pairs], 6, 3),
+        row("72h: judge of one replication, CPU over bare SimPy", [a / b for a, b in judging], 0.25, 0.12),
         row(
             "x40 rates and workers: CPU per task over the 72h run", [a / many / (b / tasks) for a, b in large], 1.3, 1.1
         ),

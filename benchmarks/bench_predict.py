@@ -108,7 +108,7 @@ def _power(count: int, jobs: int, out: Path) -> None:
     from soak.runner.power.request import Request
     from soak.runner.power.session import perform
 
-    perform(Request(ScenarioFile(SCENARIO), count, 0.95, jobs=jobs, out=out))
+    perform(Request(ScenarioFile(SCENARIO), (), 0.95, count, jobs=jobs, out=out))
 
 
 def _compare(count: int, jobs: int, out: Path) -> None:

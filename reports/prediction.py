@@ -1,5 +1,6 @@
 """prediction.md and plots: what many replications say together."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 
 import matplotlib as mpl
@@ -8,6 +9,7 @@ from soak.reports.plots import prediction as plot
 from soak.reports.plots.canvas import STYLE
 from soak.reports.summary import make_environment
 from soak.schemas.evidence.prediction import (
+    Answer,
     Decision,
     Distribution,
     First,
@@ -15,6 +17,7 @@ from soak.schemas.evidence.prediction import (
     ObjectivePrediction,
     Observed,
     Prediction,
+    RareEvent,
     Share,
     Stopped,
 )
@@ -38,6 +41,7 @@ def render_prediction(prediction: Prediction, observed: Observed) -> dict[str, b
         "remarks": remarks(prediction),
         "first": first(prediction.first_to_break, prediction.objectives, prediction.made),
         "command": command(prediction),
+        "rare_assumes": RARE_ASSUMES,
     }
     shown = {"objectives": OBJECTIVES, "aborts": plots.get(ABORTS) and ABORTS}
     return {"prediction.md": _render("prediction.md.j2", context, shown).encode(), **plots}
@@ -46,6 +50,7 @@ def render_prediction(prediction: Prediction, observed: Observed) -> dict[str, b
 def _render(name: str, context: dict[str, object], plots: Mapping[str, object]) -> str:
     environment = make_environment()
     environment.filters.update(chance=chance, between=between, at=at, deviations=deviations)
+    environment.filters.update(rare_value=rare_value, rare_interval=rare_interval, rare_need=rare_need)
     return environment.get_template(name).render(**context, plots=plots)
 
 
@@ -145,6 +150,13 @@ def first(found: FirstToBreak, objectives: list[ObjectivePrediction], made: int)
 def command(p: Prediction) -> str:
     """The command that reproduces the prediction."""
     words = ["soak", "predict", "scenario.yaml", "-n", str(p.asked), "--seed", str(p.seed)]
+    if p.rare:
+        words += [
+            "--rare",
+            *([shlex.quote(p.rare[0].name)] if len(p.rare) == 1 else []),
+            "--effort",
+            str(p.rare[0].effort),
+        ]
     for option, value in (("--precision", p.precision), ("--require", p.required)):
         words += [] if value is None else [option, _exact(value)]
     return " ".join(words)
@@ -180,7 +192,56 @@ def summary_lines(p: Prediction) -> str:
     lines += ["", *(f"  {line}" for line in _other_reasons(p))]
     if p.made and (p.objectives or p.first_to_break.abort):
         lines.append(f"  {first(p.first_to_break, p.objectives, p.made)}")
+    lines += [f"  {line}" for line in rare_lines(p)]
     return "\n".join(lines)
+
+
+RARE_ASSUMES = (
+    "Probabilities per run, with 95 % intervals. They assume that the model is right, that no way to the event was missed by the "
+    "pilot, and that enough independent estimates were made for their mean to be log-normal. An abort condition is looked for "
+    "as if it were the only one; an objective, as if none ended the run."
+)
+
+
+def rare_value(event: RareEvent) -> str:
+    """The probability, for a table."""
+    return "INCONCLUSIVE" if event.probability is None else f"{event.probability:.2g}"
+
+
+def rare_interval(event: RareEvent) -> str:
+    """Its interval, for a table."""
+    return f"{event.interval[0]:.2g} … {event.interval[1]:.2g}" if event.interval else "–"
+
+
+def rare_need(event: RareEvent) -> str:
+    """How many plain replications would say the same, for a table."""
+    return f"{event.brute_runs:,.2g} runs" if event.brute_runs else "–"
+
+
+def rare_lines(p: Prediction) -> Iterator[str]:
+    """What can be said of rare events, a few lines each."""
+    for each in p.rare or ():
+        yield f"rare event {each.name}: {rare_answer(each)}"
+        if each.answer is Answer.ESTIMATED:
+            yield f"  {how_found(each)}"
+        if each.reason and each.answer is not Answer.INCONCLUSIVE:
+            yield f"  {each.reason}"
+
+
+def rare_answer(event: RareEvent) -> str:
+    """The probability per run with its interval, or why there is none."""
+    if event.probability is None or event.interval is None:
+        return f"INCONCLUSIVE, {event.reason}"
+    low, high = event.interval
+    return f"{event.probability:.2g} per run (95 % interval {low:.2g} … {high:.2g})"
+
+
+def how_found(event: RareEvent) -> str:
+    """By which method, from how many runs, and how many brute force would need."""
+    by = f"by {event.method.value}" if event.method else "by no method"
+    made = f"{event.runs:,} runs and {event.pilot_runs:,} of pilots"
+    need = f"; brute force would need {event.brute_runs:,.2g} runs for the same" if event.brute_runs else ""
+    return f"{by}, {made}{need}"
 
 
 def _fixed(objective: ObjectivePrediction) -> str:

@@ -22,9 +22,26 @@ _MOST_TRIES = 6
 """Values beyond that which the search finds, before it is given up: the search is not exact."""
 
 
-def false_alarms(scenario: Scenario, observations: Mapping[str, float] | None = None) -> list[FalseAlarm]:
-    """Of every condition beside an objective (see `alarms`). Deterministic."""
-    return [_false_alarm(each) for each in alarms(scenario, observations)]
+def false_alarms(
+    scenario: Scenario, observations: Mapping[str, float] | None = None, before: Sequence[FalseAlarm] = ()
+) -> list[FalseAlarm]:
+    """Of every condition beside an objective (see `alarms`). Deterministic.
+
+    before: the same without observations, if that is known; what observations change nothing of is not computed again.
+    """
+    known = list(zip(alarms(scenario), before, strict=True)) if before else []
+    return [
+        next((found for alarm, found in known if _alike(alarm, each)), None) or _false_alarm(each)
+        for each in alarms(scenario, observations)
+    ]
+
+
+def _alike(one: Alarm, other: Alarm) -> bool:
+    """Whether both are the same, of one scenario: its rate is made anew for each."""
+    if one.scan is None or other.scan is None:
+        return one == other
+    rate = one.scan.load.rate
+    return one == other._replace(scan=other.scan._replace(load=other.scan.load._replace(rate=rate)))
 
 
 def _false_alarm(alarm: Alarm) -> FalseAlarm:

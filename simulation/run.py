@@ -12,7 +12,7 @@ from soak.simulation.room import Model, room_of
 
 EVENTS_PER_BLOCK = 32_768
 _GROWTH = 4
-"""Where blocks may be larger than usual, each holds so many times as much as the one before: a run may end early."""
+"""Where blocks may be larger than usual, each holds four times as much as the one before: a run may end early."""
 
 EVENTS_PER_TASK = 6
 

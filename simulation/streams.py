@@ -16,11 +16,21 @@ def stream_key(seed: int, name: str) -> int:
     return int.from_bytes(hashlib.blake2b(f"{seed}\x00{name}".encode(), digest_size=16).digest(), "little")
 
 
+class AlteredSeed(int):
+    """A seed of which some draws are made otherwise than it says; wherever a seed goes, it can go. See `redraws`."""
+
+    def altered(self, name: str, block: int, layer: int, own: np.random.Generator) -> np.random.Generator:
+        """What gives the draws of a stream at a position in place of `own`, the generator that the plain seed has there."""
+        raise NotImplementedError
+
+
 class Stream:
     """The random numbers of one concern, such as service times."""
 
     def __init__(self, seed: int, name: str) -> None:
         self._key = stream_key(seed, name)
+        self._name = name
+        self._altered = seed if isinstance(seed, AlteredSeed) else None
         self._philox: np.random.Philox | None = None
 
     def at(self, block: int, layer: int = 0) -> np.random.Generator:
@@ -33,4 +43,5 @@ class Stream:
             self._generator, self._state = np.random.Generator(self._philox), self._philox.state
         self._state["state"]["counter"] = np.array([0, 0, block, layer], dtype=np.uint64)
         self._philox.state = self._state
-        return self._generator
+        own = self._generator
+        return own if self._altered is None else self._altered.altered(self._name, block, layer, own)

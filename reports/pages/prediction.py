@@ -13,7 +13,20 @@ from soak.reports.look.plot import Axis, Bar, Plot, Rule
 from soak.reports.look.table import AnyCell, Cell, Column, Table, Tone, tone_of
 from soak.reports.look.ticks import linear
 from soak.reports.plots.prediction import bars, is_far
-from soak.reports.prediction import at, between, chance, command, deviations, first, headline, remarks
+from soak.reports.prediction import (
+    RARE_ASSUMES,
+    at,
+    between,
+    chance,
+    command,
+    deviations,
+    first,
+    headline,
+    rare_interval,
+    rare_need,
+    rare_value,
+    remarks,
+)
 from soak.reports.sheet import render_sheet
 from soak.reports.summary import shown
 from soak.schemas.evidence.prediction import (
@@ -44,6 +57,7 @@ def sheet_of(p: Prediction, observed: Observed) -> Sheet:
         Section("Verdicts", [_verdicts(p)]),
         Section("Objectives", list(_objectives(p, observed))),
         Section("Abort conditions", list(_aborts(p, observed))),
+        *([Section("Rare events", list(_rare(p)))] if p.rare else []),
         Section("Other reasons against PASS", [_doubts(p)]),
         Section("All quantiles of values, margins and times", [_quantiles(p)], folded=True),
         Section("Reproduce", [_facts(p)]),
@@ -252,6 +266,38 @@ def _abort_times(p: Prediction, found: dict[str, Floats]) -> Drawing:
         tall=130,
     )
     return Drawing(f"{aborted:,} of {p.made:,} replications aborted", plot.picture)
+
+
+def _rare(p: Prediction) -> Iterator[Part]:
+    titles = ("per run", "interval", "brute force would need")
+    columns = (
+        Column("event"),
+        Column("when", code=True),
+        *(Column(each, number=True) for each in titles),
+        Column("how"),
+    )
+    rows: list[list[AnyCell]] = [
+        [
+            each.name,
+            each.what,
+            Cell(rare_value(each), tone=Tone.DOUBT if each.probability is None else Tone.NOW),
+            rare_interval(each),
+            rare_need(each),
+            Cell(each.method.value if each.method else "–", [each.reason] if each.reason else []),
+        ]
+        for each in p.rare or ()
+    ]
+    yield Table(columns, rows, "Rare events")
+    yield Text(RARE_ASSUMES)
+    for each in p.rare or ():
+        if each.steps:
+            steps = [[f"{one.fraction:.3g}", show_ratio(round(one.share, 3))] for one in each.steps]
+            named = (Column("fraction of the way to the limit", number=True), Column("share of runs", number=True))
+            yield Table(named, steps, f"Levels to {each.name}")
+        if each.rates:
+            rates = [[one.fault, f"{one.attempt or '–'}", f"{one.rate:.3g}", f"{one.tilted:.3g}"] for one in each.rates]
+            drawn = (Column("fault"), *(Column(one, number=True) for one in ("attempt", "rate", "drawn at")))
+            yield Table(drawn, rates, f"Faults on the way to {each.name}, in stretches of {each.stretch:,} tasks")
 
 
 def _doubts(p: Prediction) -> Table:

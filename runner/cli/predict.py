@@ -36,13 +36,29 @@ _MOST = 100_000
 @click.option(
     "--precision",
     metavar="SHARE",
-    help="Stop once the 95 % interval of the PASS probability is within plus or minus this, such as 1%. [default: run all]",
+    help="Stop once the 95 % interval of the PASS probability is within plus or minus this, such as 1%; "
+    "with --rare: of the rare event, relative to it. [default: run all]",
 )
 @click.option(
     "--require",
     "required",
     metavar="SHARE",
     help="Required PASS probability, such as 95%; the exit code says whether it is reached.",
+)
+@click.option(
+    "--rare",
+    metavar="[NAME]",
+    is_flag=False,
+    flag_value="",
+    help="Also estimate how likely a rare event is: that this abort condition holds or this objective is broken, by its name; "
+    "without a name each abort condition in turn.",
+)
+@click.option(
+    "--effort",
+    type=click.IntRange(100, 10_000_000),
+    default=5_000,
+    show_default=True,
+    help="Number of runs for each rare event, besides those of pilots.",
 )
 @jobs_option
 @click.option(
@@ -60,6 +76,8 @@ def command(
     replications: int,
     precision: str | None,
     required: str | None,
+    rare: str | None,
+    effort: int,
     jobs: int | None,
     dask: str | None,
     out: Path | None,
@@ -76,17 +94,16 @@ def command(
     \b
     Examples:
       soak predict scenarios/72h.yaml -n 400
+      soak predict scenarios/72h.yaml --rare success-collapse
       soak predict scenarios/72h.yaml --set queue.workers=3 --precision 2% --require 95%
     """
+    from soak.reports.prediction import summary_lines
     from soak.runner.predict.request import Request
     from soak.runner.predict.session import perform
 
     shares = share("--precision", precision, 0.5), share("--require", required, 1.0)
     chosen = scenario_file(scenario, tier, overlays, settings, duration, seed)
-    request = Request(chosen, replications, *shares, jobs, dask, out)
-    analysis = perform(request)
-    from soak.reports.prediction import summary_lines
-
+    analysis = perform(Request(chosen, replications, *shares, jobs, dask, out, rare, effort))
     analysis.tell(summary_lines(analysis.result), as_json=as_json)
     return _exit_code(analysis.result)
 

@@ -130,10 +130,12 @@ def _check(path: Path, changes: _Changes) -> tuple[list[Problem], list[Problem]]
     from soak.runner.cautions import cautions
     from soak.schemas.files import STDIN
     from soak.schemas.language.load import Sources
-    from soak.schemas.target.load import describes_a_target, loaded_from
+    from soak.schemas.target.recognise import describes_a_target
 
     try:
         if path != STDIN and describes_a_target(document := changes.read(path)):
+            from soak.schemas.target.load import loaded_from
+
             loaded_from(document, path, changes.options)
             return [], []
         if changes.options:

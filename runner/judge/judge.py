@@ -3,10 +3,8 @@
 It depends on the scenario and the stream only, so that anyone can reproduce the verdict from the evidence.
 """
 
-import copy
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, count, takewhile
 
@@ -28,14 +26,13 @@ from soak.runner.judge.labels import LabelNumbers
 from soak.runner.judge.lifecycle import Lifecycle
 from soak.runner.judge.need import EVERYTHING, Need
 from soak.runner.judge.operators import Operators
-from soak.runner.judge.own import OwnSeries
-from soak.runner.judge.reads import has_interval, series_of, slis_of
-from soak.runner.judge.room import Asked, room_of
+from soak.runner.judge.reads import has_interval, slis_of
+from soak.runner.judge.room import room_of
 from soak.runner.judge.samples import Facts
 from soak.runner.judge.schedule import Schedule, schedule_of
-from soak.runner.judge.stalls import floor_s
 from soak.runner.judge.tails import Tails
 from soak.runner.judge.telemetry import Telemetry
+from soak.runner.judge.trackers import Trackers
 from soak.runner.judge.window_fold import windows_of
 from soak.schemas.evidence.verdict import Checkpoint, Resume
 from soak.schemas.language.check import Figure, LoadFigure
@@ -56,23 +53,6 @@ _ENDS = kind_flags(Kind.RUN_ENDED, Kind.RUN_DECIDED, Kind.RUN_ABORTED, Kind.RUN_
 _SELDOM = _ALERTS | _ENDS
 _OF_THE_RUN = _ENDS | _RESUMES | kind_flags(Kind.RUN_MARKED, Kind.RUN_STOP_REQUESTED, Kind.RUN_REPEATED)
 """Events that say something of the run itself."""
-
-
-@dataclass(slots=True)
-class _Trackers:
-    """Everything that follows the stream itself; copied before each block, so that a block can be cut where the run ends."""
-
-    lifecycle: Lifecycle
-    telemetry: Telemetry
-    own: OwnSeries
-
-    def copied(self, shared: dict[int, object]) -> "_Trackers":
-        """A copy. shared: what copies have in common, by its id."""
-        return _Trackers(
-            copy.deepcopy(self.lifecycle, shared),
-            copy.deepcopy(self.telemetry, shared),
-            copy.deepcopy(self.own, shared),
-        )
 
 
 class Judge:
@@ -104,7 +84,7 @@ class Judge:
             (alert, guard_of(alert.condition, self.labels, alert.keep_firing_for_s)) for alert in scenario.alerts
         ]
         self.aborts = [guard_of(condition, self.labels) for condition in scenario.aborts]
-        self._trackers = self._followed_by(identity)
+        self._trackers = Trackers.of(scenario, vocabulary, identity, self.labels, need)
         self.until_s = 0.0
         self.aborted_by: AnyGuard | None = None
         self.kinds_seen = np.zeros(len(Kind), dtype=np.int64)
@@ -122,18 +102,6 @@ class Judge:
     def of(cls, scenario: Scenario, vocabulary: Vocabulary, identity: Identity, need: Need = EVERYTHING) -> "Judge":
         """The judge of a run."""
         return cls(scenario, vocabulary, abort=identity.abort, identity=identity, need=need)
-
-    def _followed_by(self, identity: Identity | None) -> _Trackers:
-        scenario, vocabulary = self.scenario, self.vocabulary
-        room, stall_s, gap_s = room_of(scenario.system), floor_s(scenario, "stall"), floor_s(scenario, "telemetry")
-        wanted = series_of(scenario, self.need)
-        asked = Asked(scenario, vocabulary, identity, self.labels, self.need, wanted, stall_s, gap_s)
-        slis = {name: sli for name, sli in scenario.slis.items() if sli.series in wanted}
-        return _Trackers(
-            room.followed(asked) or Lifecycle(self.labels, stall_s, room.tracker(scenario, vocabulary, identity)),
-            Telemetry(gap_s, None if self.need.findings else wanted),
-            OwnSeries(slis, vocabulary, language_of(scenario.system).durations),
-        )
 
     @cached_property
     def schedule(self) -> Schedule:
@@ -375,7 +343,10 @@ def _applied(scenario: Scenario, identity: Identity | None) -> tuple[Scenario, I
 def _judged(scenario: Scenario, identity: Identity | None) -> tuple[Scenario, list[str]]:
     """The scenario with the objectives that the run is judged by, and the others in words."""
     found = scenario.judged(simulated=identity is not None and identity.clock == "simulated")
-    others = [each.comparison.text for each in scenario.objectives if each not in found.objectives]
+    all_of_them = found.objectives == scenario.objectives
+    others = (
+        [] if all_of_them else [each.comparison.text for each in scenario.objectives if each not in found.objectives]
+    )
     expected = objective_texts(scenario.checks) if scenario.checks != found.checks else ()
     return found, [*others, *expected]
 

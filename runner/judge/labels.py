@@ -21,6 +21,11 @@ class LabelNumbers:
         """By label of the stream, and then by part of the system: names and values of all that can be selected by it."""
         self._parts = {tuple(sorted(part)): len(self._labels) + place for place, part in enumerate(scenario.parts)}
         self._labels = (*self._labels, *(dict(part) for part in scenario.parts))
+        self._having: dict[tuple[str, str], set[int]] = {}
+        """The places of the labels that have a value by a name."""
+        for place, label in enumerate(self._labels):
+            for item in label.items():
+                self._having.setdefault(item, set()).add(place)
         self._phases = scenario.phases
         self.needed = bool(self._labels or self._phases)
 
@@ -68,13 +73,8 @@ class LabelNumbers:
         if not selector:
             return None
         wanted = dict(selector)
-        by_label = {name: value for name, value in selector if name != PHASE}
-        labels = [*self._labels, dict[str, str]()]
+        asked = [self._having.get(item, set()) for item in wanted.items() if item[0] != PHASE]
+        labels = set.intersection(*asked) if asked else range(len(self._labels) + 1)
         phases = [*(phase.name for phase in self._phases), None]
-        return frozenset(
-            row * len(phases) + column
-            for row, label in enumerate(labels)
-            if all(label.get(name) == value for name, value in by_label.items())
-            for column, phase in enumerate(phases)
-            if wanted.get(PHASE, phase) == phase
-        )
+        columns = [column for column, phase in enumerate(phases) if wanted.get(PHASE, phase) == phase]
+        return frozenset(row * len(phases) + column for row in labels for column in columns)

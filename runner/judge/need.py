@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 
 
+class NotFollowedError(Exception):
+    """Something in a block is none of a compiled follower's business: what it said of it must not be used."""
+
+
 @dataclass(frozen=True, slots=True)
 class Need:
     """findings: whether checkpoints are kept, and what explains a verdict. slis: whether every SLI has a value at the end.

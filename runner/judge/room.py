@@ -79,7 +79,7 @@ class Tasks:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked of whoever follows the tasks of a run: everything, or what is needed of some series only.
+    """What is asked of what follows the tasks of a run: everything, or what is needed of some series only.
 
     stall_floor_s, gap_floor_s: the lengths from which on stalls and gaps in telemetry matter.
     """

@@ -38,6 +38,8 @@ class Stalls:
         """
         edges = np.concatenate([[self._changed_s], changed_s, [until_s]])
         start, end = edges[:-1], edges[1:]
+        # Of what still waits the earliest counts, throughout: a backlog costs no more than one task.
+        waiting_s = waiting_s.min(keepdims=True) if len(waiting_s) else waiting_s
         left = np.concatenate([left_s, np.full(len(waiting_s), np.inf)])
         order = np.argsort(left, kind="stable")
         # Work that leaves at the end of a gap or later was waiting throughout it: the earliest of it counts.

@@ -177,9 +177,15 @@ class Table:
 
     def open_numbers(self) -> Ints:
         """The tasks that are not settled, or have a running execution."""
-        numbers = np.arange(self.base, self.end)
-        settled = SETTLED[self.states[self.base : self.end]] & (self.get("running", numbers) <= 0)
-        return numbers[~settled]
+        settled = SETTLED[self.states[self.base : self.end]]
+        settled &= self._all("running") <= 0
+        return np.flatnonzero(~settled) + self.base
+
+    def _all(self, name: str) -> Floats:
+        """A column for all tasks from the oldest open one on, in order."""
+        column, low = self._columns[name], self.base & (self._size - 1)
+        high = low + self.end - self.base
+        return column[low:high] if high <= self._size else np.concatenate([column[low:], column[: high - self._size]])
 
     def forget_settled(self) -> None:
         """Drop everything before the oldest open task."""

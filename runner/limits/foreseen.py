@@ -25,12 +25,12 @@ class Points(Protocol):
 
 
 class Made(Points, Protocol):
-    """Replications that are made, or under way."""
+    """Replications that are made, or in progress."""
 
     def known(self, key: Key) -> bool | None:
         """Whether a replication that was not asked for yet is PASS; None where nobody knows."""
 
-    def under_way(self, key: Key) -> bool:
+    def begun(self, key: Key) -> bool:
         """Whether nobody needs to begin with a replication."""
 
 
@@ -59,7 +59,7 @@ class Foreseen:
                 raise NothingIdleError
             key = values, tally.total
             passed = self._made.known(key)
-            if passed is None and not self._made.under_way(key):
+            if passed is None and not self._made.begun(key):
                 self.wanted.append(key)
             tally = self._tallies[values] = tally.plus(tally.passes * 2 >= tally.total if passed is None else passed)
 

@@ -49,7 +49,7 @@ class Replications:
         self.total = 0
         self.foresee: Callable[[Points], None] = _nothing_more
         self._tallies: dict[PointValues, Tally] = {}
-        # One alone is never idle while it is known what to do; of several, one job waits for whoever is free first.
+        # One alone is never idle while it is known what to do; of several, one job waits for the first to be free.
         self._most_in_flight = pool.workers + (pool.workers > 1)
         self._in_flight: InFlight[Key] = InFlight(pool)
         self._come: dict[Key, Coming] = {}
@@ -88,7 +88,7 @@ class Replications:
         except Exception:
             return None
 
-    def under_way(self, key: Key) -> bool:
+    def begun(self, key: Key) -> bool:
         """Whether nobody needs to begin with a replication: it is made, or cannot be."""
         return key in self._in_flight or key in self._come or key[0] in self._impossible
 

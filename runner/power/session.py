@@ -1,6 +1,7 @@
 """One `soak power`, from a request to files and a result."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import islice
 
 from soak.runner.analysis import Analysis, dated_directory, write_analysis
@@ -11,11 +12,13 @@ from soak.runner.power.assessment import assess
 from soak.runner.power.pilot import LEAST, samples_of
 from soak.runner.power.request import Request
 from soak.runner.power.violations import ViolationRequest, parse_violations
+from soak.runner.replications.aside import aside
 from soak.runner.replications.preload import loading
 from soak.runner.replications.processes import ProcessPool
 from soak.runner.replications.replication import Replication, jobs
 from soak.runner.replications.series import series
 from soak.schemas.errors import UsageError
+from soak.schemas.evidence.false_alarms import FalseAlarm
 from soak.schemas.evidence.power import SCHEMA_VERSION, ObjectivePower, PowerReport
 from soak.schemas.evidence.verdict import Outcome
 from soak.schemas.language.load import Loaded
@@ -38,8 +41,10 @@ def perform(request: Request) -> Analysis[PowerReport]:
         raise UsageError(f"-n {request.replications} is too few to know how runs vary (write {LEAST} or more)")
     violations = parse_violations(request.violations, scenario.objectives)
     with dated_directory(request.out, "power", scenario.name) as directory, listening() as interrupted:
-        made = _pilot(scenario, request, interrupted)
-        report = _report(loaded, made, violations, request.power)
+        # What needs no pilot takes as long as one.
+        with aside(partial(false_alarms, scenario)) as alarms:
+            made = _pilot(scenario, request, interrupted)
+            report = _report(loaded, made, violations, request.power, alarms())
         from soak.reports.pages.power import power_page
         from soak.reports.power import render_power
 
@@ -64,7 +69,11 @@ def _pilot(scenario: Scenario, request: Request, interrupted: Interruption) -> l
 
 
 def _report(
-    loaded: Loaded, made: Sequence[Replication], violations: Sequence[ViolationRequest], power: float
+    loaded: Loaded,
+    made: Sequence[Replication],
+    violations: Sequence[ViolationRequest],
+    power: float,
+    alarms: Sequence[FalseAlarm],
 ) -> PowerReport:
     scenario = loaded.scenario
     hours = (scenario.duration_s - scenario.warmup_s) / _HOUR_S
@@ -87,7 +96,9 @@ def _report(
         power=power,
         seen=not missed,
         objectives=objectives,
-        false_alarms=false_alarms(scenario, {each.objective.comparison.text: each.observations for each in samples}),
+        false_alarms=false_alarms(
+            scenario, {each.objective.comparison.text: each.observations for each in samples}, alarms
+        ),
     )
 
 

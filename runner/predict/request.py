@@ -5,12 +5,17 @@ from pathlib import Path
 
 from soak.runner.analysis import ScenarioFile
 
+EFFORT = 5_000
+"""How many runs the estimate of a rare event takes, unless asked otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """How likely is PASS? The scenario's seed gives those of all replications.
 
     `precision`, `required`: shares; half the width of the interval at which to stop, and the PASS probability there must be.
+    `rare`: the abort condition or objective whose rare event is looked for (None: none, empty: all abort conditions), with
+    `effort` runs; `precision` is then the relative half width of its interval.
     `jobs`: processes (None: one a core); `dask`: the address of a cluster to use instead.
     """
 
@@ -21,3 +26,5 @@ class Request:
     jobs: int | None = None
     dask: str | None = None
     out: Path | None = None
+    rare: str | None = None
+    effort: int = EFFORT

@@ -1,9 +1,11 @@
 """One `soak predict`, from a request to files and a result."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
+
+import msgspec
 
 from soak.runner.analysis import Analysis, dated_directory, write_analysis
 from soak.runner.console import remark
@@ -13,15 +15,18 @@ from soak.runner.interruption import Interruption, listening
 from soak.runner.predict import table
 from soak.runner.predict.figures import half_width, share_of
 from soak.runner.predict.prediction import observed, predict
+from soak.runner.predict.rare.events import Event
+from soak.runner.predict.rare.session import events_of, find
 from soak.runner.predict.request import Request
 from soak.runner.replications.preload import loading
 from soak.runner.replications.replication import Replication, jobs
 from soak.runner.replications.series import series
 from soak.runner.replications.worker_pool import WorkerPool, make_pool
 from soak.schemas.errors import SoakError, UsageError, failure_words
-from soak.schemas.evidence.prediction import Prediction, Stopped
+from soak.schemas.evidence.prediction import Prediction, RareEvent, Stopped
 from soak.schemas.evidence.verdict import Outcome
 from soak.schemas.language.load import Loaded
+from soak.schemas.language.model import Scenario
 from soak.schemas.units import show_ratio
 
 _REPORTS = ("soak.reports.pages.prediction", "soak.reports.prediction")
@@ -64,6 +69,7 @@ def perform(request: Request, open_pool: Callable[[], WorkerPool] | None = None)
     """
     loaded = request.scenario.load()
     scenario, so_far = loaded.scenario, _Progress()
+    events = _rare_events(scenario, request)
     with dated_directory(request.out, PREDICTIONS, scenario.name) as directory, listening() as interrupted:
         pool = open_pool() if open_pool else make_pool(request.jobs, request.dask)
         with closing(pool):
@@ -75,7 +81,8 @@ def perform(request: Request, open_pool: Callable[[], WorkerPool] | None = None)
             except Exception as error:
                 kind = UsageError if isinstance(error, UsageError) else SoakError
                 raise kind(f"{failure_words(error)}; {_keep_broken(so_far, loaded, request, directory)}") from error
-        prediction = _write(so_far, loaded, request, directory)
+        rare = _rare(so_far, loaded, request, events, interrupted) if events else msgspec.UNSET
+        prediction = _write(so_far, loaded, request, directory, rare)
     return Analysis(prediction, directory.path, REPORT, prediction.stopped is Stopped.INTERRUPTED)
 
 
@@ -94,7 +101,7 @@ def _make(
         for replication in _kept(results, len(scenario.objectives), directory):
             so_far.add(replication)
             show(len(so_far.made), so_far.figures)
-            if so_far.precise(request.precision):
+            if request.rare is None and so_far.precise(request.precision):
                 so_far.stopped = Stopped.PRECISE
                 return
     if len(so_far.made) < count:
@@ -119,11 +126,45 @@ def _keep_broken(so_far: _Progress, loaded: Loaded, request: Request, directory:
     return f"the {len(so_far.made)} replications made before that are kept in {directory.path}"
 
 
-def _write(so_far: _Progress, loaded: Loaded, request: Request, directory: RunDirectory) -> Prediction:
+def _rare_events(scenario: Scenario, request: Request) -> list[Event]:
+    """The rare events that are asked for. Raises UsageError."""
+    if request.rare is None:
+        return []
+    if request.dask:
+        raise UsageError(
+            "--rare and --dask exclude each other: rare events are looked for on this machine (use --jobs)"
+        )
+    return events_of(scenario, request.rare)
+
+
+def _rare(
+    so_far: _Progress, loaded: Loaded, request: Request, events: Sequence[Event], interrupted: Interruption
+) -> list[RareEvent]:
+    rare = find(
+        loaded.scenario,
+        events,
+        so_far.made,
+        effort=request.effort,
+        precision=request.precision,
+        workers=request.jobs,
+        interrupted=interrupted,
+    )
+    if interrupted():
+        so_far.stopped = Stopped.INTERRUPTED
+    return rare
+
+
+def _write(
+    so_far: _Progress,
+    loaded: Loaded,
+    request: Request,
+    directory: RunDirectory,
+    rare: list[RareEvent] | msgspec.UnsetType = msgspec.UNSET,
+) -> Prediction:
     from soak.reports.pages.prediction import prediction_page
     from soak.reports.prediction import render_prediction
 
-    prediction = predict(loaded, request, so_far.made, so_far.stopped)
+    prediction = msgspec.structs.replace(predict(loaded, request, so_far.made, so_far.stopped), rare=rare)
     seen = observed(loaded.scenario, so_far.made)
     rendered = {**render_prediction(prediction, seen), REPORT: prediction_page(prediction, seen)}
     write_analysis(directory, FILE, prediction, rendered)

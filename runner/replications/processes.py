@@ -5,9 +5,8 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkContext, SpawnContext
@@ -19,7 +18,7 @@ import msgspec
 from soak.runner.replications.preload import settle
 from soak.runner.replications.replication import Job, Replication
 from soak.runner.replications.scenarios import Packing, Shelf
-from soak.runner.replications.worker import Order, Reply, serve
+from soak.runner.replications.worker import Order, Reply, held, serve
 
 WINDOW = 8
 """Jobs for each worker that may be unfinished at a time: a long one does not keep the other workers waiting."""
@@ -62,7 +61,7 @@ class _Worker:
         self.connection, theirs = context.Pipe()
         inherited = [self.connection, *(each.connection for each in siblings)] if sys.platform == "linux" else []
         self.process: BaseProcess = context.Process(target=serve, args=(theirs, os.getpid(), inherited), daemon=True)
-        with _held(signal.SIGINT):
+        with held(signal.SIGINT):
             self.process.start()
         theirs.close()
         self.orders: dict[int, LocalPromise] = {}
@@ -176,7 +175,7 @@ class ProcessPool:
             self._workers.pop().end()
 
     def _feed(self) -> None:
-        """Give every worker a job, and then, except of the last ones, a second: whoever is free first takes those."""
+        """Give every worker a job, and then, except of the last ones, a second: the first to be free takes those."""
         for orders in range(_AHEAD):
             for worker in self._workers:
                 if len(worker.orders) == orders and len(self._waiting) > (self._count if orders else 0):
@@ -192,16 +191,3 @@ class ProcessPool:
 def _cores() -> int:
     """How many cores this process may use, as far as the system says."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def _held(number: signal.Signals) -> Iterator[None]:
-    """Hold a signal back: while a process forks, Python loses one that comes in the middle of its hooks."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

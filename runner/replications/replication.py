@@ -3,6 +3,7 @@
 import gc
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -11,7 +12,7 @@ from soak.runner.engine import BrokenOffError, execute, identify
 from soak.runner.judge.folds import Fold, Sketch
 from soak.runner.judge.growth import Growth
 from soak.runner.judge.judge import Judge
-from soak.runner.judge.need import Need
+from soak.runner.judge.need import Need, NotFollowedError
 from soak.runner.targets.simulation import Simulation
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import OF_TELEMETRY, ObjectiveResult, Outcome, Status, Verdict
@@ -20,6 +21,7 @@ from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import MEND, blame
 from soak.schemas.language.slis import Aggregate, Sli
 from soak.simulation.plan import Plan
+from soak.simulation.redraws import Redraw, RedrawnSeed, Tilt, Weighed
 
 EVENTS_AT_ONCE = 1 << 18
 """Events that are judged together, about: where none are kept, that costs 17 MB."""
@@ -32,7 +34,8 @@ class Job(msgspec.Struct, frozen=True):
     """A replication to make: its place in the series, its seed, and the scenario.
 
     `in_full`: no abort condition ends it, and its outcome holds every SLI. `detailed`: its outcome holds histograms.
-    `arrivals_seed`: of a run whose arrivals it is to have; None for its own.
+    `arrivals_seed`: of a run whose arrivals it is to have; None for its own. `redraws`, `tilt`: draws that are not those of the
+    seed (see soak.simulation.redraws).
     """
 
     index: int
@@ -41,6 +44,8 @@ class Job(msgspec.Struct, frozen=True):
     in_full: bool = False
     detailed: bool = False
     arrivals_seed: int | None = None
+    redraws: tuple[Redraw, ...] = ()
+    tilt: Tilt | None = None
 
 
 class ObjectiveOutcome(msgspec.Struct, frozen=True):
@@ -66,6 +71,7 @@ class Replication(msgspec.Struct, frozen=True):
     `aborted_by` names the abort condition that ended it, at `ended_s` of scenario time (of a job in full: that would have).
     `decided_s`, `decidable_s`: when the verdict on the objectives was known, as `decided_as`; without what only the end decides.
     `doubts` are the laws, alerts and faults (and `telemetry`) that prevented PASS. `slis`: in base units, of a job in full.
+    `held`: the abort conditions that held, also those that end nothing. `weighed`: the likelihood ratio of a run with a tilt.
     """
 
     index: int
@@ -79,6 +85,8 @@ class Replication(msgspec.Struct, frozen=True):
     decided_as: str | None = None
     decided_s: float | None = None
     decidable_s: float | None = None
+    held: list[str] = []
+    weighed: Weighed | None = None
 
 
 def seeds(base: int) -> Iterator[int]:
@@ -113,7 +121,8 @@ def replicate(job: Job) -> Replication:
     collecting = gc.isenabled()
     gc.disable()
     try:
-        verdict, judge = _run(job)
+        seed = RedrawnSeed(job.seed, job.redraws, job.tilt) if job.redraws or job.tilt else job.seed
+        verdict, judge = _run(job, seed)
     except Exception as error:
         # Whoever waits for the result elsewhere sees no frames of this process.
         if blamed := blame(error.__cause__ if isinstance(error, BrokenOffError) and error.__cause__ else error):
@@ -122,17 +131,28 @@ def replicate(job: Job) -> Replication:
     finally:
         if collecting:
             gc.enable()
-    return _outcome(job, verdict, judge)
+    weighed = (
+        seed.tilted(job.scenario.workload, verdict.ended_s) if isinstance(seed, RedrawnSeed) and job.tilt else None
+    )
+    return _outcome(job, verdict, judge, weighed)
 
 
-def _run(job: Job) -> tuple[Verdict, Judge]:
+def _run(job: Job, seed: int) -> tuple[Verdict, Judge]:
     target = Simulation(most_events=EVENTS_AT_ONCE)
-    plan = Plan(job.scenario, job.seed, arrivals_seed=job.arrivals_seed)
     identity = identify(job.scenario, "", job.seed, target, abort=not job.in_full)
-    return execute(plan, target, identity, need=Need(findings=False, slis=job.in_full, intervals=False))
+
+    def judged(need: Need) -> tuple[Verdict, Judge]:
+        return execute(Plan(job.scenario, seed, arrivals_seed=job.arrivals_seed), target, identity, need=need)
+
+    need = Need(findings=False, slis=job.in_full, intervals=False)
+    try:
+        return judged(need)
+    except NotFollowedError:
+        # The ordinary judge: compiled code follows no run of which findings are asked.
+        return judged(replace(need, findings=True))
 
 
-def _outcome(job: Job, verdict: Verdict, judge: Judge) -> Replication:
+def _outcome(job: Job, verdict: Verdict, judge: Judge, weighed: Weighed | None) -> Replication:
     held = [(each.held_at_s, each.name) for each in verdict.aborts if each.held_at_s is not None and each.stopped]
     return Replication(
         job.index,
@@ -147,6 +167,8 @@ def _outcome(job: Job, verdict: Verdict, judge: Judge) -> Replication:
         _doubts(verdict),
         verdict.slis if job.in_full else {},
         *_early(verdict),
+        [each.name for each in verdict.aborts if each.held_at_s is not None],
+        weighed,
     )
 
 

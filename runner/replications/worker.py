@@ -6,7 +6,8 @@ import pickle
 import signal
 import traceback
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -41,7 +42,7 @@ class Reply:
 
 def serve(connection: Connection, parent: int, inherited: Sequence[Connection]) -> None:
     """The life of a worker: orders in, replies out, until the parent closes the connection or ends."""
-    _begin(parent)
+    begin(parent)
     for each in inherited:
         each.close()
     desk = _Desk(connection)
@@ -54,7 +55,7 @@ def serve(connection: Connection, parent: int, inherited: Sequence[Connection]) 
         os._exit(0)
 
 
-def _begin(parent: int) -> None:
+def begin(parent: int) -> None:
     """Start of a worker: it leaves signals to its parent, does not outlive it, and does not collect its parent's garbage."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in ("SIGTERM", "SIGHUP"):
@@ -63,6 +64,19 @@ def _begin(parent: int) -> None:
     if not die_with_parent(parent):
         os._exit(1)
     gc.freeze()
+
+
+@contextmanager
+def held(number: signal.Signals) -> Iterator[None]:
+    """Hold a signal back: while a process forks, Python loses one that comes in the middle of its hooks."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @dataclass(slots=True)

@@ -55,6 +55,22 @@ def make_pool(processes: int | None, cluster: str | None) -> WorkerPool:
     return ProcessPool(processes)
 
 
+class Lasting:
+    """A pool for several series: it stays open when one of them ends, and is closed by whoever opened it."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self._pool = pool
+        self.submit, self.restart = pool.submit, pool.restart
+
+    @property
+    def in_flight(self) -> int:
+        """See `WorkerPool`."""
+        return self._pool.in_flight
+
+    def close(self) -> None:
+        """Nothing: there may be another series."""
+
+
 class Breakages:
     """How often in a row workers were killed before a result came."""
 

@@ -143,6 +143,80 @@ class Doubt(msgspec.Struct, frozen=True):
     count: int
 
 
+class Answer(StrEnum):
+    """What can be said of a rare event: its probability, that it is not rare (brute force has it), or nothing sound."""
+
+    ESTIMATED = "estimated"
+    NOT_RARE = "not rare"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Method(StrEnum):
+    """How a rare event was looked for."""
+
+    BRUTE_FORCE = "brute force"
+    SPLITTING = "splitting"
+    IMPORTANCE_SAMPLING = "importance sampling"
+
+
+class RareStep(msgspec.Struct, frozen=True):
+    """A level of a splitting: how far it is from the ideal value to the limit (1: the event), and which share of the runs that
+    had reached the level before reached it, on average.
+    """
+
+    fraction: float
+    share: float
+
+
+class RareRate(msgspec.Struct, frozen=True):
+    """A fault in an importance sampling: on which attempt (0: of the task), at which rate, and at which it was drawn."""
+
+    fault: str
+    attempt: int
+    rate: float
+    tilted: float
+
+
+class RareRun(msgspec.Struct, frozen=True):
+    """A run in which the event happened: its seed; the draws that were replaced (seed, share of tasks, which); the first task of
+    the stretch whose faults were drawn at other rates.
+    """
+
+    seed: int
+    redraws: list[tuple[int, float, str]] = []
+    first_task: int | None = None
+
+
+class RareEvent(msgspec.Struct, frozen=True):
+    """The probability, per run, that an abort condition holds or an objective is broken.
+
+    brute: how often in the plain replications. relative_error: the standard error over the probability. estimates: independent
+    estimates of which the probability is the mean; died_out: those that are 0. runs, pilot_runs: simulations made for the
+    estimate and for tuning. brute_runs: how many plain replications would give the same standard error. stretch: how many tasks
+    in a row had other rates of faults. reason: why nothing can be said, or what else to know. effort: runs that were asked for.
+    """
+
+    name: str
+    what: str
+    answer: Answer
+    method: Method | None
+    probability: float | None
+    interval: tuple[float, float] | None
+    relative_error: float | None
+    brute: Share
+    estimates: int
+    died_out: int
+    runs: int
+    pilot_runs: int
+    brute_runs: float | None
+    reason: str
+    effort: int
+    steps: list[RareStep] = []
+    rates: list[RareRate] = []
+    stretch: int | None = None
+    example: RareRun | None = None
+
+
 class Prediction(msgspec.Struct, frozen=True):
     """The whole prediction. It says nothing of when, where and on how many processors it was made."""
 
@@ -169,6 +243,8 @@ class Prediction(msgspec.Struct, frozen=True):
     decided: EarlyPrediction | None = None
     decidable: EarlyPrediction | None = None
     """The same without waiting for what only the end decides."""
+    rare: list[RareEvent] | msgspec.UnsetType = msgspec.UNSET
+    """The probabilities of rare events, where they were asked for."""
 
 
 class Observed(msgspec.Struct, frozen=True):

@@ -4,13 +4,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from soak.schemas import units
 from soak.schemas.errors import quoted, shortened
 from soak.schemas.files import Folders
 from soak.schemas.language.build_conditions import build_demands
-from soak.schemas.language.check_build import build_checks, build_teardown
 from soak.schemas.language.clock import Clock, parse_start
 from soak.schemas.language.comparison import Context
 from soak.schemas.language.distributions import (
@@ -22,20 +21,8 @@ from soak.schemas.language.distributions import (
     Uniform,
 )
 from soak.schemas.language.faults import Fault
-from soak.schemas.language.http import build_http
 from soak.schemas.language.kinds import build_kinds, label_values, mixture, part_values
 from soak.schemas.language.model import Burst, Exactly, Phase, Process, Scenario, Telemetry, Tenant, Workload
-from soak.schemas.language.outlets import (
-    BOTH,
-    DEFAULT_EVERY_S,
-    DEFAULT_TIMEOUT_S,
-    Export,
-    ExportType,
-    Notify,
-    Occasion,
-    Secret,
-    Signal,
-)
 from soak.schemas.language.own_slis import named_slis, scenario_slis
 from soak.schemas.language.registry import language_of
 from soak.schemas.language.room import Language
@@ -43,6 +30,9 @@ from soak.schemas.language.shapes import base_rate, batch_of, scheduled_of, shap
 from soak.schemas.language.trace_build import with_trace
 from soak.schemas.language.users import Group, build_users, groups_of, most_per_s
 from soak.schemas.language.windows import Recurrence, Window
+
+if TYPE_CHECKING:
+    from soak.schemas.language.outlets import Export, Notify
 
 Mapping_ = Mapping[str, Any]
 
@@ -70,8 +60,8 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         seed=data["seed"],
         timezone=data["timezone"],
         preflight=tuple(data["preflight"]),
-        notify=tuple(Notify(_secret(each["to"]), frozenset(map(Occasion, each["when"]))) for each in data["notify"]),
-        exports=tuple(_export(each) for each in data["export"]),
+        notify=_notify(data["notify"]),
+        exports=_exports(data["export"]),
         workload=_workload(data, language, settings, folders),
         phases=phases,
         system_settings=settings,
@@ -86,37 +76,46 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         repeat=data["repeat"],
         start=_start(data),
         parts=tuple(tuple(each.items()) for each in language.parts(data)),
-        checks=build_checks(data),
-        teardown=build_teardown(data),
-        http=build_http(data["http"]) if "http" in data else None,
+        **_of_real_runs(data),
     )
+
+
+# What few scenarios have is loaded where one has it.
+
+
+def _of_real_runs(data: Mapping_) -> dict[str, Any]:
+    """Checks, teardown and HTTP requests."""
+    built: dict[str, Any] = {}
+    if data.get("checks") or data.get("teardown"):
+        from soak.schemas.language.check_build import build_checks, build_teardown
+
+        built |= {"checks": build_checks(data), "teardown": build_teardown(data)}
+    if "http" in data:
+        from soak.schemas.language.http import build_http
+
+        built["http"] = build_http(data["http"])
+    return built
+
+
+def _notify(entries: Sequence[Mapping_]) -> "tuple[Notify, ...]":
+    if not entries:
+        return ()
+    from soak.schemas.language.outlets_build import build_notify
+
+    return tuple(map(build_notify, entries))
+
+
+def _exports(entries: Sequence[Mapping_]) -> "tuple[Export, ...]":
+    if not entries:
+        return ()
+    from soak.schemas.language.outlets_build import build_export
+
+    return tuple(map(build_export, entries))
 
 
 def _telemetry(data: Mapping_) -> Telemetry:
     interval_s, gap_s, lag_s = (units.duration(data[key]) for key in ("sample_interval", "max_gap", "max_lag"))
     return Telemetry(interval_s, gap_s, lag_s, compress=data["compress"] if data["compress"] != "none" else None)
-
-
-def _secret(data: Mapping_) -> Secret:
-    return Secret(data.get("from_env"), data.get("from_file"))
-
-
-def _export(data: Mapping_) -> Export:
-    secret = data.get("password") or data.get("token")
-    return Export(
-        ExportType(data["type"]),
-        every_s=units.duration(data["every"]) if "every" in data else DEFAULT_EVERY_S,
-        timeout_s=units.duration(data["timeout"]) if "timeout" in data else DEFAULT_TIMEOUT_S,
-        required=data.get("required", True),
-        url=data.get("url", "").rstrip("/"),
-        database=data.get("database") or data.get("bucket") or "",
-        org=data.get("org", ""),
-        username=data.get("username", ""),
-        secret=_secret(secret) if secret else None,
-        port=data.get("port", 0),
-        headers=tuple((name, _secret(each)) for name, each in data.get("headers", {}).items()),
-        signals=frozenset(map(Signal, data.get("signals", BOTH))),
-    )
 
 
 def build_distribution(data: Mapping_, folders: Folders) -> Distribution:

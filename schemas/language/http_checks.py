@@ -8,9 +8,9 @@ from soak.schemas.errors import Problem, Where, WordingError, quoted
 from soak.schemas.language.answer_places import place_of, steps_of
 from soak.schemas.language.csv_files import read_data_file
 from soak.schemas.language.hosts import is_allowed
-from soak.schemas.language.http_names import Scope, exchange_places, scope_of, template_problems
+from soak.schemas.language.http_names import Scope, scope_of, template_problems
 from soak.schemas.language.request_templates import DRAWN, OF_REQUEST, parse
-from soak.schemas.language.view import View
+from soak.schemas.language.view import View, exchange_places
 
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A name of a header: a token of RFC 9110, section 5.6.2."""

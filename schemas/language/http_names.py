@@ -8,7 +8,7 @@ from soak.schemas.errors import Problem, Where, WordingError, quoted
 from soak.schemas.language.csv_files import Table, read_data_file
 from soak.schemas.language.request_templates import DRAWN, OF_REQUEST, Reference, number_of, parse
 from soak.schemas.language.shape import did_you_mean
-from soak.schemas.language.view import View
+from soak.schemas.language.view import View, exchange_places
 
 _DECLARE = {
     "tenant": ("there are no tenants", "declare workload.tenants"),
@@ -120,12 +120,6 @@ def scope_of(view: View) -> Scope:
         if is_absent and (not isinstance(variables, dict) or name not in variables):
             scope = scope.without([name], *_DECLARE[name])
     return scope
-
-
-def exchange_places(view: View) -> list[Where]:
-    """Where the requests of the load are."""
-    kinds = [where for where, item in view.entries("workload", "kinds") if "request" in item]
-    return [*kinds, *([("workload", "task")] if view.get("workload", "task", "request") is not None else [])]
 
 
 def _saved_names(view: View, where: Where) -> list[str]:

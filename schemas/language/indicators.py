@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from soak.schemas.errors import Problem, Where, quoted
-from soak.schemas.language.check import check_slis
-from soak.schemas.language.check_build import check_of
 from soak.schemas.language.comparison import Context, event_filter, objectives
 from soak.schemas.language.condition_checks import conditions
 from soak.schemas.language.derived import base_of
@@ -108,11 +106,20 @@ def _slis(view: View) -> dict[str, Sli | None]:
             slis[name] = build_sli(name, definition, view.data)
         except (ValueError, TypeError, KeyError, AttributeError):
             slis[name] = None
-    for where, _ in view.entries("checks"):
+    slis.update((sli.name, sli) for sli in _slis_of_checks(view))
+    return slis
+
+
+def _slis_of_checks(view: View) -> Iterator[Sli]:
+    if not (checks := view.entries("checks")):
+        return
+    from soak.schemas.language.check import check_slis
+    from soak.schemas.language.check_build import check_of
+
+    for where, _ in checks:
         # What is wrong with a check is reported there.
         check = view.parse(lambda each: check_of(each, view.data), *where)
-        slis.update((sli.name, sli) for sli in check_slis([check] if check else []))
-    return slis
+        yield from check_slis([check] if check else [])
 
 
 def _expressions(view: View) -> Iterator[Problem]:

@@ -4,20 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from soak.schemas.language.check import Check, Step
 from soak.schemas.language.conditions import Alert, Combination, Condition, Objective
 from soak.schemas.language.distributions import Distribution, ServiceTime
 from soak.schemas.language.expression import Selector
 from soak.schemas.language.faults import Fault
-from soak.schemas.language.http import Http
-from soak.schemas.language.outlets import Export, Notify
 from soak.schemas.language.slis import Sli
 from soak.schemas.language.trace import Trace
 from soak.schemas.language.users import Users
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.vocabulary import Label
+
+if TYPE_CHECKING:
+    from soak.schemas.language.check import Check, Step
+    from soak.schemas.language.http import Http
+    from soak.schemas.language.outlets import Export, Notify
 
 T = TypeVar("T")
 
@@ -224,8 +226,8 @@ class Scenario:
     seed: int
     timezone: str
     preflight: tuple[str, ...]
-    notify: tuple[Notify, ...]
-    exports: tuple[Export, ...]
+    notify: "tuple[Notify, ...]"
+    exports: "tuple[Export, ...]"
     workload: Workload
     phases: tuple[Phase, ...]
     system_settings: Any
@@ -243,9 +245,9 @@ class Scenario:
     """Date and time at scenario time 0, with its UTC offset; None: midnight of a Monday."""
     parts: tuple[Selector, ...] = ()
     """The labels of each part of the system by which its series can be selected."""
-    checks: tuple[Check, ...] = ()
-    teardown: tuple[Step, ...] = ()
-    http: Http | None = None
+    checks: "tuple[Check, ...]" = ()
+    teardown: "tuple[Step, ...]" = ()
+    http: "Http | None" = None
     """What HTTP requests of real runs have in common; None where the scenario says nothing of it."""
 
     def settings(self, kind: type[T]) -> T:

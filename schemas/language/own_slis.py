@@ -5,8 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 from soak.schemas import units
-from soak.schemas.language.check import check_slis
-from soak.schemas.language.check_build import build_checks
 from soak.schemas.language.comparison import event_filter, own_sli
 from soak.schemas.language.conditions import Combination, Condition, Objective
 from soak.schemas.language.derived import base_of, percentile, share_below
@@ -24,7 +22,11 @@ def scenario_slis(data: Mapping[str, Any]) -> dict[str, Sli]:
     slis = {**language.slis, **language.slis_with(data)}
     for name, definition in data.get("slis", {}).items():
         slis[name] = build_sli(name, definition, data)
-    slis.update((sli.name, sli) for sli in check_slis(build_checks(data)))
+    if data.get("checks"):
+        from soak.schemas.language.check import check_slis
+        from soak.schemas.language.check_build import build_checks
+
+        slis.update((sli.name, sli) for sli in check_slis(build_checks(data)))
     return slis
 
 

@@ -15,15 +15,13 @@ from soak.schemas.errors import Problem, Where, quoted
 from soak.schemas.files import Folders
 from soak.schemas.language.arrival_checks import ARRIVAL_CHECKS, NAMED_ARRIVALS
 from soak.schemas.language.build import read_values, recurrence
-from soak.schemas.language.check_checks import CHECK_CHECKS
 from soak.schemas.language.document import Document
 from soak.schemas.language.extent import EXTENT_CHECKS
-from soak.schemas.language.http_checks import HTTP_CHECKS
 from soak.schemas.language.indicators import INDICATOR_CHECKS
 from soak.schemas.language.kind_checks import KIND_CHECKS
 from soak.schemas.language.systems import SYSTEM_CHECKS
 from soak.schemas.language.users_checks import USERS_CHECKS
-from soak.schemas.language.view import View
+from soak.schemas.language.view import View, exchange_places
 from soak.schemas.units import show_duration
 
 MAX_SPREAD = 1_000
@@ -37,7 +35,21 @@ MOST_BETWEEN_EXPORTS_S = 60.0
 def semantic_problems(document: Document, data: Any, folders: Folders, *, shapely: bool) -> list[Problem]:
     """All problems of `data` (the document's, defaults filled in) beyond its shape, which is right if it is `shapely`."""
     view = View(document, data, folders)
-    return [problem for check in _CHECKS for problem in _found(check, view, shapely)]
+    return [problem for check in _checks(view) for problem in _found(check, view, shapely)]
+
+
+def _checks(view: View) -> Iterator[Callable[[View], Iterator[Problem]]]:
+    """All checks, in the order in which problems are told. Those of requests and of checks are loaded where there are any."""
+    yield from _CHECKS
+    if isinstance(view.get("http"), dict) or exchange_places(view):
+        from soak.schemas.language.http_checks import HTTP_CHECKS
+
+        yield from HTTP_CHECKS
+    yield from INDICATOR_CHECKS
+    if view.entries("checks") or view.entries("teardown"):
+        from soak.schemas.language.check_checks import CHECK_CHECKS
+
+        yield from CHECK_CHECKS
 
 
 def _found(check: Callable[[View], Iterator[Problem]], view: View, shapely: bool) -> Iterator[Problem]:
@@ -191,7 +203,4 @@ _CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (
     *SYSTEM_CHECKS,
     *USERS_CHECKS,
     *EXTENT_CHECKS,
-    *HTTP_CHECKS,
-    *INDICATOR_CHECKS,
-    *CHECK_CHECKS,
 )

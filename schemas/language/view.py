@@ -64,3 +64,9 @@ class View:
     def problem(self, where: Where, what: str, remedy: str, *, at_key: bool = False) -> Problem:
         """A problem at a path."""
         return self.document.problem(where, what, remedy, at_key=at_key)
+
+
+def exchange_places(view: View) -> list[Where]:
+    """Where the requests of the load are."""
+    kinds = [where for where, item in view.entries("workload", "kinds") if "request" in item]
+    return [*kinds, *([("workload", "task")] if view.get("workload", "task", "request") is not None else [])]

@@ -50,9 +50,9 @@ def stream_file(directory: Path, scenario_name: str) -> Path:
 def open_stream(path: Path) -> BinaryIO:
     """The lines of a stream or of any JSON lines, compressed or not, to be read from the first on.
 
-    A frame without its end is read as far as it goes; what is written later can be read later. Raises OSError, EvidenceError for
-    what is no file, and UsageError without the package that decompresses; reading raises EvidenceError, with the line, where a
-    compressed stream is damaged.
+    A frame without its end is read as far as it goes; what is written later can be read later. Raises OSError, EvidenceError
+    for anything but a file, and UsageError without the package that decompresses; reading raises EvidenceError, with the line,
+    where a compressed stream is damaged.
     """
     file = ordinary(path).open("rb")
     try:
@@ -84,7 +84,9 @@ def _compressor() -> "ZstdCompressor":
         from compression import zstd
     else:
         from backports import zstd
-    return zstd.ZstdCompressor(options={zstd.CompressionParameter.checksum_flag: 1})
+    # The fastest of the ordinary levels makes streams smaller than the next ones do: the same words recur at short distances.
+    level, checksum = zstd.CompressionParameter.compression_level, zstd.CompressionParameter.checksum_flag
+    return zstd.ZstdCompressor(options={level: 1, checksum: 1})
 
 
 def _zstd_error() -> type[Exception]:

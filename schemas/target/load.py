@@ -50,14 +50,6 @@ def load_target(path: Path, options: Given | None = None) -> LoadedTarget:
     return loaded_from(read_document(path, "target"), path, options)
 
 
-def describes_a_target(document: Document) -> bool:
-    """Whether a document is a target file and not a scenario, by its keys."""
-    if not isinstance(document.data, dict):
-        return False
-    own = target_schema()["properties"].keys() - read_schema("scenario")["properties"].keys()
-    return not own.isdisjoint(document.data) and "workload" not in document.data
-
-
 def loaded_from(document: Document, path: Path, options: Given | None = None) -> LoadedTarget:
     """The target file in a document that was read from `path`; its data are changed. Raises ScenarioError."""
     folder, schema, given = folder_of(path), target_schema(), options or {}

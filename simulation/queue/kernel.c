@@ -727,6 +727,17 @@ static void happen(Queue *q, int64_t what) {
     plan_poll(q, now);
 }
 
+/* The least due time of a heap: all that lies below a first attempt came later, and is due later, a retry of it too. */
+static double first_due(const Waiting *ready, int64_t size, int64_t place) {
+    double least = ready[place].due;
+    if (ready[place].attempt == 1) return least;
+    for (int64_t below = 2 * place + 1; below < size && below <= 2 * place + 2; below++) {
+        double due = first_due(ready, size, below);
+        if (due < least) least = due;
+    }
+    return least;
+}
+
 static double oldest_due(Queue *q, double now) {
     double oldest = now;
     const Waiting *ready = q->ready.at;
@@ -741,10 +752,7 @@ static double oldest_due(Queue *q, double now) {
         }
     if (q->ready.size && !q->c.placed) {
         /* Work is handed out in the order of arrival: only where a retry comes first may another have waited longer. */
-        double waited = ready[0].due;
-        if (ready[0].attempt != 1)
-            for (int64_t place = 1; place < q->ready.size; place++)
-                if (ready[place].due < waited) waited = ready[place].due;
+        double waited = first_due(ready, q->ready.size, 0);
         if (waited < oldest) oldest = waited;
     }
     return q->backing_off.size && q->backing_off.at[0].due < oldest ? q->backing_off.at[0].due : oldest;

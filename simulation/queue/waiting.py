@@ -28,6 +28,21 @@ def oldest_due(
     oldest = next((due for due, _, cause in deferred if not cause), now) if deferred else now
     if ready:
         # Work is handed out in the order of arrival: only where a retry comes first may another have waited longer.
-        waited = ready[0][3] if ready[0][2] == 1 else min(due for _, _, _, due in ready)
+        waited = ready[0][3] if ready[0][2] == 1 else _first_due(ready)
         oldest = waited if waited < oldest else oldest
     return backing_off[0][0] if backing_off and backing_off[0][0] < oldest else oldest
+
+
+def _first_due(ready: Sequence[Ready]) -> float:
+    """The least due time of a heap, in time that depends on the retries in it alone.
+
+    All that lies below a first attempt came later, and what came later is due later, a retry of it too.
+    """
+    least, places = ready[0][3], [0]
+    while places:
+        place = places.pop()
+        _, _, attempt, due = ready[place]
+        least = min(least, due)
+        if attempt > 1:
+            places.extend(range(2 * place + 1, min(2 * place + 3, len(ready))))
+    return least

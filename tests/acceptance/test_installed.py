@@ -13,7 +13,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("pyproject.toml", "README.md", "LICENSE", "src", "schemas", "simulation", "runner", "reports", "systems")
+PARTS = (
+    "pyproject.toml",
+    "setup.py",
+    "README.md",
+    "LICENSE",
+    "src",
+    "schemas",
+    "simulation",
+    "runner",
+    "reports",
+    "systems",
+)
 DATA = ("scenarios", "gates")
 PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
 OFFLINE = ("--no-deps", "--no-index", "--no-build-isolation")
@@ -42,7 +53,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("sources")
     for name in PARTS + DATA:
         path = ROOT / name
-        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.so")
         if path.is_dir():
             shutil.copytree(path, place / name, symlinks=True, ignore=ignored)
         else:
@@ -90,7 +101,7 @@ def test_everything_is_below_one_name_and_what_is_shipped_is_there(wheel: Path) 
     assert {name.partition("/")[0] for name in names} == {"soak", dist_info(wheel)}
     for folder in (*OURS, *DATA):
         for path in (ROOT / folder).rglob("*"):
-            if path.is_file() and path.parent.name != "__pycache__":
+            if path.is_file() and path.parent.name != "__pycache__" and path.suffix != ".so":
                 assert f"soak/{path.relative_to(ROOT).as_posix()}" in names
     assert "soak/py.typed" in names
 
@@ -103,6 +114,46 @@ def test_it_says_where_it_runs_what_it_needs_and_where_it_is_at_home(wheel: Path
     assert {"all", "calls", "dask", "export", "notify"} <= set(said.get_all("Provides-Extra", []))
     needed = [entry for entry in said.get_all("Requires-Dist", []) if "extra ==" not in entry]
     assert [entry for entry in needed if entry.startswith(("apprise", "prometheus", "influxdb"))] == []
+
+
+# With compiled parts.
+
+
+def compiled(python: Path, folder: Path, **environment: str) -> dict[str, str]:
+    """What `python -m soak.simulation.compiled` says of each source."""
+    command = [python, "-m", "soak.simulation.compiled"]
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | environment
+    done = subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True, check=False)
+    return dict(line.split(": ", 1) for line in done.stdout.splitlines())
+
+
+def test_the_wheel_is_of_any_platform_and_works_without_a_compiler(
+    wheel: Path, installed: Path, tmp_path: Path
+) -> None:
+    assert wheel.name.endswith("-py3-none-any.whl")
+    told = compiled(installed, tmp_path, PATH="/nowhere", SOAK_CACHE=str(tmp_path / "cache"))
+    assert "simulation/queue/kernel.c" in told
+    assert set(told.values()) == {"not built: there is no C compiler (install gcc or clang)"}
+
+
+def test_a_wheel_of_one_platform_brings_the_libraries_for_any_python(sources: Path, tmp_path: Path) -> None:
+    place = tmp_path / "sources"
+    shutil.copytree(sources, place, symlinks=True, ignore=shutil.ignore_patterns("build", "*.egg-info"))
+    command = [sys.executable, "-m", "soak.simulation.compiled", "--into-package"]
+    subprocess.run(command, cwd=place, env={**os.environ, "PYTHONPATH": str(place / "src")}, check=True)
+    subprocess.run([*PIP, "wheel", *OFFLINE, "--wheel-dir", tmp_path, place], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    assert wheel.name.endswith(f"-py3-none-{platform}.whl")
+    python = environment(tmp_path / "environment")
+    install(python, wheel)
+    told = compiled(python, tmp_path, PATH="/nowhere", SOAK_CACHE=str(tmp_path / "cache"))
+    package = Path(sysconfig.get_path("purelib", vars={"base": str(tmp_path / "environment")})) / "soak"
+    for source, library in told.items():
+        assert Path(library).parent == (package / source).parent
+        assert Path(library).is_file()
+    assert "simulation/queue/kernel.c" in told
+    assert not (tmp_path / "cache").exists()
 
 
 # Used from a folder of someone's own.

@@ -11,7 +11,7 @@ from soak.runner.engine import execute, identify
 from soak.runner.judge import sweep
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.need import Need
-from soak.runner.judge.queue import compiled, compiled_exposure
+from soak.runner.judge.queue import compiled, compiled_exposure, follow
 from soak.runner.judge.samples import Facts, Samples
 from soak.runner.replications.replication import Job, Replication, _outcome, replicate
 from soak.runner.targets.simulation import Simulation
@@ -45,12 +45,13 @@ def without_compiled() -> Iterator[None]:
     def unavailable(source: Path) -> object:
         raise Unavailable("this is a test")
 
-    kept = compiled_exposure.load, sweep._compiled
-    compiled_exposure.load, sweep._compiled = unavailable, lambda: None  # type: ignore[assignment]
+    kept = follow.load, compiled_exposure.load, sweep._compiled
+    follow.load = compiled_exposure.load = unavailable  # type: ignore[assignment]
+    sweep._compiled = lambda: None  # type: ignore[assignment]
     try:
         yield
     finally:
-        compiled_exposure.load, sweep._compiled = kept  # type: ignore[assignment]
+        follow.load, compiled_exposure.load, sweep._compiled = kept
 
 
 def is_followed(scenario: Scenario) -> bool:
@@ -69,16 +70,19 @@ def differences(scenario: Scenario, seed: int) -> list[str]:
     plan = Plan(scenario, seed)
     whole = merge(list(simulate(plan)))
     identity = identify(scenario, "", seed, Simulation(), abort=True)
-    judges = [Judge.of(scenario, plan.vocabulary, identity, need) for need in (Need(), LEAN)]
+    fast = Judge.of(scenario, plan.vocabulary, identity, LEAN)
+    with without_compiled():
+        usual = Judge.of(scenario, plan.vocabulary, identity)
     # Without checkpoints both have the same parts.
-    judges[0].with_findings = False
+    usual.with_findings = False
     found: list[str] = []
     for block in cut(whole, random.Random(seed)):
-        told = [list(_facts(judge, block)) for judge in judges]
-        for one, two in zip(*told, strict=True):
-            found += _unlike(one, two)
-        found += [f"at {block.until_s}: {each}" for each in _unlike_state(*judges)]
-        if found or judges[0].aborted_by:
+        told = list(_facts(fast, block))
+        with without_compiled():
+            for one, two in zip(_facts(usual, block), told, strict=True):
+                found += _unlike(one, two)
+        found += [f"at {block.until_s}: {each}" for each in _unlike_state(usual, fast)]
+        if found or usual.aborted_by:
             break
     return found
 

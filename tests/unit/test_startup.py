@@ -59,6 +59,9 @@ def test_validate_loads_neither_engine_nor_validator_for_a_scenario_that_is_righ
     runner = {name for name in rooms if name.startswith("soak.runner.")}
     assert runner == {f"soak.runner.{name}" for name in ("cli", "console", "output", "completing", "cautions")}
     assert not [name for name in rooms if name.startswith(("soak.schemas.evidence", "soak.reports", "soak.systems"))]
+    assert ours.isdisjoint(f"soak.schemas.target.{name}" for name in ("model", "load", "build", "checks"))
+    unused = "http http_checks http_names request_templates check check_build check_checks outlets outlets_build"
+    assert ours.isdisjoint(f"soak.schemas.language.{name}" for name in unused.split())
 
 
 def test_of_one_that_is_wrong_the_validator_says_in_what(tmp_path: Path) -> None:

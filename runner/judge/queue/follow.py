@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soak.runner.judge.faults import MOST_ATTEMPTS
+from soak.runner.judge.need import NotFollowedError
 from soak.runner.judge.samples import NOTHING, Samples
 from soak.schemas.stream.block import Block, Floats, Ints
 from soak.simulation.compiled.library import load
@@ -56,10 +57,6 @@ COLUMNS = (
 
 _Number = TypeVar("_Number", np.float64, np.int64, np.int32, np.uint8)
 _NO_MEMORY = 1
-
-
-class NotFollowedError(Exception):
-    """Something in a block is none of the compiled follower's business: what it said of it must not be used."""
 
 
 class _Series(ctypes.Structure):

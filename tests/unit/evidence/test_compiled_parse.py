@@ -135,8 +135,19 @@ def test_what_is_left_to_python_and_what_is_not() -> None:
         line.replace(b'"error":"e"', b'"fault":"e"'),
         line.replace(b"1.500000", b"2251799813.685248"),
         line.replace(b"7.000001", b"9007199254.740993"),
+        line.replace(b'"due"', b'"records":0,"due"'),
+        line.replace(b"}", b""),
+        line.replace(b"}", b"]"),
     ):
         assert parsed(line + other, Vocabulary()) is None, other
+
+
+def test_records_are_the_attempt_of_an_event_without_one() -> None:
+    block = parsed(
+        b'{"t":1.000000,"type":"fault.seen","records":34}\n{"t":1.000000,"type":"fault.seen"}\n', Vocabulary()
+    )
+    assert block is not None
+    assert block.attempt.tolist() == [34, 0]
 
 
 def test_very_many_forms_are_left_to_python_and_read_alike(tmp_path: Path) -> None:

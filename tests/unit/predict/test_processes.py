@@ -1,5 +1,6 @@
 """What goes to worker processes and comes back: each scenario once, errors too, and nobody waits for a slow one."""
 
+import os
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ import pytest
 from predictions import loaded_scenario
 
 from soak.runner.replications import preload, processes, worker
+from soak.runner.replications.aside import aside
 from soak.runner.replications.processes import ProcessPool
 from soak.runner.replications.replication import Job, Replication, jobs, replicate
 from soak.runner.replications.scenarios import KEPT, Shelf
@@ -144,3 +146,24 @@ def test_nobody_forks_while_modules_are_loaded(tmp_path: Path, monkeypatch: pyte
     with preload.loading("there.is.none", "takes_long"), closing(ProcessPool(1)):
         assert "takes_long" in sys.modules
         assert not [each for each in threading.enumerate() if each.name == preload.NAME]
+
+
+def test_work_aside_is_done_once_elsewhere_or_else_here() -> None:
+    with aside(os.getpid) as result:
+        assert result() != os.getpid()
+
+    def only_here() -> int:
+        if os.getpid() != here:
+            raise ValueError
+        return os.getpid()
+
+    here = os.getpid()
+    with aside(only_here) as result:
+        assert result() == here
+
+
+def test_work_aside_that_nobody_waits_for_is_ended() -> None:
+    before = set(psutil.Process().children())
+    with aside(lambda: time.sleep(60)):
+        (process,) = set(psutil.Process().children()) - before
+    assert not process.is_running()

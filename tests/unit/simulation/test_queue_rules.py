@@ -1,8 +1,11 @@
 """The rules of the queue, one by one: small runs whose every event can be worked out by hand."""
 
+import heapq
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from soak.schemas.language.load import load
 from soak.schemas.stream.events import KEY_SHIFT, SPECS, Kind
@@ -288,3 +291,12 @@ def test_a_retry_ahead_of_others_does_not_hide_how_long_they_have_waited(tmp_pat
     assert oldest_due(9.0, [(1, 0, 2, 6.0), (2, 2, 1, 2.0)], [], []) == 2.0
     assert oldest_due(9.0, [(1, 0, 2, 6.0)], [(4.0, 7, 14, 2)], [(3.0, 9, 5), (3.5, 16, 0)]) == 3.5
     assert oldest_due(9.0, [], [(14.0, 7, 14, 2)], []) == 9.0
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0.0, 50.0)), min_size=1, max_size=40))
+def test_the_longest_wait_is_found_without_looking_at_all_that_waits(work: list[tuple[bool, float]]) -> None:
+    # Each is due a second after the one before; a retry some time after that.
+    ready: list[tuple[int, int, int, float]] = []
+    for order, (again, later_s) in enumerate(work):
+        heapq.heappush(ready, (order, 2 * order, 2 if again else 1, float(order) + (later_s if again else 0.0)))
+    assert oldest_due(1000.0, ready, [], []) == min(due for _, _, _, due in ready)

@@ -1,0 +1,181 @@
+"""Replications are judged by compiled code, and the verdict is the same to the last bit; mistakes in that code are found."""
+
+import os
+import random
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engines.generated import scenario_of
+from engines.judges import both, cut, differences, is_followed, without_compiled
+from soak.runner.judge.queue import compiled_exposure, follow
+from soak.runner.judge.queue.exposure import Attempts
+from soak.runner.judge.sweep import swept
+from soak.runner.replications.replication import Job
+from soak.schemas.language.load import load
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import merge
+from soak.simulation.compiled import library
+from soak.simulation.compiled.library import Unavailable
+from soak.simulation.plan import Plan
+from soak.simulation.run import simulate
+
+ROOT = Path(__file__).resolve().parents[2]
+SEEDS = range(12)
+SHIPPED = ("72h", "aborts/success-collapse", "aborts/stalled", "failures/lease-contention", "failures/retry-storm")
+
+MISTAKES = {
+    "latencies count from the last wait": ("quantised(e->t - task->due)", "quantised(e->t - task->since)"),
+    "a wait that forgets the attempts before": ("quantised(task->wait + larger(", "quantised(larger("),
+    "a stall that begins with the last change": (
+        "double start = larger(f->now.changed_s, waiting_since(f));",
+        "double start = f->now.changed_s;",
+    ),
+    "what has ended still runs": ("if (task->running > 0) task->running--;", ";"),
+    "the last attempt is one too many": ("e->attempt > f->most[row]", "e->attempt >= f->most[row]"),
+    "a block that is not taken back": ("f->states[kept->number] = kept->state;", ";"),
+    "work that waits no longer is the oldest": ("&& f->state[f->states[first.number]] & WAITING", ""),
+}
+"""By what is wrong, what of the follower is replaced and by what."""
+
+BUDGETS = """
+version: 1
+name: budgets
+system: queue
+duration: 2h
+seed: 3
+workload:
+  arrivals: {rate: 10/min}
+  task: {duration: {distribution: lognormal, median: 8s, p95: 20s}}
+queue:
+  workers: 10
+  retry: {max_attempts: 4, backoff: [1m, 3m, 10m]}
+faults:
+  - {name: budget, type: guardrail_exceed, rate: 10%}
+  - {name: later, type: guardrail_exceed, rate: 10%, at: 20m, for: 30m}
+  - {name: transient, type: transient_error, rate: 30%, errors: [network, timeout]}
+  - {name: often, type: transient_error, rate: 10%, errors: [refused], at: 1h, for: 20m}
+slos: [success_rate >= 50%]
+"""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiler() -> None:
+    """Skips all where nothing can be compiled, unless that is required."""
+    try:
+        follow.library()
+    except Unavailable as reason:
+        (pytest.fail if os.environ.get("SOAK_TEST_SERVERS") == "required" else pytest.skip)(str(reason))
+
+
+@cache
+def generated(seed: int, folder: Path) -> Scenario:
+    """A random scenario, as a simulation is judged by it."""
+    place = folder / str(seed)
+    place.mkdir()
+    return load(scenario_of(seed).write(place)).scenario.judged(simulated=True)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where scenarios are written."""
+    return tmp_path_factory.mktemp("scenarios")
+
+
+@cache
+def shipped(name: str) -> Scenario:
+    """A shipped scenario, two hours of it at most."""
+    tier = "pr" if name == "72h" else None
+    return load(ROOT / "scenarios" / f"{name}.yaml", tier=tier).scenario.judged(simulated=True)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("in_full", [False, True])
+def test_shipped_scenarios_are_judged_alike(name: str, in_full: bool) -> None:
+    scenario = shipped(name)
+    assert is_followed(scenario)
+    fast, usual = both(Job(0, 31, scenario, in_full=in_full, detailed=in_full))
+    assert fast == usual
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_scenarios_are_judged_alike(seed: int, folder: Path) -> None:
+    fast, usual = both(Job(0, seed, generated(seed, folder), in_full=seed % 2 == 1, detailed=seed % 3 == 0))
+    assert fast == usual
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_facts_are_the_same_wherever_blocks_end(seed: int, folder: Path) -> None:
+    assert not differences(generated(seed, folder), seed)
+
+
+def test_many_of_the_random_scenarios_are_followed_by_compiled_code(folder: Path) -> None:
+    assert sum(is_followed(generated(seed, folder)) for seed in SEEDS) >= len(SEEDS) // 3
+
+
+def test_without_a_compiler_the_ordinary_judge_is_used() -> None:
+    with without_compiled():
+        assert not is_followed(shipped("72h"))
+
+
+@pytest.mark.parametrize("what", list(MISTAKES))
+def test_mistakes_are_found(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake in what is compiled shows in the comparison."""
+    source, (old, new) = Path(follow.__file__).with_name("follow.c"), MISTAKES[what]
+    text = source.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    wrong = tmp_path / source.name
+    wrong.write_text(text.replace(old, new), encoding="utf-8")
+    monkeypatch.setenv(library.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setattr(follow, "load", lambda path: library.load(wrong))
+    name = "aborts/success-collapse" if "taken back" in what else "72h"
+    assert any(differences(shipped(name), seed) for seed in range(31, 36))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_faults_could_have_struck_is_counted_alike(seed: int, tmp_path: Path) -> None:
+    """Also where a task is known to be within its budget, once another fault has struck it."""
+    path = tmp_path / "budgets.yaml"
+    path.write_text(BUDGETS, encoding="utf-8")
+    scenario = load(path).scenario
+    plan = Plan(scenario, seed)
+    fast, usual = compiled_exposure.attempts(scenario, plan.vocabulary), Attempts(scenario, plan.vocabulary)
+    assert isinstance(fast, compiled_exposure.CompiledAttempts)
+    for block in cut(merge(list(simulate(plan))), random.Random(seed)):
+        fast.observe(block)
+        usual.observe(block)
+    places = range(len(scenario.faults))
+    assert [fast.expected(place, 7200) for place in places] == [usual.expected(place, 7200) for place in places]
+    assert len(dict(usual.contest.items())) > 4
+
+
+@given(
+    st.lists(st.integers(0, 40), min_size=1, max_size=30),
+    st.integers(1, 20),
+    st.integers(0, 30),
+    st.integers(0, 40),
+    st.sets(st.integers(0, 50), max_size=3),
+)
+def test_a_window_is_swept_alike(times: list[int], window: int, fresh: int, from_s: int, more: set[int]) -> None:
+    """Instants, places and sums: also where many observations come or leave at once, and values are no numbers."""
+    t = np.sort(np.array(times, dtype=float))
+    part = np.where(np.arange(len(t)) % 7 == 6, np.nan, np.arange(len(t)) / 3)
+    asked = (
+        t,
+        t + window,
+        part,
+        np.ones(len(t)),
+        min(fresh, len(t)),
+        np.array(sorted(more), dtype=float),
+        from_s,
+        45.0,
+    )
+    found = swept(*asked)
+    with without_compiled():
+        expected = swept(*asked)
+    for one, two in zip(found, expected, strict=True):
+        assert np.array_equal(one, two, equal_nan=True)
