@@ -94,7 +94,7 @@ class Answers:
         )
 
     def _guarded(self, function: Callable[..., float], failed: float, *words: Any) -> float:
-        """What a function gives; an error, or an interrupt, has to wait for the kernel."""
+        """What a function gives; an error has to wait for the kernel."""
         try:
             return function(*words)
         except BaseException as error:

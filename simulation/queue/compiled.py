@@ -19,6 +19,7 @@ from soak.schemas.systems.queue.faults import OUTAGES, QueueFault
 from soak.schemas.systems.queue.settings import GuardrailMode, Queue, queue_of
 from soak.simulation.blocks import WIDTH
 from soak.simulation.compiled.library import Unavailable, load
+from soak.simulation.compiled.signals import postponed
 from soak.simulation.plan import Plan
 from soak.simulation.queue import kernel_types as c
 from soak.simulation.queue.actions import Action
@@ -78,7 +79,9 @@ class CompiledQueueModel:
 
     def run(self, until_s: float) -> None:
         """Simulate up to `until_s`, and accept the work that is due by then."""
-        if self._kernel.queue_run(self._made, until_s):
+        with postponed():
+            failed = self._kernel.queue_run(self._made, until_s)
+        if failed:
             error, self._answers.error = self._answers.error or MemoryError(), None
             raise error
         rows = np.empty((self._kernel.queue_recorded(self._made), WIDTH))
