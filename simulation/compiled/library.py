@@ -43,13 +43,24 @@ class Unavailable(Exception):  # noqa: N818 - no error: what is compiled is only
     """A compiled part cannot be had here; the message is the reason, in one line, and names no path: it goes into evidence."""
 
 
-@cache
 def load(source: Path) -> ctypes.CDLL:
-    """The library of a C source, loaded once for each process. Raises Unavailable.
+    """The library of a C source, looked for once for each process. Raises Unavailable.
 
     The GIL is released while its functions run.
     """
-    return _opened(find(source))
+    found = outcome(source)
+    if isinstance(found, str):
+        raise Unavailable(found)
+    return found
+
+
+@cache
+def outcome(source: Path) -> ctypes.CDLL | str:
+    """What `load` gives or, in its message, raises: a compiler that fails is not started again for each replication."""
+    try:
+        return _opened(find(source))
+    except Unavailable as why:
+        return str(why)
 
 
 def find(source: Path) -> Path:
@@ -111,9 +122,10 @@ def digest_of(source: Path) -> str:
 def cache_folder() -> Path:
     """Where libraries are kept: $SOAK_CACHE, or the user's folder of caches. Raises Unavailable where there is neither."""
     if own := os.environ.get(CACHE_VARIABLE):
-        return Path(own)
+        # A name without a folder would be looked for where the system keeps its libraries.
+        return Path(own).absolute()
     if base := os.environ.get("XDG_CACHE_HOME"):
-        return Path(base, "soak-runner")
+        return Path(base, "soak-runner").absolute()
     try:
         return Path("~/.cache/soak-runner").expanduser()
     except RuntimeError:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from commands import soak
 
-from soak.simulation.compiled.library import load
+from soak.simulation.compiled.library import outcome
 from soak.simulation.queue.compiled import kernel
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,10 +34,10 @@ def run(out: Path, *words: str, scenario: Path = QUEUE) -> tuple[int, str]:
 @pytest.fixture
 def as_new(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """As if nothing had been loaded yet, and after the test again."""
-    for each in (load, kernel):
+    for each in (outcome, kernel):
         each.cache_clear()
     yield monkeypatch
-    for each in (load, kernel):
+    for each in (outcome, kernel):
         each.cache_clear()
 
 

@@ -24,9 +24,9 @@ LOAD = "import sys, pathlib; from soak.simulation.compiled.library import load; 
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty cache folder that is not there yet."""
     monkeypatch.setenv(library.CACHE_VARIABLE, str(tmp_path / "cache"))
-    library.load.cache_clear()
+    library.outcome.cache_clear()
     yield tmp_path / "cache"
-    library.load.cache_clear()
+    library.outcome.cache_clear()
 
 
 @pytest.fixture
@@ -76,19 +76,32 @@ def test_it_is_built_once_and_loaded_again(source: Path, cache: Path, compiler: 
     assert built.name.startswith(f"part-{library.digest_of(source)}-")
     assert cache.stat().st_mode & 0o077 == 0
     compiler("exit 1")
-    library.load.cache_clear()
+    library.outcome.cache_clear()
     assert library.load(source).answer() == 42
 
 
 def test_another_version_of_the_source_is_another_library(source: Path, cache: Path) -> None:
     library.load(source)
     source.write_text(SOURCE.replace("42", "43"))
-    library.load.cache_clear()
+    library.outcome.cache_clear()
     assert library.load(source).answer() == 43
     assert len(list(cache.iterdir())) == 2
 
 
+def test_a_compiler_that_fails_is_started_once(source: Path, tmp_path: Path, compiler: Callable[[str], None]) -> None:
+    compiler(f"echo started >> {tmp_path}/log; echo 'error: no' >&2; exit 1")
+    assert [why(source), why(source)] == ["part.c cannot be compiled: error: no"] * 2
+    assert (tmp_path / "log").read_text() == "started\n"
+
+
 # The cache.
+
+
+def test_a_cache_folder_named_relative_to_here(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir(mode=0o700)
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv(library.CACHE_VARIABLE, ".")
+    assert library.load(source).answer() == 42
 
 
 def test_a_cache_folder_that_is_a_file(source: Path, cache: Path) -> None:
@@ -113,7 +126,7 @@ def test_a_cache_folder_of_somebody_else_is_not_trusted(
     source: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library.load(source)
-    library.load.cache_clear()
+    library.outcome.cache_clear()
     own = os.geteuid()
     for path in (cache, *cache.iterdir()):
         if own == 0:
