@@ -1,4 +1,4 @@
-//! See model.py. Without crates: the interface of C, as PyO3 cannot be had without a registry.
+//! See model.py. Without crates: the interface of C, which ctypes calls.
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
