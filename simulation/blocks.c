@@ -7,9 +7,7 @@
 enum { T, KIND, TASK, ATTEMPT, WORKER, CAUSE, VALUE, WIDTH };
 enum { DIGIT = 11, BUCKETS = 1 << DIGIT, FEW = 48 };
 
-static const double TICKS_PER_S = 1e6;
-static const double WHOLE = 4503599627370496.0; /* 2^52: from here on doubles are whole numbers */
-static const double LATEST = 2251799813685248.0;  /* 2^51 ticks: below it, no two ticks are the same number of seconds */
+static const double LATEST = 2251799813685248.0; /* 2^51 ticks: below it, no two ticks are the same number of seconds */
 
 /* By kind of row: how many events it stands for and where they begin in `kinds` and `is_end`; by kind: has it a value? */
 typedef struct {
@@ -22,13 +20,6 @@ typedef struct {
     uint64_t tick;
     uint32_t row, place;
 } Event;
-
-static inline double to_whole(double number) {
-    double size = fabs(number);
-    return size < WHOLE ? copysign((size + WHOLE) - WHOLE, number) : number;
-}
-
-static inline double quantised(double seconds) { return to_whole(seconds * TICKS_PER_S) / TICKS_PER_S; }
 
 /* The number of events that the rows stand for; -1 if one is out of the ordinary. */
 int64_t soak_events(const double *rows, int64_t n, const Tables *tables) {

@@ -6,8 +6,6 @@
 
 enum { TASK = 1, KEY = 2, ATTEMPT = 4, WORKER = 8, RECORDS = 16, NUMERIC = 32, NAMED = 64, LABEL = 128, CAUSE = 256, BY = 512, KNOWN = 1024 };
 
-static const double TICKS_PER_S = 1e6;
-static const double WHOLE = 4503599627370496.0; /* 2^52: from here on doubles are whole numbers */
 static const double LARGEST = 9e12;
 
 typedef struct {
@@ -77,10 +75,7 @@ static inline char *put_whole(char *at, uint64_t number) {
     return at + (20 - first);
 }
 
-static inline uint64_t ticks_of(double seconds) {
-    double ticks = seconds * TICKS_PER_S;
-    return (uint64_t)(int64_t)(ticks < WHOLE ? (ticks + WHOLE) - WHOLE : ticks);
-}
+static inline uint64_t ticks_of(double seconds) { return (uint64_t)(int64_t)to_whole(seconds * TICKS_PER_S); }
 
 static inline char *put_decimal(char *at, double seconds) {
     uint64_t ticks = ticks_of(seconds), whole = ticks / 1000000;

@@ -7,8 +7,6 @@
 enum { OF_NUMBER = 1 }; /* the value is the number of the line; otherwise that of its form */
 enum { DONE, NEW_FORM, OTHER };
 
-static const double TICKS_PER_S = 1e6;
-static const double WHOLE = 4503599627370496.0; /* 2^52: from here on doubles are whole numbers */
 static const uint64_t LATEST = (uint64_t)1 << 51, EXACT = (uint64_t)1 << 53;
 
 typedef struct {
@@ -144,10 +142,6 @@ static inline int64_t whole(const char **at, int most, int zeros) {
     return *at == start || (!zeros && *start == '0' && *at - start > 1) ? -1 : number;
 }
 
-static inline double to_whole(double number) {
-    return number < WHOLE ? (number + WHOLE) - WHOLE : number;
-}
-
 /* A number with six decimals, rounded as `quantise` does; below `most` ticks if there are any decimals. */
 static inline int decimal(const char **at, uint64_t most, double *result) {
     int64_t before = whole(at, 13, 0);
@@ -161,7 +155,7 @@ static inline int decimal(const char **at, uint64_t most, double *result) {
     uint64_t ticks = (uint64_t)before * 1000000u + (uint64_t)after;
     if ((after || most == LATEST) && ticks >= most) return 0;
     double number = after ? (double)ticks / TICKS_PER_S : (double)before;
-    *result = to_whole(number * TICKS_PER_S) / TICKS_PER_S;
+    *result = quantised(number);
     return 1;
 }
 

@@ -1,4 +1,4 @@
-/* What every compiled part shares: its version, growing arrays, and heaps. */
+/* What every compiled part shares: its version, rounding to microseconds, growing arrays, and heaps. */
 #ifndef SOAK_H
 #define SOAK_H
 
@@ -10,6 +10,18 @@
 #ifdef SOAK_VERSION
 int SOAK_VERSION(void) { return 1; }
 #endif
+
+static const double TICKS_PER_S = 1e6;
+
+/* The nearest whole number, an even one of two, as numpy.rint gives it: from 2^52 on there are no others. */
+static inline double to_whole(double number) {
+    const double whole = 4503599627370496.0;
+    double size = fabs(number);
+    return size < whole ? copysign((size + whole) - whole, number) : number;
+}
+
+/* Seconds as multiples of a microsecond: `quantise` of schemas/stream/block.py. */
+static inline double quantised(double seconds) { return to_whole(seconds * TICKS_PER_S) / TICKS_PER_S; }
 
 /* Makes room for one element more in an array of `size` elements; 0 if there is no memory. */
 #define RESERVE(array, size, room)                                            \

@@ -4,7 +4,6 @@
    back, `follow_begin` makes a mark: from then on the first change of each task that was known before keeps what it was. */
 #include "soak.h"
 
-#define TICKS 1000000.0
 #define TICK_S 2e-6
 #define ATTEMPTS 101
 /* After so many events it is looked what can be dropped. */
@@ -91,14 +90,6 @@ typedef struct {
     int64_t *counts, counts_size;
     int64_t retries[ATTEMPTS];
 } Follow;
-
-/* As rint, to the nearest even: adding and taking away so large a number leaves no places behind the point. */
-static inline double rounded(double x) {
-    const double large = 6755399441055744.0;
-    return fabs(x) < 2251799813685248.0 ? (x + large) - large : rint(x);
-}
-
-static inline double quantised(double seconds) { return rounded(seconds * TICKS) / TICKS; }
 
 /* As numpy.maximum: what is not a number stays so. */
 static inline double larger(double a, double b) { return a != a || a > b ? a : b; }
