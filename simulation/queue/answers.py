@@ -126,7 +126,7 @@ class Answers:
         )
         if not drawn.windowed:
             fill.windowed = None
-            return 0
+            return 1
         places = np.concatenate([each.places for each in drawn.windowed])
         order = np.argsort(places, kind="stable")
         ends = np.cumsum(np.bincount(places, minlength=BLOCK))
@@ -137,16 +137,16 @@ class Answers:
         fill.windowed_fault = self.memory.ints((slot, "fault"), faults[order])
         fill.windowed_cause = self.memory.ints((slot, "causes"), causes[order])
         fill.windowed_within = self.memory.floats((slot, "withins"), withins[order])
-        return 0
+        return 1
 
     def _rivals(self, slot: int, block: int, attempt: int, count: Any) -> int:
         count[0] = self.memory.ints((slot, "rivals"), self._contention.of_block(block, attempt))
-        return 0
+        return 1
 
     def _kinds(self, slot: int, block: int, kind: Any) -> int:
         assert self._plan.kinds
         kind[0] = self.memory.ints((slot, "kinds"), self._plan.kinds.of_block(block))
-        return 0
+        return 1
 
     def _worker_name(self, worker: int) -> float:
         return self._plan.vocabulary.name(worker_name(worker))
@@ -157,6 +157,7 @@ class Answers:
     def _happen(self, what: int, now: float, rows: Any, reopens: Any) -> int:
         fault, _, ends = self.happenings[what]
         told = self._ended(fault) if ends else self._started(fault)
+        assert len(told) <= c.MOST_TOLD
         numbers = [number for kind, cause, value in told for number in (now, kind, -1, 0, -1, cause, value)]
         for place, number in enumerate(numbers):
             rows[place] = number

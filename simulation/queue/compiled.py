@@ -33,7 +33,7 @@ from soak.simulation.recorder import Recorder
 KERNEL = Path(__file__).with_name("kernel.c")
 
 _FUNCTIONS: dict[str, tuple[Any, ...]] = {
-    "queue_config_size": (c_int64,),
+    "queue_sizes": (c_int64,),
     "queue_kinds": (c_int64,),
     "queue_new": (c_void_p, POINTER(c.Config), c_int64),
     "queue_run": (c_int64, c_void_p, c_double),
@@ -56,7 +56,8 @@ def kernel() -> ctypes.CDLL:
         function = library[name]
         function.restype, function.argtypes = result, arguments
         setattr(library, name, function)
-    if library.queue_config_size() != ctypes.sizeof(c.Config) or library.queue_kinds() != len(c.CODES):
+    sizes = sum(map(ctypes.sizeof, (c.Config, c.Rules, c.Delay, c.Fates, c.Windows)))
+    if library.queue_sizes() != sizes or library.queue_kinds() != len(c.CODES):
         raise Unavailable("kernel.c and kernel_types.py are not of the same version")
     return library
 

@@ -49,7 +49,7 @@ typedef struct { int64_t last_attempt, max_deliveries; double time_limit_s, wait
 /* Seconds by which the network delays attempts that start in a window; `seen` tells windows apart by their start. */
 typedef struct { double start_s, end_s, more_s; int64_t cause, seen; } Delay;
 
-/* Functions of Python. Those that give nothing return less than 0 if they failed. */
+/* Functions of Python. Those that give nothing return 1, and anything else if they failed: 0 is what ctypes leaves. */
 typedef struct {
     /* The next submissions: 1, or 0 if there are no more. */
     int64_t (*chunk)(const double **due_s, const int64_t **number, const int64_t **cause, int64_t *count);
@@ -290,7 +290,7 @@ static const Fates *fates_of(Queue *q, int64_t block, int64_t attempt, int64_t c
     *next = (slot + 1) % most;
     Drawn *fresh = &kept[slot];
     fresh->block = -1;
-    if (q->c.ask.fates(first ? slot : FIRST_KEPT + slot, block, attempt, copy, &fresh->of) < 0) {
+    if (q->c.ask.fates(first ? slot : FIRST_KEPT + slot, block, attempt, copy, &fresh->of) <= 0) {
         FAIL(q, FAILED);
         return NULL;
     }
@@ -309,7 +309,7 @@ static int64_t listed(Queue *q, int rivals, int64_t number, int64_t attempt) {
     Listed *fresh = &kept[slot];
     fresh->block = -1;
     int64_t got = rivals ? q->c.ask.rivals(slot, block, attempt, &fresh->of) : q->c.ask.kinds(slot, block, &fresh->of);
-    if (got < 0) {
+    if (got <= 0) {
         FAIL(q, FAILED);
         return 0;
     }
@@ -825,7 +825,8 @@ static void start(Queue *q) {
 
 /* What Python calls. */
 
-int64_t queue_config_size(void) { return (int64_t)sizeof(Config); }
+/* Of all structures that both know; those that Config points to are none of its own size. */
+int64_t queue_sizes(void) { return (int64_t)(sizeof(Config) + sizeof(Rules) + sizeof(Delay) + sizeof(Fates) + sizeof(Windows)); }
 int64_t queue_kinds(void) { return KINDS; }
 
 void *queue_new(const Config *config, int64_t delay_starts) {
