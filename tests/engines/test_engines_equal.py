@@ -29,7 +29,7 @@ MISTAKES = {
         "((a).end_s == (b).end_s && (a).number < (b).number)",
         "((a).end_s == (b).end_s && (a).worker < (b).worker)",
     ),
-    "the oldest due work": ("if (ready[place].due < waited) waited", "if (ready[place].due > waited) waited"),
+    "the work that is handed out next is the oldest": ("= first_due(ready, q->ready.size, 0);", "= ready[0].due;"),
     "a wait that counts from the start of the attempt": (
         "try_again(q, now, now + wait_after(",
         "try_again(q, now, a->start_s + wait_after(",
