@@ -173,7 +173,7 @@ def path_s(figures: Figures, workers: int) -> float:
 def start_s() -> float:
     """CPU of the start of Python and of the imports of `soak predict`."""
     code = "import soak.runner.predict.session, soak.reports.pages.prediction, soak.reports.prediction"
-    return statistics.median(child_cpu(["-c", code]) for _ in range(5))
+    return statistics.median(child_cpu([sys.executable, "-c", code]) for _ in range(5))
 
 
 def command_rows(command: str, rounds: int, count: int) -> list[dict[str, object]]:

@@ -65,7 +65,7 @@ def default_engine() -> Engine:
     try:
         return Engine(found)
     except ValueError:
-        raise UsageError(f"{ENGINE_VARIABLE}={found} is no engine (write {', '.join(Engine)})") from None
+        raise UsageError(f"{ENGINE_VARIABLE}={found} is not an engine (write {', '.join(Engine)})") from None
 
 
 def _repeated(plan: Plan, engine: Engine) -> Generator[Block, None, None]:

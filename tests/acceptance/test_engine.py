@@ -106,7 +106,7 @@ def test_the_engine_of_all_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert engine(tmp_path / "run")["name"] == "simpy"
     monkeypatch.setenv("SOAK_ENGINE", "fast")
     code, said = run(tmp_path / "other")
-    assert (code, said.splitlines()[-1]) == (2, "SOAK_ENGINE=fast is no engine (write auto, simpy, compiled)")
+    assert (code, said.splitlines()[-1]) == (2, "SOAK_ENGINE=fast is not an engine (write auto, simpy, compiled)")
     assert not (tmp_path / "other").exists()
 
 

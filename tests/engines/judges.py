@@ -30,7 +30,7 @@ def ordinary(job: Job) -> Replication:
     with without_compiled():
         target, plan = Simulation(), Plan(job.scenario, job.seed)
         identity = identify(job.scenario, "", job.seed, target, abort=not job.in_full)
-        return _outcome(job, *execute(plan, target, identity))
+        return _outcome(job, *execute(plan, target, identity), None)
 
 
 def both(job: Job) -> tuple[Replication, Replication]:

@@ -14,7 +14,7 @@ from soak.simulation.compiled.engine import Engine
 from soak.simulation.compiled.library import Unavailable
 from soak.simulation.queue import compiled
 
-SEEDS = range(130)
+SEEDS = range(110)
 EMITTED = {
     kind
     for kind in Kind
@@ -96,7 +96,7 @@ def test_all_kinds_of_events_of_a_queue_come_up(both: list[tuple[Known, Stream]]
     assert frozenset().union(*(known.stream.kinds for known, _ in both)) >= EMITTED
 
 
-@pytest.mark.parametrize("seed", range(1000, 1005))
+@pytest.mark.parametrize("seed", range(1000, 1003))
 def test_verdict_and_evidence_are_the_same(kernel: str, seed: int) -> None:
     assert compare(scenario_of(seed), judged=True, whole=True).differences == []
 

@@ -31,18 +31,25 @@ class Runs:
         self._scenario, self._event, self._pool = scenario, event, pool
         self._interrupted, self._told = interrupted, told
         self.made = 0
+        self._graded: tuple[tuple[float, ...], Scenario] | None = None
 
     def measure(self, recipes: Sequence[Recipe], levels: Sequence[float]) -> list[int]:
         """How many levels each reached; one more when the event happened."""
-        scenario = self._event.scenario(self._scenario, levels)
+        scenario = self._with(levels)
         jobs = [Job(place, each.seed, scenario, redraws=each.redraws) for place, each in enumerate(recipes)]
         return [self._event.score(each, levels) for each in self._make(jobs)]
 
     def outcomes(self, tilted: Sequence[tuple[int, Tilt]]) -> list[Weighed | None]:
         """What each is weighted by; None where the event did not happen."""
-        scenario = self._event.scenario(self._scenario, ())
+        scenario = self._with(())
         jobs = [Job(place, seed, scenario, tilt=tilt) for place, (seed, tilt) in enumerate(tilted)]
         return [each.weighed if self._event.score(each, ()) else None for each in self._make(jobs)]
+
+    def _with(self, levels: Sequence[float]) -> Scenario:
+        """The scenario with these levels, the same object for the same levels: workers are sent it once."""
+        if self._graded is None or self._graded[0] != tuple(levels):
+            self._graded = tuple(levels), self._event.scenario(self._scenario, levels)
+        return self._graded[1]
 
     def _make(self, jobs: Sequence[Job]) -> list[Replication]:
         made = list(in_order(self._pool, jobs, self._interrupted))

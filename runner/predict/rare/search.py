@@ -26,7 +26,7 @@ PILOT_SIZE = 50
 ASCENTS, FEWEST_ASCENTS = 10, 5
 SMALLEST, LARGEST = 30, 400
 BATCH, FEWEST_HITS, MOST_OF_ONE = 100, 30, 0.2
-_FAR = 10.0
+_FAR = 30.0
 """Guesses of two pilots that differ by more are of different ways to the event: the likelier one is followed."""
 _CONTRADICTS = 0.999
 TUNING, CLIMBING, RUNNING = 1, 2, 3

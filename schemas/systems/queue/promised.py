@@ -5,7 +5,7 @@ The words are those of target files (`schemas/target/model.py: Promise`); all ot
 
 from collections.abc import Mapping
 
-from soak.schemas.target.model import Promise
+from soak.schemas.target.promise import Promise
 
 AGAIN = (Promise.AT_LEAST_ONCE, Promise.EXACTLY_ONCE_EFFECT)
 """Of which one says that accepted work is executed to its end, also when workers die."""

@@ -22,7 +22,7 @@ def test_the_same_is_written_with_any_number_of_workers(tmp_path: Path, command:
     written = []
     for jobs in ("1", "3"):
         out = tmp_path / f"{command}-{jobs}"
-        assert run_command([command, path, *words, "--jobs", jobs, "--out", str(out)]) in {0, 3}
+        assert run_command([command, path, *words, "--jobs", jobs, "--out", str(out)]) in {0, 3, 5}
         written.append(files(out))
     assert len(written[0]) >= 3
     assert written[0] == written[1]
