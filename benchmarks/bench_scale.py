@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "peers" / "results.json"
 TASKS_72H = 27_000
 HOURS_A_YEAR = 8760
-RUN_US, REPLICATE_US = 50.0, 20.0
+RUN_US, REPLICATE_US = 15.0, 5.0
 """What a task is thought to cost before anything is measured, in microseconds."""
 
 
@@ -101,30 +101,26 @@ def measure(row: Row, work: str, engine: str) -> dict[str, Any]:
 
 def family(rows: Sequence[Row], work: str, engine: str, most_seconds: float) -> Iterator[dict[str, Any]]:
     """The rows of a family in turn; what would take too long is extrapolated from the last one."""
-    us_per_task, last = RUN_US if work == "run" else REPLICATE_US, None
+    known: list[dict[str, Any]] = []
     for row in rows:
-        expected_s = us_per_task * row.tasks / 1e6
-        if expected_s > most_seconds:
-            figures = _extrapolated(row, last)
-        else:
-            figures = last = {**measure(row, work, engine), "tasks": row.tasks, "extrapolated": False}
-            us_per_task = figures["cpu_s"] / row.tasks * 1e6
+        figures = _extrapolated(row, known)
+        expected_s = figures["cpu_s"] or (RUN_US if work == "run" else REPLICATE_US) * row.tasks / 1e6
+        if expected_s <= most_seconds:
+            figures = {**measure(row, work, engine), "tasks": row.tasks, "extrapolated": False}
+            known.append(figures)
         yield {"family": row.family, "label": row.label, "size": row.size, "work": work, "engine": engine, **figures}
 
 
-def _extrapolated(row: Row, last: dict[str, Any] | None) -> dict[str, Any]:
-    if last is None:
-        return {
-            "tasks": row.tasks,
-            "extrapolated": True,
-            "cpu_s": None,
-            "peak_mb": None,
-            "stream_mb": None,
-            "parts_s": {},
-        }
-    times = row.tasks / last["tasks"]
-    scaled = {key: last[key] * times for key in ("cpu_s", "stream_mb")}
-    return {"tasks": row.tasks, "extrapolated": True, "peak_mb": None, "parts_s": {}, **scaled}
+def _extrapolated(row: Row, known: list[dict[str, Any]]) -> dict[str, Any]:
+    """A row by those before it: the straight line through the last two of different work, or through the last and 0."""
+    unknown: dict[str, Any] = {"tasks": row.tasks, "extrapolated": True, "peak_mb": None, "parts_s": {}}
+    if not known:
+        return {**unknown, "cpu_s": None, "stream_mb": None}
+    last, before = known[-1], {"tasks": 0.0, "cpu_s": 0.0, "stream_mb": 0.0}
+    if len(known) > 1 and known[-2]["tasks"] < last["tasks"]:
+        before = known[-2]
+    share = (row.tasks - last["tasks"]) / (last["tasks"] - before["tasks"])
+    return {**unknown, **{key: last[key] + share * (last[key] - before[key]) for key in ("cpu_s", "stream_mb")}}
 
 
 def slope(points: Sequence[tuple[float, float]]) -> tuple[float, float] | None:

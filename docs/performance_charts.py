@@ -83,9 +83,14 @@ def bars(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def lines(series: dict[str, list[tuple[float, float]]], words: str) -> str:
-    """CPU seconds over tasks, a line for each; both scales are powers of ten."""
-    points = [point for each in series.values() for point in each]
-    across, up = (decades(min(values), max(values)) for values in zip(*points, strict=True))
+    """CPU seconds over tasks, a line for each; both scales are powers of ten.
+
+    A line that ends early goes on thinly, as steep as if each task cost the same.
+    """
+    most = max(point[0] for each in series.values() for point in each)
+    ends_s = {name: each[-1][1] * most / each[-1][0] for name, each in series.items()}
+    across = [min(point[0] for each in series.values() for point in each) * 0.8, most * 1.02]
+    up = decades(min(point[1] for each in series.values() for point in each), max(ends_s.values()))
     left, right, top, bottom = 60, WIDTH - 220, 30, 340
 
     def at(point: tuple[float, float]) -> tuple[float, float]:
@@ -93,21 +98,22 @@ def lines(series: dict[str, list[tuple[float, float]]], words: str) -> str:
 
     def parts() -> Iterator[str]:
         yield text(10, 18, words)
-        for tick in across:
+        for tick, _ in max(series.values(), key=len):
             x = place(tick, across, left, right)
             yield line([(x, top), (x, bottom)], Role.LINE)
-            yield text(x, bottom + 16, short(tick), Role.SOFT, "middle")
+            yield text(x, bottom + 16, f"{round(tick, -3):,.0f}", Role.SOFT, "middle")
         for tick in up:
             y = place(tick, up, bottom, top)
             yield line([(left, y), (right, y)], Role.LINE)
             yield text(left - 6, y + 4, short(tick), Role.SOFT, "end")
         yield text((left + right) / 2, bottom + 34, "tasks", Role.SOFT, "middle")
-        ends = apart({name: at(each[-1])[1] for name, each in series.items()})
+        ends = apart({name: at((most, end_s))[1] for name, end_s in ends_s.items()})
         for index, (name, each) in enumerate(series.items()):
             role = SERIES[index % len(SERIES)]
             yield line([at(point) for point in each], role, 2, DASHES[index % len(DASHES)])
             yield from (f'<circle class="{role}" cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in map(at, each))
-            x, y = at(each[-1])
+            x, y = at((most, ends_s[name]))
+            yield line([at(each[-1]), (x, y)], role, 0.7)
             yield line([(x + 4, y), (right + 8, ends[name])], role, 0.5)
             yield text(right + 12, ends[name] + 4, name, role)
 

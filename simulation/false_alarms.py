@@ -323,6 +323,7 @@ def _binomial_from(least: int, n: int, bad: float) -> float:
     for k in range(least, n + 1):
         total += term
         term *= (n - k) / (k + 1) * odds
-        if term < total * 1e-4:
+        # What is too small for a number stays so.
+        if not term or term < total * 1e-4:
             break
     return min(1.0, total)
