@@ -114,7 +114,7 @@ class Forms:
         self._forms = forms
         self._vocabulary = vocabulary
         self._known = 0
-        weakref.finalize(self, part.soak_forget_forms, forms)
+        weakref.finalize(self, part.soak_forget_forms, forms).atexit = False
 
     def parse(self, text: bytes, most: int) -> tuple[Block, int] | None:
         """The block of the first whole lines, `most` at most, and their size in bytes; None: they are left to Python."""

@@ -103,7 +103,7 @@ int64_t soak_check_lines(const Block *block, const Words *words) {
         if (block->label[i] < -1 || block->label[i] >= words->n_labels) return -1;
         double value = block->value[i];
         if (flags & NUMERIC && !(value >= 0 && value < LARGEST)) return -1;
-        if (flags & NAMED && (value != value ? !words->n_names : !(value >= -1 && value < (double)words->n_names))) return -1;
+        if (flags & NAMED && (value != value ? !words->n_names : !((value == -1 && words->n_names) || (value >= 0 && value < (double)words->n_names)))) return -1;
     }
     return 0;
 }

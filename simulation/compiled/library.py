@@ -30,7 +30,7 @@ COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-std=c11", "-O2", "-fPIC", "-shared", "-fno-fast-math", "-ffp-contract=off", "-fno-math-errno")
 """No flag may change the last bit of a figure: multiplications and additions are not contracted, even where a machine could."""
 
-BUILT_WITHIN_S = 120.0
+BUILT_WITHIN_S = 30.0
 """Seconds a compiler has for one source; it takes less than one."""
 
 _DIGEST = 20
@@ -191,7 +191,9 @@ def _compile(source: Path, digest: str, built: Path) -> None:
     lines = [line for line in said.read_text(errors="replace").splitlines() if line.strip()]
     if code or not built.is_file():
         why = next((line for line in lines if "error" in line), lines[-1] if lines else f"exit code {code}")
-        raise Unavailable(f"{source.name} cannot be compiled: {printable(why.replace(f'{source.parent}/', ''))}")
+        for folder in (source.parent, Path(__file__).parent, built.parent):
+            why = why.replace(f"{folder}/", "")
+        raise Unavailable(f"{source.name} cannot be compiled: {printable(why)}")
 
 
 def _run(command: list[str], said: Path) -> int:

@@ -43,7 +43,8 @@ class CompiledAttempts(Attempts):
         if not made:
             raise MemoryError
         self._handle = ctypes.c_void_p(made)
-        weakref.finalize(self, self._library.expose_free, self._handle)
+        # At the end of the process another thread may still be in there.
+        weakref.finalize(self, self._library.expose_free, self._handle).atexit = False
         self._kept: list[npt.NDArray[Any]] = []
         """Arrays that compiled code refers to."""
         for place, fault in enumerate(self.contest.faults):
@@ -56,8 +57,11 @@ class CompiledAttempts(Attempts):
     def observe(self, block: Block) -> None:
         """See `Attempts`."""
         self._teach()
-        columns = (block.t, block.kind, block.task, block.attempt, block.cause)
-        whole = [np.ascontiguousarray(each) for each in columns]
+        columns = (block.kind, block.task, block.attempt, block.cause)
+        whole = [
+            np.ascontiguousarray(block.t, dtype=np.float64),
+            *(np.ascontiguousarray(each, dtype=np.int64) for each in columns),
+        ]
         addresses = [ctypes.c_void_p(each.ctypes.data) for each in whole]
         if self._library.expose(self._handle, ctypes.c_int64(len(block)), *addresses):
             raise MemoryError

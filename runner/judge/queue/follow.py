@@ -114,7 +114,8 @@ class Follower:
         if not made:
             raise MemoryError
         self._handle = ctypes.c_void_p(made)
-        weakref.finalize(self, self._library.follow_free, self._handle)
+        # At the end of the process another thread may still be in there.
+        weakref.finalize(self, self._library.follow_free, self._handle).atexit = False
         self._size = self._library.follow_size
         self._totals: Totals = self._library.follow_totals(self._handle).contents
         self._series = [self._library.follow_series(self._handle, each).contents for each in range(len(SERIES) + 3)]
@@ -168,9 +169,11 @@ class Follower:
     def follow(self, block: Block, *, marked: bool) -> None:
         """Follow a block; what `marked` ones change can be taken back until the next. Raises NotFollowedError."""
         self._library.follow_begin(self._handle, ctypes.c_int64(marked))
-        columns = [
-            np.ascontiguousarray(each)
-            for each in (block.t, block.kind, block.task, block.attempt, block.cause, block.label, block.value)
+        numbers = (block.kind, block.task, block.attempt, block.cause, block.label)
+        columns: list[npt.NDArray[Any]] = [
+            np.ascontiguousarray(block.t, dtype=np.float64),
+            *(np.ascontiguousarray(each, dtype=np.int64) for each in numbers),
+            np.ascontiguousarray(block.value, dtype=np.float64),
         ]
         addresses = [ctypes.c_void_p(each.ctypes.data) for each in columns]
         self._call("follow", ctypes.c_int64(len(block)), *addresses, ctypes.c_double(block.until_s))
