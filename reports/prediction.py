@@ -151,12 +151,9 @@ def command(p: Prediction) -> str:
     """The command that reproduces the prediction."""
     words = ["soak", "predict", "scenario.yaml", "-n", str(p.asked), "--seed", str(p.seed)]
     if p.rare:
-        words += [
-            "--rare",
-            *([shlex.quote(p.rare[0].name)] if len(p.rare) == 1 else []),
-            "--effort",
-            str(p.rare[0].effort),
-        ]
+        for each in p.rare:
+            words += ["--rare-event", shlex.quote(each.name)]
+        words += ["--effort", str(p.rare[0].effort)]
     for option, value in (("--precision", p.precision), ("--require", p.required)):
         words += [] if value is None else [option, _exact(value)]
     return " ".join(words)

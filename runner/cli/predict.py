@@ -37,7 +37,7 @@ _MOST = 100_000
     "--precision",
     metavar="SHARE",
     help="Stop once the 95 % interval of the PASS probability is within plus or minus this, such as 1%; "
-    "with --rare: of the rare event, relative to it. [default: run all]",
+    "with --rare or --rare-event: of the rare event, relative to it. [default: run all]",
 )
 @click.option(
     "--require",
@@ -47,18 +47,23 @@ _MOST = 100_000
 )
 @click.option(
     "--rare",
-    metavar="[NAME]",
-    is_flag=False,
-    flag_value="",
-    help="Also estimate how likely a rare event is: that this abort condition holds or this objective is broken, by its name; "
-    "without a name each abort condition in turn.",
+    is_flag=True,
+    help="Also estimate how likely each abort condition is to hold, however rare that is.",
+)
+@click.option(
+    "--rare-event",
+    "rare_events",
+    metavar="NAME",
+    multiple=True,
+    help="Also estimate how likely this rare event is: that the abort condition of this name holds or the objective is broken. "
+    "May be repeated.",
 )
 @click.option(
     "--effort",
     type=click.IntRange(100, 10_000_000),
     default=5_000,
     show_default=True,
-    help="Number of runs for each rare event, besides those of pilots.",
+    help="Number of runs for each rare event, about, besides those of pilots.",
 )
 @jobs_option
 @click.option(
@@ -76,7 +81,8 @@ def command(
     replications: int,
     precision: str | None,
     required: str | None,
-    rare: str | None,
+    rare: bool,
+    rare_events: tuple[str, ...],
     effort: int,
     jobs: int | None,
     dask: str | None,
@@ -94,7 +100,7 @@ def command(
     \b
     Examples:
       soak predict scenarios/72h.yaml -n 400
-      soak predict scenarios/72h.yaml --rare success-collapse
+      soak predict scenarios/72h.yaml --rare-event success-collapse
       soak predict scenarios/72h.yaml --set queue.workers=3 --precision 2% --require 95%
     """
     from soak.reports.prediction import summary_lines
@@ -103,7 +109,7 @@ def command(
 
     shares = share("--precision", precision, 0.5), share("--require", required, 1.0)
     chosen = scenario_file(scenario, tier, overlays, settings, duration, seed)
-    analysis = perform(Request(chosen, replications, *shares, jobs, dask, out, rare, effort))
+    analysis = perform(Request(chosen, replications, *shares, jobs, dask, out, rare, rare_events, effort))
     analysis.tell(summary_lines(analysis.result), as_json=as_json)
     return _exit_code(analysis.result)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from soak.runner.analysis import ScenarioFile
 
 EFFORT = 5_000
-"""How many runs the estimate of a rare event takes, unless asked otherwise."""
+"""How many runs the estimate of a rare event takes, about, unless asked otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +14,8 @@ class Request:
     """How likely is PASS? The scenario's seed gives those of all replications.
 
     `precision`, `required`: shares; half the width of the interval at which to stop, and the PASS probability there must be.
-    `rare`: the abort condition or objective whose rare event is looked for (None: none, empty: all abort conditions), with
-    `effort` runs; `precision` is then the relative half width of its interval.
+    `rare`: whether all abort conditions are looked for as rare events; `rare_events`: names of those, or of objectives, that are.
+    Each with about `effort` runs; `precision` is then the relative half width of its interval.
     `jobs`: processes (None: one a core); `dask`: the address of a cluster to use instead.
     """
 
@@ -26,5 +26,11 @@ class Request:
     jobs: int | None = None
     dask: str | None = None
     out: Path | None = None
-    rare: str | None = None
+    rare: bool = False
+    rare_events: tuple[str, ...] = ()
     effort: int = EFFORT
+
+    @property
+    def for_rare_events(self) -> bool:
+        """Whether any rare event is looked for."""
+        return self.rare or bool(self.rare_events)

@@ -101,7 +101,7 @@ def _make(
         for replication in _kept(results, len(scenario.objectives), directory):
             so_far.add(replication)
             show(len(so_far.made), so_far.figures)
-            if request.rare is None and so_far.precise(request.precision):
+            if not request.for_rare_events and so_far.precise(request.precision):
                 so_far.stopped = Stopped.PRECISE
                 return
     if len(so_far.made) < count:
@@ -128,13 +128,13 @@ def _keep_broken(so_far: _Progress, loaded: Loaded, request: Request, directory:
 
 def _rare_events(scenario: Scenario, request: Request) -> list[Event]:
     """The rare events that are asked for. Raises UsageError."""
-    if request.rare is None:
+    if not request.for_rare_events:
         return []
     if request.dask:
         raise UsageError(
             "--rare and --dask exclude each other: rare events are looked for on this machine (use --jobs)"
         )
-    return events_of(scenario, request.rare)
+    return events_of(scenario, request.rare_events, all_aborts=request.rare)
 
 
 def _rare(

@@ -63,14 +63,16 @@ class Pilot:
         while len(self._levels) < _MOST_LEVELS:
             level = self._step(scores, level, len(grid))
             there = np.flatnonzero(scores >= level)
-            if level == 0 or len(there) < _FEWEST:
+            arrived = int(scores.max()) > len(grid)
+            if level == 0 or (len(there) < _FEWEST and not arrived):
                 break
             self._guess *= len(there) / self._size
             if level > len(grid):
                 return Found(Ladder(tuple(self._levels), tuple(self._shares), self._kinds), self._guess, self.runs)
             recipes, scores = resampled(recipes, scores, there.tolist(), self._rng)
             recipes, scores = self._settle(recipes, scores, grid, level)
-        fraction = float(grid[max(0, int(scores.max()) - 1)]) if scores.max() else 0.0
+        nearest = min(int(scores.max()), len(grid))
+        fraction = float(grid[nearest - 1]) if nearest else 0.0
         return Stuck(fraction, len(self._levels), self.runs)
 
     def _measured(self, recipes: list[Recipe], grid: Floats) -> Ints:

@@ -25,7 +25,7 @@ MOST_COMMON = 0.05
 PILOT_SIZE = 50
 ASCENTS, FEWEST_ASCENTS = 10, 5
 SMALLEST, LARGEST = 30, 400
-BATCH, FEWEST_HITS, MOST_OF_ONE = 100, 30, 0.2
+BATCH, FEWEST_WEIGHTS, FEWEST_HITS, MOST_OF_ONE = 100, 500, 30, 0.2
 _FAR = 30.0
 """Guesses of two pilots that differ by more are of different ways to the event: the likelier one is followed."""
 _CONTRADICTS = 0.999
@@ -66,11 +66,7 @@ class Search:
             self._climb() if method is Method.SPLITTING else self._sample()
         except StoppedError:
             self.interrupted = True
-        mean = (
-            mean_of_ascents([each.estimate for each in self.ascents], CONFIDENCE)
-            if self.ascents
-            else mean_of(self.weights, CONFIDENCE)
-        )
+        mean = self._mean()
         return self._told(brute, method, mean, self._doubt(mean, brute))
 
     def _pilots(self) -> None:
@@ -114,7 +110,7 @@ class Search:
             if made.example and not self.example:
                 redraws = [(one.seed, one.share, one.which.value) for one in made.example.redraws]
                 self.example = RareRun(made.example.seed, redraws)
-            if self._precise(mean_of_ascents([one.estimate for one in self.ascents], CONFIDENCE), ASCENTS - 1):
+            if self._precise(len(self.ascents), ASCENTS):
                 return
 
     def _sample(self) -> None:
@@ -126,13 +122,24 @@ class Search:
                 self.weights.append(weighed.ratio if weighed else 0.0)
                 if weighed and not self.example:
                     self.example = RareRun(seed, [], tilt.first)
-            if self._precise(mean_of(self.weights, CONFIDENCE), 5 * BATCH):
+            if self._precise(len(self.weights), FEWEST_WEIGHTS):
                 return
 
-    def _precise(self, mean: Mean, fewest: int) -> bool:
-        if self.precision is None or max(len(self.ascents), len(self.weights)) <= fewest or not mean.value:
+    def _precise(self, made: int, fewest: int) -> bool:
+        """Whether the interval is looked at, after `fewest` estimates and whenever they doubled, and narrow enough.
+
+        Each look is a chance to stop where the estimate, and with it the spread, happens to be low: few looks, few misses.
+        """
+        looks = made >= fewest and made % fewest == 0 and (made // fewest).bit_count() == 1
+        if self.precision is None or not looks:
             return False
-        return mean.interval[1] / mean.value - 1 <= self.precision
+        mean = self._mean()
+        return bool(mean.value) and mean.interval[1] / mean.value - 1 <= self.precision
+
+    def _mean(self) -> Mean:
+        if self.ascents:
+            return mean_of_ascents([each.estimate for each in self.ascents], CONFIDENCE)
+        return mean_of(self.weights, CONFIDENCE)
 
     # What is said.
 

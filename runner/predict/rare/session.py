@@ -1,7 +1,7 @@
 """The rare events of one `soak predict --rare`: which are asked for, and the search for each in turn."""
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 
 from soak.runner.predict.rare.events import AbortHolds, Event, ObjectiveBroken
@@ -16,24 +16,29 @@ from soak.schemas.evidence.prediction import RareEvent
 from soak.schemas.language.model import Scenario
 
 
-def events_of(scenario: Scenario, name: str) -> list[Event]:
-    """The events that are asked for: all abort conditions, or the condition or objective of that name. Raises UsageError."""
-    aborts = [AbortHolds(each) for each in scenario.aborts]
+def events_of(scenario: Scenario, names: Sequence[str], *, all_aborts: bool = False) -> list[Event]:
+    """The abort conditions and objectives of these names, each once, after all abort conditions if asked. Raises UsageError."""
+    aborts: dict[str, Event] = {each.name: AbortHolds(each) for each in scenario.aborts}
+    if all_aborts and not aborts:
+        raise UsageError(
+            "--rare: the scenario has no abort conditions (name an objective, such as --rare-event objective1)"
+        )
     objectives = [ObjectiveBroken(each, place) for place, each in enumerate(scenario.objectives)]
-    if not name:
-        if not aborts:
-            raise UsageError(
-                "--rare: the scenario has no abort conditions (name an objective, such as --rare objective1)"
-            )
-        return list(aborts)
     known: dict[str, Event] = {column(each.place): each for each in objectives}
-    known |= {each.name: each for each in objectives} | {each.name: each for each in aborts}
+    known |= {**{each.name: each for each in objectives}, **aborts}
+    events = [*(aborts.values() if all_aborts else ()), *(_named(each, known) for each in names)]
+    return list({each.name: each for each in events}.values())
+
+
+def _named(name: str, known: Mapping[str, Event]) -> Event:
     if name not in known:
         near = difflib.get_close_matches(name, known, 1)
         listed = ", ".join(quoted(each) for each in known) or "it has none"
         remedy = f"did you mean {quoted(near[0])}?" if near else f"write one of: {listed}"
-        raise UsageError(f"--rare {quoted(name)} is no abort condition and no objective of the scenario ({remedy})")
-    return [known[name]]
+        raise UsageError(
+            f"--rare-event {quoted(name)} is no abort condition and no objective of the scenario ({remedy})"
+        )
+    return known[name]
 
 
 def find(

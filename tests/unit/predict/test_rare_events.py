@@ -13,9 +13,9 @@ from soak.runner.predict.rare.estimate import mean_of, mean_of_ascents, t_quanti
 from soak.runner.predict.rare.events import AbortHolds, ObjectiveBroken
 from soak.runner.predict.rare.pilot import Found, Pilot, Stuck
 from soak.runner.predict.rare.runs import Runs
-from soak.runner.predict.rare.search import Search
+from soak.runner.predict.rare.search import LARGEST, Search
 from soak.runner.predict.rare.session import events_of
-from soak.runner.predict.rare.splitting import Ladder, Recipe, ascend
+from soak.runner.predict.rare.splitting import Ladder, Recipe, Repetition, ascend
 from soak.runner.predict.rare.tilting import Proposal, Tuned, Tuning
 from soak.runner.replications.replication import Job, Replication, replicate
 from soak.runner.replications.worker_pool import Promise
@@ -149,6 +149,15 @@ def test_a_pilot_finds_levels_up_to_the_event() -> None:
     assert EXACT / 30 < found.guess < EXACT * 30
 
 
+def test_a_pilot_follows_the_few_runs_in_which_it_happened() -> None:
+    def two_arrive(recipes: Sequence[Recipe], levels: Sequence[float]) -> list[int]:
+        return [len(levels) + 1 if place < 2 else 3 for place in range(len(recipes))]
+
+    found = Pilot(two_arrive, 50, np.random.default_rng(3)).climb()
+    assert isinstance(found, Found)
+    assert found.guess == pytest.approx(2 / 50)
+
+
 def test_a_pilot_says_when_nothing_lies_between() -> None:
     found = Pilot(lambda recipes, levels: [len(levels)] * len(recipes), 40, np.random.default_rng(3)).climb()
     assert isinstance(found, Stuck)
@@ -259,11 +268,35 @@ def test_a_model_run_has_the_exact_probability(tmp_path: Path) -> None:
     assert mean.relative_error < 0.35
 
 
+def log_normal(measure: object, ladder: object, size: int, rng: np.random.Generator) -> Repetition:
+    return Repetition(1e-3 * math.exp(rng.normal(-0.125, 0.5)), (1e-3,), size)
+
+
+def stopped_at(scenario: Scenario, precision: float | None, seed: int) -> Search:
+    """A search with up to 170 ascents, whose estimates are drawn."""
+    searching = searched(replace(scenario, seed=seed), [], 170 * LARGEST)
+    searching.precision, searching.climbed = precision, Found(Ladder((), ()), 1e-3, 0)
+    searching._climb()
+    return searching
+
+
+def test_the_interval_is_looked_at_when_ascents_doubled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("soak.runner.predict.rare.search.ascend", log_normal)
+    scenario = scenario_of(tmp_path)
+    assert len(stopped_at(scenario, None, 1).ascents) == 170
+    made = [stopped_at(scenario, 0.2, seed) for seed in range(300)]
+    assert {len(each.ascents) for each in made} == {10, 20, 40, 80}
+    intervals = [mean_of_ascents([one.estimate for one in each.ascents], 0.95).interval for each in made]
+    assert sum(low <= 1e-3 <= high for low, high in intervals) / 300 == pytest.approx(0.94, abs=0.04)
+
+
 def test_names_that_are_not_there(tmp_path: Path) -> None:
     scenario = scenario_of(tmp_path)
-    assert [each.name for each in events_of(scenario, "")] == ["many"]
-    assert [each.name for each in events_of(scenario, "objective1")] == ["success_rate >= 80%"]
+    assert [each.name for each in events_of(scenario, (), all_aborts=True)] == ["many"]
+    assert [each.name for each in events_of(scenario, ["objective1"])] == ["success_rate >= 80%"]
+    both = events_of(scenario, ["success_rate >= 80%", "many", "objective1"], all_aborts=True)
+    assert [each.name for each in both] == ["many", "success_rate >= 80%"]
     with pytest.raises(UsageError, match="did you mean"):
-        events_of(scenario, "mani")
+        events_of(scenario, ["mani"])
     with pytest.raises(UsageError, match="no abort conditions"):
-        events_of(replace(scenario, aborts=()), "")
+        events_of(replace(scenario, aborts=()), (), all_aborts=True)
