@@ -18,11 +18,11 @@ import numpy as np
 
 from soak.runner.judge.interval import wilson
 from soak.runner.predict.rare import search
+from soak.runner.predict.rare.estimate import t_quantile
 from soak.runner.predict.rare.events import AbortHolds
-from soak.runner.predict.rare.pilot import Found
 from soak.runner.predict.rare.runs import Runs
 from soak.runner.predict.rare.search import Search
-from soak.runner.predict.rare.splitting import Ladder, Recipe, Repetition
+from soak.runner.predict.rare.splitting import Recipe
 from soak.runner.predict.rare.tilting import rates_of
 from soak.runner.replications.replication import Job, Replication, replicate, seeds
 from soak.runner.replications.worker_pool import Promise
@@ -146,27 +146,27 @@ class Here:
 
 @dataclass(frozen=True)
 class Searched:
-    """What one search found; estimate: the mean, also where it was withheld."""
+    """What one search found; estimate: the mean, also where it was withheld; None where its pilot found no way."""
 
-    estimate: float
+    estimate: float | None
     answer: RareEvent
     estimates: int
 
 
 def of(made: Search, answer: RareEvent) -> Searched:
     """The estimate and the answer of a search that is over."""
-    values = [each.estimate for each in made.ascents] or made.weights or [0.0]
-    return Searched(math.fsum(values) / len(values), answer, len(values))
+    values = [each.estimate for each in made.ascents] or made.weights
+    return Searched(math.fsum(values) / len(values) if values else None, answer, len(values))
 
 
-def drawn(method: Method, limit: int, effort: int, seed: int, *, precision: float | None = None) -> Searched:
+def drawn(method: Method, limit: int, effort: int, seed: int) -> Searched:
     """A whole search among arrays."""
     scenario = replace(scenario_of(TASKS, limit), seed=seed)
     condition = scenario.aborts[0]
     event = AbortHolds(condition) if method is Method.SPLITTING else Ungraded(condition)
     if method is Method.SPLITTING:
         scenario = replace(scenario, faults=())
-    made = Search(scenario, event, Drawn(limit), effort, precision)
+    made = Search(scenario, event, Drawn(limit), effort)
     return of(made, made.answer([]))
 
 
@@ -182,19 +182,6 @@ def modelled(method: Method, limit: int, effort: int, seed: int) -> Searched:
         return of(made, made.answer([]))
 
 
-def log_normal(deviation: float, precision: float | None, most: int, seed: int) -> Searched:
-    """Ascents whose estimates are log-normal with a mean of 1e-3 (the truth), up to `most` of them."""
-
-    def ascent(measure: object, ladder: object, size: int, rng: np.random.Generator) -> Repetition:
-        return Repetition(1e-3 * math.exp(rng.normal(-(deviation**2) / 2, deviation)), (1e-3,), size)
-
-    scenario = replace(scenario_of(TASKS, 6), seed=seed, faults=())
-    made = Search(scenario, AbortHolds(scenario.aborts[0]), Drawn(6), most * search.LARGEST, precision)
-    made._pilots = lambda: setattr(made, "climbed", Found(Ladder((), ()), 1e-3, 0))  # type: ignore[method-assign]
-    with mock.patch.object(search, "ascend", ascent):
-        return of(made, made.answer([]))
-
-
 def table(name: str, truth: float, runs: int, made: Callable[[int], Searched]) -> None:
     """A line: coverage with its own interval, misses on both sides, bias in standard errors, and gain over brute force."""
     began = time.process_time()
@@ -203,14 +190,15 @@ def table(name: str, truth: float, runs: int, made: Callable[[int], Searched]) -
     covered = sum(low <= truth <= high for low, high in intervals)
     below, above = sum(high < truth for _, high in intervals), sum(low > truth for low, _ in intervals)
     low, high = wilson(covered, len(intervals), 0.95) if intervals else (0.0, 1.0)
-    values = np.array([each.estimate for each in found])
+    values = np.array([each.estimate for each in found if each.estimate is not None])
     spread = float(values.std(ddof=1))
     each = float(np.mean([one.answer.runs + one.answer.pilot_runs for one in found]))
     counts = sorted(one.estimates for one in found)
     print(
         f"{name:44} p {truth:.3g}: stated {len(intervals)} of {runs}, covered {covered / max(1, len(intervals)):.1%} "
         f"({low:.1%} to {high:.1%}; too low {below}, too high {above}), mean {values.mean() / truth:.3f} of p, bias "
-        f"{(values.mean() - truth) / (spread / math.sqrt(runs)):+.2f} se, deviation {spread / truth:.2f} of p, "
+        f"{(values.mean() - truth) / (spread / math.sqrt(len(values))):+.2f} se of {len(values)}, "
+        f"deviation {spread / truth:.2f} of p, "
         f"runs {each:,.0f} (estimates {counts[0]} to {counts[-1]}, median {counts[runs // 2]}), "
         f"gain {truth * (1 - truth) / spread**2 / max(1.0, each):.3g}, {time.process_time() - began:.0f} s",
         flush=True,
@@ -230,15 +218,54 @@ def of_fixed_effort(runs: int) -> None:
 
 
 def of_stopping(runs: int) -> None:
-    """Searches that end once the interval is narrow enough."""
+    """Searches that end once the interval is narrow enough: log-normal ascents, then weighted runs. `estimate` by array."""
+    random = np.random.default_rng(5)
     for deviation in (0.25, 0.5, 0.8):
-        for precision in (None, 0.2, 0.1):
-            made = partial(log_normal, deviation, precision, 400 if precision else 40)
-            table(f"log-normal ascents, {deviation}, precision {precision}", 1e-3, 5 * runs, made)
+        made = log_normal(random.normal(-(deviation**2) / 2, deviation, (20 * runs, 400)))
+        stopped(f"log-normal ascents, {deviation}", 1.0, *made, fewest=10)
     for limit in (6, 9):
-        for precision in (0.2, 0.1):
-            weighted = partial(drawn, Method.IMPORTANCE_SAMPLING, limit, 100_000, precision=precision)
-            table(f"importance sampling, precision {precision}", exact(TASKS, limit), 2 * runs, weighted)
+        stopped(
+            f"weighted runs in hundreds, {limit}", exact(TASKS, limit), *weighted(limit, 4 * runs, random), fewest=5
+        )
+
+
+def log_normal(logs: Floats) -> tuple[Floats, Floats, Floats]:
+    """Mean and interval of the first n estimates of each row, for each n: Cox's."""
+    count = np.arange(1, logs.shape[1] + 1)
+    quantiles = np.array([math.inf, *(t_quantile(0.95, freedom) for freedom in count[:-1].tolist())])
+    mean, middle = np.exp(logs).cumsum(1) / count, logs.cumsum(1) / count
+    freedom = np.maximum(1, count - 1)
+    variance = np.maximum(0.0, (logs**2).cumsum(1) - count * middle**2) / freedom
+    half = quantiles * np.sqrt(np.maximum(1e-12, variance / count + variance**2 / (2 * freedom)))
+    low, high = (np.exp(middle + variance / 2 + sign * half) for sign in (-1, 1))
+    return mean, np.minimum(low, mean), np.maximum(high, mean)
+
+
+def weighted(limit: int, runs: int, random: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+    """The same after each hundred of 16,000 weighted runs, all tasks tilted so that `limit` fail on average."""
+    tilted, count = limit / TASKS, 100 * np.arange(1, 161)
+    failed = np.arange(TASKS + 1)
+    weights = np.where(failed < limit, 0.0, (RATE / tilted) ** failed * ((1 - RATE) / (1 - tilted)) ** (TASKS - failed))
+    drawn = (weights[random.binomial(TASKS, tilted, (160, 100))] for _ in range(runs))
+    sums = np.array([(each.sum(1).cumsum(), (each**2).sum(1).cumsum()) for each in drawn])
+    mean = sums[:, 0] / count
+    factor = np.exp(1.96 * np.sqrt((sums[:, 1] / count - mean**2) / (count - 1)) / mean)
+    return mean, mean / factor, mean * factor
+
+
+def stopped(name: str, truth: float, mean: Floats, low: Floats, high: Floats, *, fewest: int) -> None:
+    """Lines: coverage where a search looks after each, and where it looks whenever their number has doubled."""
+    most = mean.shape[1]
+    doubled = [fewest << power for power in range(12) if fewest << power <= most]
+    for precision in (0.2, 0.1, 0.05):
+        for words, looks in (("each", list(range(fewest, most + 1))), ("doubled", doubled)):
+            narrow = np.stack([high[:, look - 1] / mean[:, look - 1] - 1 <= precision for look in looks], axis=1)
+            places = np.where(narrow.any(1), np.array(looks)[narrow.argmax(1)], most) - 1
+            rows = np.arange(len(mean))
+            covered = float(((low[rows, places] <= truth) & (truth <= high[rows, places])).mean())
+            print(
+                f"{name:32} precision {precision}, looks {words:8} covered {covered:.1%}, median {np.median(places) + 1:.0f}"
+            )
 
 
 def of_model(runs: int) -> None:

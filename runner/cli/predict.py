@@ -99,7 +99,6 @@ def command(
 
     \b
     Examples:
-      soak predict scenarios/72h.yaml -n 400
       soak predict scenarios/72h.yaml --rare-event success-collapse
       soak predict scenarios/72h.yaml --set queue.workers=3 --precision 2% --require 95%
     """
