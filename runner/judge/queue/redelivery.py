@@ -169,8 +169,9 @@ class Redelivery:
         return list(self.lost(table, until_s))
 
     def at_the_end(self, table: Table, until_s: float, chosen: list[int] | None = None) -> AtTheEnd | None:
-        """What is said of lost tasks (or of these): what they ran on when it died; None for none."""
-        lost = self.lost_numbers(table, until_s) if chosen is None else chosen
+        """What is said of lost tasks (or of those of these that a worker died with): what they ran on; None for none."""
+        died = self.deaths.tasks()
+        lost = self.lost_numbers(table, until_s) if chosen is None else [task for task in chosen if task in died]
         return AtTheEnd(self.deaths.words(lost), [self.deaths.case(task) for task in lost]) if lost else None
 
     def unstarted(self, table: Table, until_s: float) -> tuple[list[int], list[int]]:

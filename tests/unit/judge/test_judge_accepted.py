@@ -227,3 +227,11 @@ def test_an_aborted_run_counts_nothing_as_lost() -> None:
     made = make_judge(TEXT, identity=AGAIN)
     observed(made, [block_of(KILLED, made.vocabulary), block_of("500 run.interrupted", made.vocabulary)])
     assert made.slis()["never_started"] == 0.0
+
+
+def test_a_simulation_of_a_task_that_nobody_died_with_has_an_explanation() -> None:
+    made = verdict(
+        "0 enqueued 1\n0 enqueued 2\n1 dispatched 2 w0\n1 started 2 w0\n2 ended 2 w0\n2 done 2 w0\n", TEXT, until=3000
+    )
+    assert (found(made, "never_started").status, found(made, "never_started").value) == (Status.FAIL, 1.0)
+    assert not [case for each in made.explanation if each.subject.startswith("never_started") for case in each.cases]
