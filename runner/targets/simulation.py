@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from soak.runner.targets.history import History
-from soak.schemas.errors import UsageError
+from soak.schemas.errors import ScenarioError, UsageError
 from soak.schemas.language.load import Loaded
 from soak.schemas.language.model import Scenario
+from soak.schemas.language.registry import BrokenSystemError
+from soak.schemas.language.systems import problem_of_system
 from soak.schemas.stream.block import COLUMNS, Block, make_block
 from soak.schemas.stream.events import Kind
 from soak.simulation.compiled.engine import Engine, Ran
@@ -36,7 +38,10 @@ class Simulation:
 
     def read(self, loaded: Loaded) -> None:
         """Find the engine. Raises UsageError if the one that was asked for cannot run the scenario."""
-        self.find(loaded.scenario)
+        try:
+            self.find(loaded.scenario)
+        except BrokenSystemError as error:
+            raise ScenarioError([problem_of_system(loaded.document, error)]) from error
 
     def find(self, scenario: Scenario) -> Ran:
         """The engine that runs a scenario. Raises UsageError, see `read`."""

@@ -102,7 +102,7 @@ def build(source: Path, folder: Path) -> Path:
 
 
 def _digest_here(source: Path) -> str:
-    if os.name != "posix" or sys.maxsize < 1 << 62:
+    if not hasattr(os, "geteuid") or sys.maxsize < 1 << 62:
         raise Unavailable("compiled parts need 64-bit Linux or macOS")
     return digest_of(source)
 

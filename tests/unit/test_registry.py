@@ -312,13 +312,13 @@ def test_a_worker_process_that_starts_afresh_knows_the_system() -> None:
     program = f"""
 import multiprocessing
 from pathlib import Path
-from soak.runner.replications import worker_pool
+from soak.runner.replications import processes, worker_pool
 from soak.runner.replications.replication import Job
 from soak.schemas.language.load import load
 context = multiprocessing.get_context("spawn")
-worker_pool.get_context = lambda method: context
+processes.get_context = lambda method: context
 job = Job(0, 3, load(Path({str(TOY / "relay.yaml")!r})).scenario)
-print(*(made.verdict.value for made in worker_pool.in_order(worker_pool.ProcessPool(1), [job])))
+print(*(made.verdict.value for made in worker_pool.in_order(processes.ProcessPool(1), [job])))
 """
     assert _python(program, TOY) == "PASS\n"
 
@@ -344,7 +344,7 @@ from soak.runner.replications.replication import Job
 if len(sys.argv) == 2:
     from soak.schemas.language.load import load
     job = Job(0, 3, load(Path(sys.argv[1])).scenario)
-    sys.stdout.write(remote.order(job, remote.pack(job.scenario)).hex())
+    sys.stdout.write(remote.order(job, remote.pack(job.scenario), whole=True).hex())
 else:
     answer = remote.read_reply(remote.carry_out(bytes.fromhex(sys.argv[2])))
     sys.stdout.write(f"{answer.software.partition('system ')[2]}: {answer.replication and answer.replication.verdict.value}")

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -262,10 +263,10 @@ def test_a_model_that_is_not_the_same_twice_breaks_the_law(monkeypatch: pytest.M
     true = simulation.simulate
     times = []
 
-    def fickle(plan: Plan) -> object:
+    def fickle(plan: Plan, *words: Any) -> object:
         times.append(plan)
         late = 1e-6 * (len(times) - 1)
-        for block in true(plan):
+        for block in true(plan, *words):
             moved = {
                 name: getattr(block, name) for name in ("kind", "task", "attempt", "worker", "cause", "label", "value")
             }
