@@ -39,7 +39,8 @@ def pretend(platform: str) -> None:
         sys.modules[name] = None  # type: ignore[assignment]
     for module, names in ELSEWHERE.items():
         for name in names:
-            if hasattr(module, name):
+            # Every system but Windows has local sockets, of which the pipes of worker processes are made.
+            if hasattr(module, name) and (name != "AF_UNIX" or platform == "win32"):
                 delattr(module, name)
     sys.platform = platform
 
