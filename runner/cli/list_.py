@@ -24,25 +24,22 @@ _COLORS = {"PASS": "green", "FAIL": "red", "ABORTED": "red", "INCONCLUSIVE": "ye
 _DATES = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ")
 
 
-class Since(click.ParamType[datetime]):
-    """A date or a time in UTC, or a duration before now."""
+def moment(text: str) -> datetime:
+    """A date or a time in UTC, or a duration before now.
 
-    name = "since"
+    Raises click.BadParameter.
+    """
+    from soak.schemas.units import duration
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Raises click.UsageError."""
-        from soak.schemas.units import duration
-
-        text = str(value)
-        for form in _DATES:
-            try:
-                return datetime.strptime(text, form).replace(tzinfo=UTC)
-            except ValueError:
-                continue
+    for form in _DATES:
         try:
-            return datetime.now(UTC) - timedelta(seconds=duration(text))
-        except (ValueError, OverflowError):
-            self.fail(f"{text!r} is neither a date nor a duration (write 2026-01-31 or 7d).", param, ctx)
+            return datetime.strptime(text, form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+    try:
+        return datetime.now(UTC) - timedelta(seconds=duration(text))
+    except (ValueError, OverflowError):
+        raise click.BadParameter(f"{text!r} is neither a date nor a duration (write 2026-01-31 or 7d).") from None
 
 
 @click.command("list")
@@ -64,7 +61,7 @@ class Since(click.ParamType[datetime]):
 )
 @click.option(
     "--since",
-    type=Since(),
+    type=moment,
     metavar="WHEN",
     help="Runs that started since then: a date (2026-01-31, UTC) or a duration before now (7d).",
 )
