@@ -67,8 +67,8 @@ def outside(svg: bytes) -> list[str]:
     found = []
     for text in root.iter(f"{SVG}text"):
         style, words = text.attrib["style"], text.text or ""
-        size = float(re.findall(r"font-size: ([\d.]+)px", style)[0])
-        weight = "bold" if "font-weight" in style else "normal"
+        size = float(re.findall(r"([\d.]+)px", style)[0])
+        weight = "bold" if re.search(r"\b(bold|[6-9]00)\b", style) else "normal"
         long = TextPath((0, 0), words, size, prop=FontProperties(family="DejaVu Sans", weight=weight)).get_extents().x1
         at = float(text.attrib["x"]), float(text.attrib["y"])
         before = {"start": 0.0, "middle": long / 2, "end": long}[re.findall(r"text-anchor: (\w+)", style)[0]]
