@@ -30,13 +30,13 @@ from soak.schemas.stream.storage import COMPRESSED, PLAIN, open_stream
 from soak.simulation import blocks
 from soak.simulation.plan import Plan
 
-Rows = list[tuple[blocks.Floats, float]]
+Rows = list[tuple[blocks.Due, list[blocks.Floats], float]]
 
 
 def without_compiled() -> ExitStack:
     """Context in which NumPy and Python do all."""
     stack = ExitStack()
-    stack.enter_context(patch.object(blocks, "compiled", lambda rows, until_s: None))
+    stack.enter_context(patch.object(blocks, "compiled", lambda due, pieces, until_s: None))
     stack.enter_context(patch.object(compiled_lines, "_library", lambda: None))
     stack.enter_context(patch.object(stream, "forms_of", lambda vocabulary: None))
     return stack
@@ -50,9 +50,9 @@ class Material:
         self.rows: Rows = []
         made = blocks.columns_of
 
-        def kept(rows: blocks.Floats, until_s: float) -> blocks.Columns:
-            self.rows.append((rows.copy(), until_s))
-            return made(rows, until_s)
+        def kept(due: blocks.Due, pieces: Sequence[blocks.Floats], until_s: float) -> blocks.Columns:
+            self.rows.append((due, [piece.copy() for piece in pieces], until_s))
+            return made(due, pieces, until_s)
 
         with patch("soak.simulation.recorder.columns_of", kept):
             _, self.directory = run_loaded(load(SCENARIO), Simulation(), out=place / "run", abort=True, notify=False)
@@ -65,8 +65,8 @@ class Material:
 
     def to_blocks(self) -> None:
         """Rows to columns."""
-        for rows, until_s in self.rows:
-            blocks.columns_of(rows, until_s)
+        for each in self.rows:
+            blocks.columns_of(*each)
 
     def write(self, suffix: str = PLAIN) -> Path:
         """Write the stream."""

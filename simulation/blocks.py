@@ -15,7 +15,7 @@ from soak.schemas.stream.events import Kind, Value
 from soak.simulation.compiled import library
 
 WIDTH = 7
-T, KIND, TASK, VALUE = 0, 1, 2, 6
+T, KIND, TASK, WORKER, VALUE = 0, 1, 2, 4, 6
 
 SOURCE = Path(__file__).with_name("blocks.c")
 
@@ -48,8 +48,25 @@ _IS_END = np.arange(len(_KINDS)) >= _FIRST[RowKind.RUN] + len(_BEGINS)
 _VALUED = flags_by_kind(lambda kind, spec: spec.value is not Value.NONE)
 
 
+class Due(NamedTuple):
+    """Tasks that are enqueued the moment they are due, ascending: when, in seconds, and their numbers."""
+
+    due_s: Floats
+    number: Ints
+
+    def take(self, index: slice) -> "Due":
+        """Some of them."""
+        return Due(self.due_s[index], self.number[index])
+
+
+NOTHING_DUE = Due(np.empty(0), np.empty(0, dtype=np.int64))
+
+
 class Columns(NamedTuple):
-    """The events of a block as columns of equal length, and the rows of attempts that end in a later one, with kind END."""
+    """The events of a block as columns of equal length, and the rows of attempts that end in a later one, with kind END.
+
+    label: -1 throughout; rows have none.
+    """
 
     t: Floats
     value: Floats
@@ -58,19 +75,22 @@ class Columns(NamedTuple):
     attempt: Ints
     worker: Ints
     cause: Ints
+    label: Ints
     running: Floats
 
 
-def columns_of(rows: Floats, until_s: float) -> Columns:
-    """The events of rows, shape (n, 7), in time order; attempts that end at `until_s` or later are left for the next block.
+def columns_of(due: Due, pieces: Sequence[Floats], until_s: float) -> Columns:
+    """The events of tasks due and of pieces of rows, shape (n, 7), in time order; what ends at `until_s` or later is left.
 
-    Among events at the same time the order is that of their rows: an attempt's end stands with its beginning.
+    Among events at the same time tasks due come first, then the order is that of their rows: an attempt's end stands with its
+    beginning.
     """
-    return compiled(rows, until_s) or by_numpy(rows, until_s)
+    return compiled(due, pieces, until_s) or by_numpy(due, pieces, until_s)
 
 
-def by_numpy(rows: Floats, until_s: float) -> Columns:
+def by_numpy(due: Due, pieces: Sequence[Floats], until_s: float) -> Columns:
     """`columns_of` by NumPy: what it means."""
+    rows = np.concatenate([_rows(due), *pieces])
     row = rows[:, KIND].astype(np.int64)
     length = _LENGTH[row]
     source = np.repeat(np.arange(len(row)), length)
@@ -87,18 +107,29 @@ def by_numpy(rows: Floats, until_s: float) -> Columns:
     value = np.where(_VALUED[kind], rows[source, VALUE], np.nan)
     value[is_end] -= rows[source[is_end], T]
     task, attempt, worker, cause = (rows[:, column].astype(np.int64)[source] for column in range(TASK, VALUE))
-    return Columns(quantise(t[order]), quantise(value), kind, task, attempt, worker, cause, running)
+    label = np.full(len(kind), -1)
+    return Columns(quantise(t[order]), quantise(value), kind, task, attempt, worker, cause, label, running)
 
 
-_EVENT_BYTES = 16
+def _rows(due: Due) -> Floats:
+    rows = np.zeros((len(due.due_s), WIDTH))
+    rows[:, T] = rows[:, VALUE] = due.due_s
+    rows[:, KIND], rows[:, TASK], rows[:, WORKER] = Kind.TASK_ENQUEUED, due.number, -1
+    return rows
+
+
+_EVENT_BYTES, _START_BYTES = 24, 4
 
 
 class _Tables(ctypes.Structure):
     _fields_ = [
-        ("row_kinds", ctypes.c_int64),
-        ("end_row", ctypes.c_int64),
+        *((name, ctypes.c_int64) for name in ("row_kinds", "end_row", "enqueued")),
         *((name, ctypes.c_void_p) for name in ("length", "first", "kinds", "is_end", "valued")),
     ]
+
+
+class _Piece(ctypes.Structure):
+    _fields_ = [("rows", ctypes.c_void_p), ("size", ctypes.c_int64)]
 
 
 @cache
@@ -108,32 +139,38 @@ def _library() -> tuple[ctypes.CDLL, _Tables] | None:
     except library.Unavailable:
         return None
     pointer, number = ctypes.c_void_p, ctypes.c_int64
-    loaded.soak_events.argtypes = [pointer, number, pointer]
+    loaded.soak_events.argtypes = [pointer, number, pointer, number, pointer]
     loaded.soak_events.restype = number
-    loaded.soak_block.argtypes = [pointer, number, ctypes.c_double, pointer, number, *[pointer] * 5]
+    loaded.soak_block.argtypes = [pointer, pointer, number, pointer, number, ctypes.c_double, pointer, number, *[pointer] * 5]
     loaded.soak_block.restype = number
     arrays = (_LENGTH, _FIRST, _KINDS, _IS_END, _VALUED)
-    return loaded, _Tables(len(_LENGTH), RowKind.END, *(array.ctypes.data for array in arrays))
+    numbers = len(_LENGTH), RowKind.END, Kind.TASK_ENQUEUED
+    return loaded, _Tables(*numbers, *(array.ctypes.data for array in arrays))
 
 
-def compiled(rows: Floats, until_s: float) -> Columns | None:
+def compiled(due: Due, pieces: Sequence[Floats], until_s: float) -> Columns | None:
     """`columns_of` by the compiled part: None without it, and for rows that it leaves to NumPy."""
     found = _library()
     if found is None:
         return None
     part, tables = found
-    rows = np.ascontiguousarray(rows, dtype=np.float64)
-    total = part.soak_events(rows.ctypes.data, len(rows), ctypes.byref(tables))
+    due_s, number = np.ascontiguousarray(due.due_s, dtype=np.float64), np.ascontiguousarray(due.number, dtype=np.int64)
+    whole = [np.ascontiguousarray(piece, dtype=np.float64) for piece in pieces if len(piece)]
+    given = (_Piece * len(whole))(*((piece.ctypes.data, len(piece)) for piece in whole))
+    total = part.soak_events(due_s.ctypes.data, len(due_s), given, len(whole), ctypes.byref(tables))
     if total < 0:
         return None
     # Each column by itself: memory of this size is used again and again, where larger pieces come from the kernel each time.
     floats = [np.empty(total) for _ in range(2)]
-    ints = [np.empty(total, dtype=np.int64) for _ in range(5)]
-    running, n_running = np.empty((len(rows), WIDTH)), ctypes.c_int64()
-    scratch = np.empty(2 * total * _EVENT_BYTES, dtype=np.uint8)
+    ints = [np.empty(total, dtype=np.int64) for _ in range(6)]
+    running, n_running = np.empty((sum(map(len, whole)), WIDTH)), ctypes.c_int64()
+    scratch = np.empty((2 * total + 1) * (_EVENT_BYTES + _START_BYTES), dtype=np.uint8)
     size = part.soak_block(
-        rows.ctypes.data,
-        len(rows),
+        due_s.ctypes.data,
+        number.ctypes.data,
+        len(due_s),
+        given,
+        len(whole),
         until_s,
         ctypes.byref(tables),
         total,
@@ -146,8 +183,8 @@ def compiled(rows: Floats, until_s: float) -> Columns | None:
     if size < 0:
         return None
     t, value = (column[:size] for column in floats)
-    kind, task, attempt, worker, cause = (column[:size] for column in ints)
-    return Columns(t, value, kind, task, attempt, worker, cause, running[: n_running.value].copy())
+    kind, task, attempt, worker, cause, label = (column[:size] for column in ints)
+    return Columns(t, value, kind, task, attempt, worker, cause, label, running[: n_running.value].copy())
 
 
 def _pointers(arrays: Sequence[Floats] | Sequence[Ints]) -> ctypes.Array[ctypes.c_void_p]:

@@ -11,7 +11,7 @@ from soak.schemas.language.faults import TELEMETRY_LOSS
 from soak.schemas.stream.block import Block, Floats, Ints
 from soak.schemas.stream.by_kind import flags_by_kind
 from soak.schemas.stream.events import Kind
-from soak.simulation.blocks import KIND, TASK, VALUE, WIDTH, RowKind, T, columns_of
+from soak.simulation.blocks import KIND, NOTHING_DUE, TASK, WIDTH, Columns, Due, RowKind, columns_of
 from soak.simulation.plan import Plan, inside_windows
 
 __all__ = ["Recorder", "RowKind"]
@@ -34,7 +34,7 @@ class Recorder:
         self._rows: list[float] = []
         self.row = self._rows.extend
         self._before: list[Floats] = []
-        self._to_come = np.empty((0, WIDTH))
+        self._to_come = NOTHING_DUE
         self._running = np.empty((0, WIDTH))
         losses = [fault for fault in plan.scenario.faults if fault.type == TELEMETRY_LOSS]
         self._losses = tuple(window for fault in losses for window in fault.windows)
@@ -43,10 +43,8 @@ class Recorder:
 
     def enqueue(self, due_s: Floats, number: Ints) -> None:
         """Record tasks that are enqueued the moment they are due (ascending)."""
-        rows = np.zeros((len(due_s), WIDTH))
-        rows[:, T] = rows[:, VALUE] = due_s
-        rows[:, KIND], rows[:, TASK], rows[:, 4] = Kind.TASK_ENQUEUED, number, -1
-        self._to_come = np.concatenate([self._to_come, rows])
+        before = self._to_come
+        self._to_come = Due(np.concatenate([before.due_s, due_s]), np.concatenate([before.number, number]))
 
     def record(self, rows: Floats) -> None:
         """Record rows of shape (n, 7), after those that were recorded before: the columns as for `row`. They are not copied."""
@@ -83,15 +81,15 @@ class Recorder:
 
     def take(self, until_s: float) -> Block:
         """The block of everything since the last one: work enqueued by `until_s`, attempts that ended before."""
-        come = int(np.searchsorted(self._to_come[:, T], until_s, side="right"))
-        rows = np.concatenate([self._to_come[:come], self._running, *self._before, self._listed()])
+        come = int(np.searchsorted(self._to_come.due_s, until_s, side="right"))
+        due, self._to_come = self._to_come.take(slice(0, come)), self._to_come.take(slice(come, None))
+        pieces = [self._running, *self._before, self._listed()]
         self._before.clear()
-        self._to_come = self._to_come[come:]
-        return self._without_lost(self._block(rows, until_s))
-
-    def _block(self, rows: Floats, until_s: float) -> Block:
-        columns = columns_of(rows, until_s)
+        columns = columns_of(due, pieces, until_s)
         self._running = columns.running
+        return self._without_lost(self._block(columns, until_s))
+
+    def _block(self, columns: Columns, until_s: float) -> Block:
         kind, task = columns.kind, columns.task
         return Block(
             t=columns.t,
@@ -100,13 +98,12 @@ class Recorder:
             attempt=columns.attempt,
             worker=columns.worker,
             cause=columns.cause,
-            label=self._labels(kind, task),
+            label=self._labels(kind, task, columns.label),
             value=columns.value,
             until_s=until_s,
         )
 
-    def _labels(self, kind: Ints, task: Ints) -> Ints:
-        label = np.full(len(kind), -1)
+    def _labels(self, kind: Ints, task: Ints, label: Ints) -> Ints:
         if self._plan.vocabulary.labels:
             known = _LABEL_TOLD[kind]
             label[known] = self._plan.labels_of(task[known])

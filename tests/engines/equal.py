@@ -93,7 +93,7 @@ def _as_meant(engine: Engine) -> Iterator[None]:
     """With the reference nothing runs compiled: neither blocks of rows, nor lines of blocks, nor the judge."""
     before = blocks.compiled, lines.formatter_for
     if engine is REFERENCE:
-        blocks.compiled, lines.formatter_for = (lambda rows, until_s: None), (lambda vocabulary, last: None)
+        blocks.compiled, lines.formatter_for = (lambda due, pieces, until_s: None), (lambda vocabulary, last: None)
     try:
         with without_compiled() if engine is REFERENCE else nullcontext():
             yield

@@ -11,7 +11,7 @@ from soak.schemas.language.load import load
 from soak.schemas.stream.block import COLUMNS, Block, Floats
 from soak.schemas.stream.events import SPECS, Kind
 from soak.simulation import blocks
-from soak.simulation.blocks import RowKind, by_numpy, columns_of, compiled
+from soak.simulation.blocks import NOTHING_DUE, Due, RowKind, by_numpy, columns_of, compiled
 from soak.simulation.plan import Plan
 from soak.simulation.recorder import Recorder
 
@@ -41,20 +41,36 @@ def ends_are_times(rows: Floats) -> bool:
 
 @pytest.fixture(autouse=True, scope="module")
 def _part() -> None:
-    if compiled(array_of([]), 0.0) is None:
+    if compiled(NOTHING_DUE, [], 0.0) is None:
         pytest.skip("no compiled parts here")
 
 
-@given(st.lists(ROW, max_size=200), TIMES)
-def test_every_column_is_equal_to_the_last_bit(rows: list[tuple[float, ...]], until_s: float) -> None:
-    array = array_of(rows)
-    made = compiled(array, until_s)
+@given(st.lists(ROW, max_size=200), TIMES, st.lists(TIMES, max_size=20), st.lists(st.integers(0, 200), max_size=3))
+def test_every_column_is_equal_to_the_last_bit(
+    rows: list[tuple[float, ...]], until_s: float, due_s: list[float], cuts: list[int]
+) -> None:
+    array, due = array_of(rows), Due(np.sort(np.array(due_s, dtype=np.float64)), np.arange(len(due_s)) * 2)
+    pieces = np.split(array, sorted(min(cut, len(array)) for cut in cuts))
+    made = compiled(due, pieces, until_s)
     if made is None:
         assert not ends_are_times(array)
         return
-    for name, ours, theirs in zip(made._fields, made, by_numpy(array, until_s), strict=True):
+    for name, ours, theirs in zip(made._fields, made, by_numpy(due, pieces, until_s), strict=True):
         assert ours.dtype == theirs.dtype, name
         assert ours.tobytes() == theirs.tobytes(), name
+
+
+@pytest.mark.parametrize("crowd", [1, 40, 200])
+@pytest.mark.parametrize("span_s", [1e-3, 1.0, 3e8])
+def test_times_that_lie_thick_and_thin_are_put_in_order(crowd: int, span_s: float) -> None:
+    """Few in most intervals of equal length, and a crowd within a hundredth of one."""
+    random = np.random.default_rng(crowd)
+    at = np.concatenate([random.random(5000) * span_s, span_s / 3 + random.random(crowd) * span_s * 1e-6])
+    rows = np.zeros((len(at), blocks.WIDTH))
+    rows[:, blocks.T], rows[:, blocks.KIND], rows[:, blocks.TASK] = at, Kind.TASK_ENQUEUED, np.arange(len(at))
+    made = compiled(NOTHING_DUE, [rows], np.inf)
+    assert made is not None
+    assert made.task.tolist() == np.argsort(blocks.quantise(at), kind="stable").tolist()
 
 
 @pytest.mark.parametrize("size", [1, 47, 48, 49, 50_000])
@@ -63,16 +79,16 @@ def test_events_at_one_time_keep_the_order_of_their_rows(size: int) -> None:
     rows = np.zeros((size, blocks.WIDTH))
     rows[:, blocks.T] = (np.arange(size) * 7919 % 3) * 1000.0
     rows[:, blocks.KIND], rows[:, blocks.TASK] = Kind.TASK_ENQUEUED, np.arange(size)
-    made = compiled(rows, np.inf)
+    made = compiled(NOTHING_DUE, [rows], np.inf)
     assert made is not None
     assert (np.diff(made.t) >= 0).all()
     assert (np.diff(made.task)[np.diff(made.t) == 0] > 0).all()
-    assert made.task.tobytes() == by_numpy(rows, np.inf).task.tobytes()
+    assert made.task.tobytes() == by_numpy(NOTHING_DUE, [rows], np.inf).task.tobytes()
 
 
 def test_an_attempt_that_ends_as_the_block_does_ends_in_the_next() -> None:
     rows = array_of([(1.0, RowKind.RUN, 8, 1, 0, 0, 5.0), (1.0, RowKind.RUN, 6, 1, 0, 0, 4.5)])
-    made = compiled(rows, 5.0)
+    made = compiled(NOTHING_DUE, [rows], 5.0)
     assert made is not None
     assert made.t.tolist() == [1.0, 1.0, 1.0, 1.0, 4.5, 4.5]
     assert made.running.tolist() == [[1.0, RowKind.END, 8, 1, 0, 0, 5.0]]
@@ -81,15 +97,15 @@ def test_an_attempt_that_ends_as_the_block_does_ends_in_the_next() -> None:
 @pytest.mark.parametrize("t", [np.nan, np.inf, 3e9])
 def test_a_time_out_of_the_ordinary_is_left_to_numpy(t: float) -> None:
     row = array_of([(t, Kind.RUN_STARTED, -1, 0, -1, 0, 0)])
-    assert compiled(row, np.inf) is None
-    assert len(columns_of(row, np.inf).t) == 1
+    assert compiled(NOTHING_DUE, [row], np.inf) is None
+    assert len(columns_of(NOTHING_DUE, [row], np.inf).t) == 1
 
 
 def test_a_kind_that_there_is_not_is_left_to_numpy() -> None:
     row = array_of([(0, RowKind.END + 1, -1, 0, -1, 0, 0)])
-    assert compiled(row, np.inf) is None
+    assert compiled(NOTHING_DUE, [row], np.inf) is None
     with pytest.raises(IndexError):
-        columns_of(row, np.inf)
+        columns_of(NOTHING_DUE, [row], np.inf)
 
 
 def taken(recorder: Recorder, rows: Floats, at: list[float], *, whole: bool) -> list[Block]:
@@ -118,7 +134,7 @@ def test_blocks_with_labels_and_losses_are_equal_too(name: str, rows: list[tuple
     array[:, blocks.TASK] = np.clip(array[:, blocks.TASK], 0, 1000)
     ours = taken(Recorder(plan), array, at, whole=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "compiled", lambda rows, until_s: None)
+        patch.setattr(blocks, "compiled", lambda due, pieces, until_s: None)
         theirs = taken(Recorder(plan), array, at, whole=False)
     for one, other in zip(ours, theirs, strict=True):
         assert [getattr(one, each).tobytes() for each in COLUMNS] == [
