@@ -88,22 +88,32 @@ class FateBlock:
         return None
 
 
-class _FaultDraws:
+class FaultDraws:
     """One fault's stream and the causes it can show up as."""
 
     def __init__(self, fault: Fault, seed: int, vocabulary: Vocabulary, kinds: Kinds | None = None) -> None:
         self.fault = fault
         self._kinds = kinds if fault.kinds else None
         self.causes = np.array([vocabulary.cause(fault.name, error) for error in fault.errors])
-        self._stream = Stream(seed, f"fault:{fault.name}")
+        self.stream = Stream(seed, f"fault:{fault.name}")
+
+    @property
+    def by_attempt(self) -> bool:
+        """Whether each attempt of a task has draws of its own."""
+        return self.fault.spec.counts != "tasks"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its stream alone decides what it hits."""
+        return self._kinds is None and not self.stream.is_altered
 
     def hits(self, block: int, attempt: int, copy: int) -> tuple[Ints, Ints, Floats]:
         """The places in a block of the tasks that the fault hits, each with the cause and the share of the attempt at which.
 
         One uniform number decides all three: given that it is below the rate, its share of the rate is uniform too.
         """
-        layer = (0 if self.fault.spec.counts == "tasks" else attempt) + copy * COPY_LAYERS
-        uniform = self._stream.at(block, layer).random(BLOCK)
+        layer = (attempt if self.by_attempt else 0) + copy * COPY_LAYERS
+        uniform = self.stream.at(block, layer).random(BLOCK)
         places = np.flatnonzero(uniform < self.fault.rate)
         if self._kinds:
             places = places[self._kinds.among(self.fault.kinds)[self._kinds.of_block(block)[places]]]
@@ -136,7 +146,7 @@ class Fates:
         self._service = service
         self._stream = Stream(seed, stream)
         self._times = times
-        self._faults = [_FaultDraws(fault, seed, vocabulary, kinds) for fault in faults]
+        self.faults = [FaultDraws(fault, seed, vocabulary, kinds) for fault in faults]
         self._first: dict[tuple[int, int, int], FateBlock] = {}
         self._later: dict[tuple[int, int, int], FateBlock] = {}
         self._plain: dict[int, list[Fate]] = {}
@@ -165,14 +175,14 @@ class Fates:
 
     def block(self, block: int, attempt: int, copy: int) -> FateBlock:
         """The fates of BLOCK tasks (or of their copies) for one attempt, drawn anew."""
-        layer, cause = attempt + copy * COPY_LAYERS, np.full(BLOCK, NO_CAUSE, dtype=np.int16)
+        cause = np.full(BLOCK, NO_CAUSE, dtype=np.int16)
         late = None
         if self._times:
-            service_s, late = self._times.draw(block, layer)
+            service_s, late = self._times.draw(block, attempt + copy * COPY_LAYERS)
         else:
-            service_s = draw(self._service, self._stream.at(block, layer), BLOCK)
+            service_s = self.service_s(block, attempt, copy)
         within, windowed = np.zeros(BLOCK), list[Windowed]()
-        for order, fault in enumerate(self._faults):
+        for order, fault in enumerate(self.faults):
             places, its_cause, its_within = fault.hits(block, attempt, copy)
             undecided = cause[places] == NO_CAUSE
             places, its_cause, its_within = places[undecided], its_cause[undecided], its_within[undecided]
@@ -186,9 +196,18 @@ class Fates:
         return FateBlock(service_s, cause, within, windowed)
 
     @property
+    def are_plain(self) -> bool:
+        """Whether streams alone decide: then `service_s` and the draws of each of `faults` are all there is to a fate."""
+        return self._times is None and all(fault.is_plain for fault in self.faults)
+
+    def service_s(self, block: int, attempt: int, copy: int) -> Floats:
+        """How long an attempt at each of BLOCK tasks takes, in seconds, where no kind of work and no limit decides it."""
+        return draw(self._service, self._stream.at(block, attempt + copy * COPY_LAYERS), BLOCK)
+
+    @property
     def windows(self) -> list[tuple[Window, ...]]:
         """The windows of each fault, in the order in which they decide; none for one that is always there."""
-        return [fault.fault.windows for fault in self._faults]
+        return [fault.fault.windows for fault in self.faults]
 
     def _keep(self, cache: dict[tuple[int, int, int], FateBlock], key: tuple[int, int, int], draws: FateBlock) -> None:
         cache[key] = draws

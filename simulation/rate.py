@@ -125,13 +125,12 @@ class Rate:
         if not self._in_period:
             never: Number = expected * 0.0 + math.inf
             return never
-        rest = expected % self._in_period
-        early = rest < self._in_burst
-        begin_s = _either(early, 0.0, self.burst_s)
+        periods, rest = divmod(expected, self._in_period)
+        late = rest >= self._in_burst
         # While the rate is 0 nothing comes: no value lies there.
-        rate = _either(early, self.burst_per_s or 1.0, self.base_per_s or 1.0)
-        within_s = (rest - _either(early, 0.0, self._in_burst)) / rate
-        t_s: Number = expected // self._in_period * self.period_s + begin_s + within_s
+        rate = _either(late, self.base_per_s or 1.0, self.burst_per_s or 1.0)
+        within_s = (rest - late * self._in_burst) / rate
+        t_s: Number = periods * self.period_s + late * self.burst_s + within_s
         return t_s
 
     flow = expected

@@ -3,6 +3,7 @@
 Philox is counter-based, so a stream can be opened at any position at once, and no two streams or positions overlap.
 """
 
+import ctypes
 import hashlib
 
 import numpy as np
@@ -32,6 +33,16 @@ class Stream:
         self._name = name
         self._altered = seed if isinstance(seed, AlteredSeed) else None
         self._philox: np.random.Philox | None = None
+
+    @property
+    def is_altered(self) -> bool:
+        """Whether draws are made otherwise than the key says."""
+        return self._altered is not None
+
+    @property
+    def key_words(self) -> "ctypes.Array[ctypes.c_uint64]":
+        """The key, its low and its high word."""
+        return (ctypes.c_uint64 * 2)(self._key & (1 << 64) - 1, self._key >> 64)
 
     def at(self, block: int, layer: int = 0) -> np.random.Generator:
         """The generator for block `block` of arrivals; `layer` tells attempts apart. It is good until the next one is asked for.

@@ -23,8 +23,8 @@ from soak.schemas.language.slis import Aggregate, Sli
 from soak.simulation.plan import Plan
 from soak.simulation.redraws import Redraw, RedrawnSeed, Tilt, Weighed
 
-EVENTS_AT_ONCE = 1 << 18
-"""Events that are judged together, about: where none are kept, that costs 17 MB."""
+EVENTS_AT_ONCE = 1 << 16
+"""Events that are judged together, about. With more of them their memory would be given back, and cleared again each time."""
 
 _SEED_BITS = 53
 """Seeds are written to JSON and to scenario files: 53 bits survive both."""
@@ -93,8 +93,8 @@ def seeds(base: int) -> Iterator[int]:
     """Independent seeds without end; the first n are the same whatever n is (`numpy.random.SeedSequence.spawn`)."""
     sequence = np.random.SeedSequence(base)
     while True:
-        for child in sequence.spawn(64):
-            yield int(child.generate_state(1, np.uint64)[0]) >> (64 - _SEED_BITS)
+        (child,) = sequence.spawn(1)
+        yield int(child.generate_state(1, np.uint64)[0]) >> (64 - _SEED_BITS)
 
 
 def jobs(scenario: Scenario, base: int, *, detailed: bool = False) -> Iterator[Job]:

@@ -118,7 +118,12 @@ class Answers:
         return 1
 
     def _fates(self, slot: int, block: int, attempt: int, copy: int, fates: Any) -> int:
-        drawn, fill = self._plan.fates.block(block, attempt, copy), fates[0]
+        fill = fates[0]
+        if (attempt > 1 or copy) and self._plan.fates.are_plain:
+            fill.service_s = self.memory.floats((slot, "service"), self._plan.fates.service_s(block, attempt, copy))
+            fill.cause = fill.windowed = None
+            return 1
+        drawn = self._plan.fates.block(block, attempt, copy)
         fill.service_s = self.memory.floats((slot, "service"), drawn.service_s)
         fill.cause, fill.within = (
             self.memory.ints((slot, "cause"), drawn.cause),

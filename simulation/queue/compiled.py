@@ -3,7 +3,7 @@
 import ctypes
 import math
 from collections.abc import Callable, Sequence
-from ctypes import POINTER, c_double, c_int64, c_void_p
+from ctypes import POINTER, c_double, c_int64, c_uint64, c_void_p
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from soak.schemas.systems.queue.settings import GuardrailMode, Queue, queue_of
 from soak.simulation.blocks import WIDTH
 from soak.simulation.compiled.library import Unavailable, load
 from soak.simulation.compiled.signals import postponed
+from soak.simulation.fates import FaultDraws
 from soak.simulation.plan import Plan
 from soak.simulation.queue import kernel_types as c
 from soak.simulation.queue.actions import Action
@@ -29,6 +30,7 @@ from soak.simulation.queue.network import slow_windows
 from soak.simulation.queue.places import Places
 from soak.simulation.queue.polls import Polls
 from soak.simulation.recorder import Recorder
+from soak.simulation.streams import Stream
 
 KERNEL = Path(__file__).with_name("kernel.c")
 
@@ -42,6 +44,7 @@ _FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "queue_ended_s": (c_double, c_void_p),
     "queue_census": (None, c_void_p, POINTER(c_int64)),
     "queue_free": (None, c_void_p),
+    "queue_uniform": (c_double, POINTER(c_uint64), c_int64, c_int64, c_int64),
 }
 """What Python calls: the type of the result, and those of the arguments."""
 
@@ -56,9 +59,12 @@ def kernel() -> ctypes.CDLL:
         function = library[name]
         function.restype, function.argtypes = result, arguments
         setattr(library, name, function)
-    sizes = sum(map(ctypes.sizeof, (c.Config, c.Rules, c.Delay, c.Fates, c.Windows)))
+    sizes = sum(map(ctypes.sizeof, (c.Config, c.Rules, c.Delay, c.Fates, c.Windows, c.Fault)))
     if library.queue_sizes() != sizes or library.queue_kinds() != len(c.CODES):
         raise Unavailable("kernel.c and kernel_types.py are not of the same version")
+    sample = Stream(0, "uniform")
+    if library.queue_uniform(sample.key_words, 1, 2, 3) != sample.at(1, 2).random(4)[3]:
+        raise Unavailable("this NumPy draws otherwise than kernel.c")
     return library
 
 
@@ -119,6 +125,7 @@ def _config(plan: Plan, answers: Answers) -> tuple[c.Config, int]:
         delays=len(delays),
         happenings=len(answers.happenings),
         many_rules=len(answers.rules) > 1,
+        faults=len(plan.fates.faults),
         phases_s=memory.floats("phases", polls.phases_s),
         outages=windows("outages", outages),
         blind=windows("blind", union([*leases.outages, *leases.watchdog_gone])),
@@ -128,6 +135,7 @@ def _config(plan: Plan, answers: Answers) -> tuple[c.Config, int]:
         hang_for_s=memory.floats("hang", _of_causes(plan, Action.HANG, lambda fault: fault.hang_for_s)),
         slow_factor=memory.floats("slow", _of_causes(plan, Action.SLOW, lambda fault: strikes[fault.name].factor)),
         fault_windows=memory.structures("windows", c.Windows, of_faults),
+        fault=memory.structures("fault", c.Fault, [_of_fault(place, each, answers) for place, each in enumerate(plan.fates.faults)]),
         rules=memory.structures("rules", c.Rules, [_of_rules(queue, each) for each in answers.rules]),
         before=memory.ints("before", places.before if places else []),
         delay=memory.structures("delays", c.Delay, delays),
@@ -176,6 +184,11 @@ def _of_causes(plan: Plan, action: Action, figure: Callable[[Fault], float]) -> 
         figure(plan.fault_of(cause)) if each == action and plan.vocabulary.causes[cause].fault else math.nan
         for cause, each in enumerate(plan.action)
     ]
+
+
+def _of_fault(place: int, drawn: FaultDraws, answers: Answers) -> c.Fault:
+    causes = answers.memory.ints(("causes of", place), drawn.causes)
+    return c.Fault(drawn.stream.key_words, drawn.fault.rate, drawn.by_attempt, len(drawn.causes), causes)
 
 
 def _of_rules(queue: Queue, rules: Queue) -> c.Rules:

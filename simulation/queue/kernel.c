@@ -4,6 +4,7 @@
    this one is wrong. Times are seconds of scenario time. Names are those of the Python.
    What is drawn, named or told once in a while is asked of Python (see `Asked`); a callback that fails says so by its result. */
 
+#include "philox.h"
 #include "soak.h"
 
 #define FOREVER INFINITY
@@ -14,6 +15,7 @@
 #define LATER_KEPT 128
 #define WAITS 64
 #define TOLD 8
+#define COPY_LAYERS 65536
 
 enum { FAILED = -1, NO_MEMORY = -2 };
 
@@ -34,7 +36,7 @@ enum {
 typedef struct { int64_t count; const double *edges; } Windows;
 
 /* The fates of BLOCK tasks for one attempt; `windowed[i]` to `windowed[i + 1]` are the places of the faults in windows that task i
-   may meet. */
+   may meet. Without `cause` faults are drawn task by task: of later attempts, and of copies, few are read. */
 typedef struct {
     const double *service_s;
     const int64_t *cause;
@@ -42,6 +44,9 @@ typedef struct {
     const int64_t *windowed, *windowed_fault, *windowed_cause;
     const double *windowed_within;
 } Fates;
+
+/* How a fault is drawn: its stream, and the causes it can show up as. */
+typedef struct { uint64_t key[2]; double rate; int64_t by_attempt, cause_count; const int64_t *causes; } Fault;
 
 /* What holds for a kind of work. */
 typedef struct { int64_t last_attempt, max_deliveries; double time_limit_s, waits_s[WAITS]; } Rules;
@@ -66,7 +71,7 @@ typedef struct {
 
 typedef struct {
     int64_t workers, regular_polls, lease_kind, acks_early, times_out, enforces, contended, watched, late_cause, placed;
-    int64_t phases, delays, happenings, many_rules;
+    int64_t phases, delays, happenings, many_rules, faults;
     double poll_interval_s, lease_s, heartbeat_s, watchdog_s, worker_restart_s, busy_timeout_s, sample_interval_s, duration_s;
     const double *phases_s;
     Windows outages, blind, gone;
@@ -74,6 +79,7 @@ typedef struct {
     const int64_t *action;
     const double *hang_for_s, *slow_factor;
     const Windows *fault_windows;
+    const Fault *fault;
     const Rules *rules;
     const int64_t *before;
     const Delay *delay;
@@ -323,13 +329,33 @@ static const Rules *rules_of(Queue *q, int64_t number) {
     return &q->c.rules[q->c.many_rules ? kind_of(q, number) : 0];
 }
 
+/* What the first fault that decides does to an attempt: `Fates.block` for one task. */
+static void meet(Queue *q, int64_t number, int64_t attempt, double start_s, int64_t *cause, double *within) {
+    int64_t arrival = number >> 1, copies = (number & 1) * COPY_LAYERS;
+    for (int64_t each = 0; each < q->c.faults; each++) {
+        const Fault *fault = &q->c.fault[each];
+        int64_t layer = (fault->by_attempt ? attempt : 0) + copies;
+        double uniform = uniform_at(fault->key, arrival >> BLOCK_BITS, layer, arrival & (BLOCK - 1));
+        if (!(uniform < fault->rate)) continue;
+        if (q->c.fault_windows[each].count && !inside(q->c.fault_windows[each], start_s)) continue;
+        *within = uniform / fault->rate;
+        int64_t which = (int64_t)(*within * (double)fault->cause_count);
+        *cause = fault->causes[which < fault->cause_count ? which : fault->cause_count - 1];
+        return;
+    }
+}
+
 static void fate(Queue *q, int64_t number, int64_t attempt, double start_s, double *service_s, int64_t *cause, double *within) {
     int64_t arrival = number >> 1, index = arrival & (BLOCK - 1);
     const Fates *drawn = fates_of(q, arrival >> BLOCK_BITS, attempt, number & 1);
     if (!drawn) return;
     *service_s = drawn->service_s[index];
-    *cause = drawn->cause[index];
-    *within = drawn->within[index];
+    if (drawn->cause) {
+        *cause = drawn->cause[index];
+        *within = drawn->within[index];
+    } else {
+        meet(q, number, attempt, start_s, cause, within);
+    }
     if (drawn->windowed)
         for (int64_t at = drawn->windowed[index]; at < drawn->windowed[index + 1]; at++)
             if (inside(q->c.fault_windows[drawn->windowed_fault[at]], start_s)) {
@@ -826,7 +852,13 @@ static void start(Queue *q) {
 /* What Python calls. */
 
 /* Of all structures that both know; those that Config points to are none of its own size. */
-int64_t queue_sizes(void) { return (int64_t)(sizeof(Config) + sizeof(Rules) + sizeof(Delay) + sizeof(Fates) + sizeof(Windows)); }
+int64_t queue_sizes(void) { return (int64_t)(sizeof(Config) + sizeof(Rules) + sizeof(Delay) + sizeof(Fates) + sizeof(Windows)
+                                             + sizeof(Fault)); }
+
+/* A uniform number, so that Python sees whether NumPy draws as here. */
+double queue_uniform(const uint64_t *key, int64_t block, int64_t layer, int64_t place) {
+    return uniform_at(key, block, layer, place);
+}
 int64_t queue_kinds(void) { return KINDS; }
 
 void *queue_new(const Config *config, int64_t delay_starts) {

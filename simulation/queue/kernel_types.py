@@ -4,7 +4,7 @@ Pointers are addresses of arrays that Python keeps.
 """
 
 import ctypes
-from ctypes import CFUNCTYPE, POINTER, c_double, c_int64, c_void_p
+from ctypes import CFUNCTYPE, POINTER, c_double, c_int64, c_uint64, c_void_p
 
 from soak.schemas.stream.events import Kind
 from soak.simulation.recorder import RowKind
@@ -49,7 +49,7 @@ class Windows(ctypes.Structure):
 
 
 class Fates(ctypes.Structure):
-    """The fates of a block of tasks."""
+    """The fates of a block of tasks; without `cause` faults are drawn task by task."""
 
     _fields_ = (
         ("service_s", c_void_p),
@@ -59,6 +59,18 @@ class Fates(ctypes.Structure):
         ("windowed_fault", c_void_p),
         ("windowed_cause", c_void_p),
         ("windowed_within", c_void_p),
+    )
+
+
+class Fault(ctypes.Structure):
+    """How a fault is drawn; key: of its stream, low and high word."""
+
+    _fields_ = (
+        ("key", c_uint64 * 2),
+        ("rate", c_double),
+        ("by_attempt", c_int64),
+        ("cause_count", c_int64),
+        ("causes", c_void_p),
     )
 
 
@@ -127,7 +139,7 @@ class Config(ctypes.Structure):
                     "contended",
                     "watched",
                 ),
-                *("late_cause", "placed", "phases", "delays", "happenings", "many_rules"),
+                *("late_cause", "placed", "phases", "delays", "happenings", "many_rules", "faults"),
             )
         ),
         *(
@@ -146,6 +158,7 @@ class Config(ctypes.Structure):
         ("hang_for_s", c_void_p),
         ("slow_factor", c_void_p),
         ("fault_windows", c_void_p),
+        ("fault", c_void_p),
         ("rules", c_void_p),
         ("before", c_void_p),
         ("delay", c_void_p),
