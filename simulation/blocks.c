@@ -10,11 +10,12 @@ enum { DIGIT = 11, DIGITS = 1 << DIGIT, FEW = 48, CROWDED = 64 };
 
 static const double LATEST = 2251799813685248.0; /* 2^51 ticks: below it, no two ticks are the same number of seconds */
 
-/* By kind of row: how many events it stands for and where they begin in `kinds` and `is_end`; by kind: has it a value? */
+/* By kind of row: how many events it stands for, how many of them come at its own time (the others when the attempt ends), and
+   where they begin in `kinds`; by kind: has it a value? */
 typedef struct {
     int64_t row_kinds, end_row, enqueued;
-    const int64_t *length, *first, *kinds;
-    const uint8_t *is_end, *valued;
+    const int64_t *length, *own, *first, *kinds;
+    const uint8_t *valued;
 } Tables;
 
 typedef struct {
@@ -22,12 +23,14 @@ typedef struct {
     int64_t size;
 } Piece;
 
-/* row: of a task that is enqueued, the time at which it is due. */
+/* Events of one row at one time, one after the other: how many, and where they begin in `kinds`. row: of a task that is
+   enqueued, the time at which it is due. */
 typedef struct {
     uint64_t tick;
     const double *row;
-    int64_t place;
-} Event;
+    int32_t place;
+    int16_t size, is_end;
+} Events;
 
 static int is_ordinary(double t) { return fabs(t * TICKS_PER_S) < LATEST; }
 
@@ -46,9 +49,9 @@ int64_t soak_events(const double *due, int64_t due_size, const Piece *pieces, in
     return events < UINT32_MAX ? events : -1;
 }
 
-static void sort_few(Event *events, int64_t n) {
+static void sort_few(Events *events, int64_t n) {
     for (int64_t i = 1; i < n; i++) {
-        Event moved = events[i];
+        Events moved = events[i];
         int64_t place = i;
         for (; place && events[place - 1].tick > moved.tick; place--) events[place] = events[place - 1];
         events[place] = moved;
@@ -66,13 +69,13 @@ static void begin_each(uint32_t *counts, int64_t n) {
 }
 
 /* Stable, by the digits of the ticks from the lowest on; returns where the result is: `events` or `other`. */
-static Event *sort_digits(Event *events, Event *other, int64_t n, uint64_t largest) {
+static Events *sort_digits(Events *events, Events *other, int64_t n, uint64_t largest) {
     for (int shift = 0; shift < 64 && largest >> shift; shift += DIGIT) {
         uint32_t starts[DIGITS] = {0};
         for (int64_t i = 0; i < n; i++) starts[events[i].tick >> shift & (DIGITS - 1)]++;
         begin_each(starts, DIGITS);
         for (int64_t i = 0; i < n; i++) other[starts[events[i].tick >> shift & (DIGITS - 1)]++] = events[i];
-        Event *swapped = events;
+        Events *swapped = events;
         events = other;
         other = swapped;
     }
@@ -80,8 +83,8 @@ static Event *sort_digits(Event *events, Event *other, int64_t n, uint64_t large
 }
 
 /* Stable: by about as many equal intervals as there are events, in which few are left to be sorted; where one is crowded, by
-   digits. starts: room for as many numbers as there are events, and 1 more. */
-static Event *sort_many(Event *events, Event *other, uint32_t *starts, int64_t n, uint64_t largest) {
+   digits. starts: room for as many numbers as there are of them, and 1 more. */
+static Events *sort_many(Events *events, Events *other, uint32_t *starts, int64_t n, uint64_t largest) {
     int shift = 0;
     while (largest >> shift > (uint64_t)n) shift++;
     int64_t intervals = (int64_t)(largest >> shift) + 1;
@@ -98,7 +101,7 @@ static Event *sort_many(Event *events, Event *other, uint32_t *starts, int64_t n
     return other;
 }
 
-static Event *in_time_order(Event *events, Event *other, uint32_t *starts, int64_t n) {
+static Events *in_time_order(Events *events, Events *other, uint32_t *starts, int64_t n) {
     if (!n) return events;
     int64_t least = (int64_t)events[0].tick, most = least, last = least;
     int ordered = 1;
@@ -116,71 +119,69 @@ static Event *in_time_order(Event *events, Event *other, uint32_t *starts, int64
     return events;
 }
 
-static Event event_at(double t, const double *row, int64_t place) {
-    return (Event){(uint64_t)(int64_t)to_whole(t * TICKS_PER_S), row, place};
+static Events events_at(double t, const double *row, int64_t place, int64_t size, int is_end) {
+    return (Events){(uint64_t)(int64_t)to_whole(t * TICKS_PER_S), row, (int32_t)place, (int16_t)size, (int16_t)is_end};
 }
 
 /* The columns of the events, of which there are `total` (`soak_events`). Returns how many are in this block, -1 to leave it to
    NumPy.
 
    due, number: of tasks that are enqueued when they are due. floats: t, value; ints: kind, task, attempt, worker, cause, label;
-   each column has `total` places. scratch: room for 2 * `total` + 1 events of 24 bytes and as many numbers of 4. running: the
-   rows of attempts that end at `until_s` or later, of which there are `*n_running`. */
+   each column has `total` places. scratch: room for 2 * `total` + 1 `Events` and as many numbers of 4 bytes. running: the rows of
+   attempts that end at `until_s` or later, of which there are `*n_running`. */
 int64_t soak_block(const double *due, const int64_t *number, int64_t due_size, const Piece *pieces, int64_t piece_count,
                    double until_s, const Tables *tables, int64_t total, void *scratch, double *const *floats,
                    int64_t *const *ints, double *running, int64_t *n_running) {
-    Event *events = scratch, *other = events + total;
+    Events *events = scratch, *other = events + total;
     int64_t size = 0, left = 0;
-    for (int64_t i = 0; i < due_size; i++) events[size++] = event_at(due[i], due + i, -1);
+    for (int64_t i = 0; i < due_size; i++) events[size++] = events_at(due[i], due + i, 0, 0, 0);
     for (const Piece *piece = pieces; piece < pieces + piece_count; piece++) {
         for (const double *row = piece->rows; row < piece->rows + piece->size * WIDTH; row += WIDTH) {
-            int64_t kind = (int64_t)row[KIND], first = tables->first[kind], length = tables->length[kind];
-            int goes_on = 0;
-            for (int64_t place = first; place < first + length; place++) {
-                double t = tables->is_end[place] ? row[VALUE] : row[T];
-                if (tables->is_end[place]) {
-                    if (!is_ordinary(t)) return -1;
-                    if (t >= until_s) {
-                        goes_on = 1;
-                        continue;
-                    }
-                }
-                events[size++] = event_at(t, row, place);
+            int64_t kind = (int64_t)row[KIND], first = tables->first[kind], own = tables->own[kind];
+            if (own) events[size++] = events_at(row[T], row, first, own, 0);
+            int64_t later = tables->length[kind] - own;
+            if (!later) continue;
+            if (!is_ordinary(row[VALUE])) return -1;
+            if (row[VALUE] < until_s) {
+                events[size++] = events_at(row[VALUE], row, first + own, later, 1);
+                continue;
             }
-            if (goes_on) {
-                double *kept = running + left++ * WIDTH;
-                memcpy(kept, row, WIDTH * sizeof *row);
-                kept[KIND] = (double)tables->end_row;
-            }
+            double *kept = running + left++ * WIDTH;
+            memcpy(kept, row, WIDTH * sizeof *row);
+            kept[KIND] = (double)tables->end_row;
         }
     }
     *n_running = left;
-    Event *sorted = in_time_order(events, other, (uint32_t *)(other + total), size);
+    Events *sorted = in_time_order(events, other, (uint32_t *)(other + total), size);
     double *times = floats[0], *values = floats[1];
     int64_t *kinds = ints[0], *tasks = ints[1], *attempts = ints[2], *workers = ints[3], *causes = ints[4], *labels = ints[5];
-    for (int64_t i = 0; i < size; i++) {
-        const double *row = sorted[i].row;
-        int64_t place = sorted[i].place;
-        labels[i] = -1;
-        if (place < 0) {
-            times[i] = quantised(*row);
-            values[i] = tables->valued[tables->enqueued] ? times[i] : NAN;
-            kinds[i] = tables->enqueued;
-            tasks[i] = number[row - due];
-            attempts[i] = causes[i] = 0;
-            workers[i] = -1;
+    int64_t made = 0;
+    for (Events *each = sorted; each < sorted + size; each++) {
+        const double *row = each->row;
+        if (!each->size) {
+            times[made] = quantised(*row);
+            values[made] = tables->valued[tables->enqueued] ? times[made] : NAN;
+            kinds[made] = tables->enqueued;
+            tasks[made] = number[row - due];
+            attempts[made] = causes[made] = 0;
+            workers[made] = labels[made] = -1;
+            made++;
             continue;
         }
-        int64_t kind = tables->kinds[place];
-        int is_end = tables->is_end[place];
-        double value = tables->valued[kind] ? row[VALUE] : NAN;
-        times[i] = quantised(is_end ? row[VALUE] : row[T]);
-        values[i] = quantised(is_end ? value - row[T] : value);
-        kinds[i] = kind;
-        tasks[i] = (int64_t)row[TASK];
-        attempts[i] = (int64_t)row[ATTEMPT];
-        workers[i] = (int64_t)row[WORKER];
-        causes[i] = (int64_t)row[CAUSE];
+        double t = quantised(each->is_end ? row[VALUE] : row[T]);
+        double value = quantised(each->is_end ? row[VALUE] - row[T] : row[VALUE]);
+        int64_t task = (int64_t)row[TASK], attempt = (int64_t)row[ATTEMPT];
+        int64_t worker = (int64_t)row[WORKER], cause = (int64_t)row[CAUSE];
+        for (int place = each->place; place < each->place + each->size; place++, made++) {
+            times[made] = t;
+            values[made] = tables->valued[tables->kinds[place]] ? value : NAN;
+            kinds[made] = tables->kinds[place];
+            tasks[made] = task;
+            attempts[made] = attempt;
+            workers[made] = worker;
+            causes[made] = cause;
+            labels[made] = -1;
+        }
     }
-    return size;
+    return made;
 }

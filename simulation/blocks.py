@@ -45,6 +45,9 @@ _KINDS = np.array([int(kind) for row in range(len(_EXPANSION)) for kind in _EXPA
 _IS_END = np.arange(len(_KINDS)) >= _FIRST[RowKind.RUN] + len(_BEGINS)
 """Of what rows expand to, the events that come when the attempt ends."""
 
+_OWN = _LENGTH - np.add.reduceat(_IS_END.astype(np.int64), _FIRST)
+"""How many come at the time of the row."""
+
 _VALUED = flags_by_kind(lambda kind, spec: spec.value is not Value.NONE)
 
 
@@ -124,7 +127,7 @@ _EVENT_BYTES, _START_BYTES = 24, 4
 class _Tables(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("row_kinds", "end_row", "enqueued")),
-        *((name, ctypes.c_void_p) for name in ("length", "first", "kinds", "is_end", "valued")),
+        *((name, ctypes.c_void_p) for name in ("length", "own", "first", "kinds", "valued")),
     ]
 
 
@@ -143,7 +146,7 @@ def _library() -> tuple[ctypes.CDLL, _Tables] | None:
     loaded.soak_events.restype = number
     loaded.soak_block.argtypes = [pointer, pointer, number, pointer, number, ctypes.c_double, pointer, number, *[pointer] * 5]
     loaded.soak_block.restype = number
-    arrays = (_LENGTH, _FIRST, _KINDS, _IS_END, _VALUED)
+    arrays = (_LENGTH, _OWN, _FIRST, _KINDS, _VALUED)
     numbers = len(_LENGTH), RowKind.END, Kind.TASK_ENQUEUED
     return loaded, _Tables(*numbers, *(array.ctypes.data for array in arrays))
 
