@@ -144,7 +144,17 @@ def _library() -> tuple[ctypes.CDLL, _Tables] | None:
     pointer, number = ctypes.c_void_p, ctypes.c_int64
     loaded.soak_events.argtypes = [pointer, number, pointer, number, pointer]
     loaded.soak_events.restype = number
-    loaded.soak_block.argtypes = [pointer, pointer, number, pointer, number, ctypes.c_double, pointer, number, *[pointer] * 5]
+    loaded.soak_block.argtypes = [
+        pointer,
+        pointer,
+        number,
+        pointer,
+        number,
+        ctypes.c_double,
+        pointer,
+        number,
+        *[pointer] * 5,
+    ]
     loaded.soak_block.restype = number
     arrays = (_LENGTH, _OWN, _FIRST, _KINDS, _VALUED)
     numbers = len(_LENGTH), RowKind.END, Kind.TASK_ENQUEUED
@@ -159,7 +169,7 @@ def compiled(due: Due, pieces: Sequence[Floats], until_s: float) -> Columns | No
     part, tables = found
     due_s, number = np.ascontiguousarray(due.due_s, dtype=np.float64), np.ascontiguousarray(due.number, dtype=np.int64)
     whole = [np.ascontiguousarray(piece, dtype=np.float64) for piece in pieces if len(piece)]
-    given = (_Piece * len(whole))(*((piece.ctypes.data, len(piece)) for piece in whole))
+    given = (_Piece * len(whole))(*(_Piece(piece.ctypes.data, len(piece)) for piece in whole))
     total = part.soak_events(due_s.ctypes.data, len(due_s), given, len(whole), ctypes.byref(tables))
     if total < 0:
         return None

@@ -59,8 +59,8 @@ class Course:
         self._codes: list[Ints] = []
         self._counts: list[Ints] = []
         self._waiting: list[Samples] = []
-        self._split: tuple[Ints, Ints, Ints] | None = None
-        """Of which codes the stretches and buckets are known, and these."""
+        self._by_bucket: tuple[Ints, Ints, Floats, Ints] | None = None
+        """Of which codes the order of buckets is known; see `_in_order_of_buckets`."""
 
     def __len__(self) -> int:
         return len(self.first_s)
@@ -161,24 +161,27 @@ class Course:
     def above(self, q: float) -> Floats:
         """How many observations of each stretch lie above the `q` quantile of all, to within a bucket."""
         self._take_in()
-        counts, stretch, bucket = self._split_codes()
-        below = np.cumsum(np.bincount(bucket, weights=counts, minlength=_WIDTH))
+        stretch, counts, ends = self._in_order_of_buckets()
+        below = np.append(0, np.cumsum(counts))[ends]
         wanted = rank(q, int(below[-1]))
         # A whole bucket is above or not: the side that is nearer to the share wanted.
         edge = int(np.searchsorted(below, wanted))
         if edge and abs(below[edge - 1] - wanted) < abs(below[edge] - wanted):
             edge -= 1
-        high = bucket > edge
+        high = slice(int(ends[edge]), None)
         above: Floats = np.bincount(stretch[high], weights=counts[high], minlength=len(self)).astype(np.float64)
         return above
 
-    def _split_codes(self) -> tuple[Ints, Ints, Ints]:
-        """How many observations have each stretch and bucket, and these."""
+    def _in_order_of_buckets(self) -> tuple[Ints, Floats, Ints]:
+        """Stretches and counts in the order of their buckets, and where each bucket ends."""
         codes, counts = self._coded()
-        if self._split is None or self._split[0] is not codes:
+        if self._by_bucket is None or self._by_bucket[0] is not codes:
             stretch = codes // _WIDTH
-            self._split = codes, stretch, codes - stretch * _WIDTH
-        return counts, *self._split[1:]
+            bucket = (codes - stretch * _WIDTH).astype(np.int16)
+            order = np.argsort(bucket, kind="stable")
+            ends = np.searchsorted(bucket[order], np.arange(_WIDTH), side="right")
+            self._by_bucket = codes, stretch[order], counts[order].astype(np.float64), ends
+        return self._by_bucket[1:]
 
     def at_most(self, value: float) -> tuple[Ints, Ints]:
         """How many observations of each stretch lie in buckets below that of a value, and how many in its bucket or below."""

@@ -83,7 +83,7 @@ def of_share(course: Course, schedule: Schedule = NOTHING_SCHEDULED) -> Dependen
     share = _share(good, weight)
     if not 0 < share < 1:
         return INDEPENDENT
-    found = _measured(_Residuals.of(course, schedule, good, share * (1 - share)))
+    found = _Stretches.of(course, schedule).measured(good, share * (1 - share))
     rare = float(weight.sum()) * min(share, 1 - share)
     if found.inflation <= (_SURELY if rare >= _FEW else _SURELY_OF_FEW):
         return found
@@ -100,7 +100,7 @@ def of_paired(before: Course, after: Course, schedule: Schedule = NOTHING_SCHEDU
     # Differences are -1, 0 or 1.
     variance = _share(np.abs(gained), after.weight) - mean * mean
     if variance > 0:
-        found.append(_measured(_Residuals.of(after, schedule, gained, variance)))
+        found.append(_Stretches.of(after, schedule).measured(gained, variance))
     worst = max(found, key=lambda each: each.inflation)
     return Dependence(worst.inflation, min(each.freedom for each in found), max(each.longer for each in found))
 
@@ -110,11 +110,11 @@ def of_quantile(course: Course, q: float, schedule: Schedule = NOTHING_SCHEDULED
 
     Excursions above a high quantile are few: how long dependence lasts is seen at lower ones, too.
     """
-    weight = course.weight
+    stretches = _Stretches.of(course, schedule)
     lower = [each for each in _LOWER_QUANTILES if each < q] if q > max(_LOWER_QUANTILES) else [0.5]
-    all_found = [_of_quantile(course, each, schedule) for each in (*lower, q)]
+    all_found = [stretches.above(course, each) for each in (*lower, q)]
     own, most = all_found[-1], max(each.inflation for each in all_found)
-    rare = float(weight.sum()) * min(q, 1 - q)
+    rare = float(stretches.weight.sum()) * min(q, 1 - q)
     own = Dependence(own.inflation, own.freedom, max(each.longer for each in all_found))
     return _judged(own, most, rare)
 
@@ -124,14 +124,8 @@ def of_mean(course: Course, schedule: Schedule = NOTHING_SCHEDULED) -> Dependenc
     weight, variance = course.weight, course.variance()
     if variance <= 0:
         return INDEPENDENT
-    found = _measured(_Residuals.of(course, schedule, course.total, variance))
+    found = _Stretches.of(course, schedule).measured(course.total, variance)
     return _judged(found, found.inflation, float(weight.sum()) / 30)
-
-
-def _of_quantile(course: Course, q: float, schedule: Schedule) -> Dependence:
-    above = course.above(q)
-    share = _share(above, course.weight)
-    return _measured(_Residuals.of(course, schedule, above, share * (1 - share))) if 0 < share < 1 else INDEPENDENT
 
 
 def _judged(own: Dependence, most: float, rare: float) -> Dependence:
@@ -153,6 +147,46 @@ def _share(part: Floats, weight: Floats) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class _Stretches:
+    """The stretches of a series: their weights, the single scheduled event that each lies in (from 1; 0 for none), and where
+    whole cycles begin, if there are any.
+    """
+
+    weight: Floats
+    stratum: Ints
+    cycles: Ints
+
+    @classmethod
+    def of(cls, course: Course, schedule: Schedule) -> "_Stretches":
+        """Of a course."""
+        weight = course.weight
+        stratum = np.zeros(len(weight), dtype=np.int64)
+        for number, event in enumerate(schedule.events, start=1):
+            stratum[(course.last_s >= event.start_s) & (course.first_s < event.end_s)] = number
+        cycles: Ints = np.empty(0, dtype=np.int64)
+        if schedule.cycle_s and len(weight):
+            begins_s = np.arange(schedule.start_s, course.last_s[-1] - schedule.cycle_s / 2, schedule.cycle_s)
+            cycles = np.unique(np.searchsorted(course.first_s, begins_s))
+            cycles = cycles[cycles < len(weight)]
+            # One cycle alone tells nothing of how they vary.
+            cycles = cycles if len(cycles) > 1 else cycles[:0]
+        return cls(weight, stratum, cycles)
+
+    def measured(self, part: Floats, variance: float) -> Dependence:
+        """Of a ratio (Law 2015, section 9.5.3) of sums `part` to the weights; `variance`: of an observation."""
+        weights, parts = (np.bincount(self.stratum, weights=each) for each in (self.weight, part))
+        means = np.divide(parts, weights, out=np.zeros(len(parts)), where=weights > 0)
+        total = float(self.weight.sum())
+        return _measured(_Residuals(part - means[self.stratum] * self.weight, self.cycles, total * variance, total))
+
+    def above(self, course: Course, q: float) -> Dependence:
+        """Of the share of observations above a quantile."""
+        above = course.above(q)
+        share = _share(above, self.weight)
+        return self.measured(above, share * (1 - share)) if 0 < share < 1 else INDEPENDENT
+
+
+@dataclass(frozen=True, slots=True)
 class _Residuals:
     """What the sum of each stretch is above its mean times its weight; and where whole cycles begin, if there are any.
 
@@ -164,25 +198,6 @@ class _Residuals:
     cycles: Ints
     expected: float
     weight: float
-
-    @classmethod
-    def of(cls, course: Course, schedule: Schedule, part: Floats, variance: float) -> "_Residuals":
-        """Residuals of a ratio (Law 2015, section 9.5.3), of stretches of any weight; `variance`: of an observation."""
-        weight = course.weight
-        stratum = np.zeros(len(weight), dtype=np.int64)
-        for number, event in enumerate(schedule.events, start=1):
-            stratum[(course.last_s >= event.start_s) & (course.first_s < event.end_s)] = number
-        weights, parts = np.bincount(stratum, weights=weight), np.bincount(stratum, weights=part)
-        means = np.divide(parts, weights, out=np.zeros(len(parts)), where=weights > 0)
-        cycles: Ints = np.empty(0, dtype=np.int64)
-        if schedule.cycle_s and len(weight):
-            begins_s = np.arange(schedule.start_s, course.last_s[-1] - schedule.cycle_s / 2, schedule.cycle_s)
-            cycles = np.unique(np.searchsorted(course.first_s, begins_s))
-            cycles = cycles[cycles < len(weight)]
-            # One cycle alone tells nothing of how they vary.
-            cycles = cycles if len(cycles) > 1 else cycles[:0]
-        total = float(weight.sum())
-        return cls(part - means[stratum] * weight, cycles, total * variance, total)
 
     def batches(self, most: int) -> "_Batches":
         """At most `most` batches, of whole cycles where there are any."""

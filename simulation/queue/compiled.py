@@ -135,7 +135,9 @@ def _config(plan: Plan, answers: Answers) -> tuple[c.Config, int]:
         hang_for_s=memory.floats("hang", _of_causes(plan, Action.HANG, lambda fault: fault.hang_for_s)),
         slow_factor=memory.floats("slow", _of_causes(plan, Action.SLOW, lambda fault: strikes[fault.name].factor)),
         fault_windows=memory.structures("windows", c.Windows, of_faults),
-        fault=memory.structures("fault", c.Fault, [_of_fault(place, each, answers) for place, each in enumerate(plan.fates.faults)]),
+        fault=memory.structures(
+            "fault", c.Fault, [_of_fault(place, each, answers) for place, each in enumerate(plan.fates.faults)]
+        ),
         rules=memory.structures("rules", c.Rules, [_of_rules(queue, each) for each in answers.rules]),
         before=memory.ints("before", places.before if places else []),
         delay=memory.structures("delays", c.Delay, delays),
