@@ -185,3 +185,5 @@ int64_t soak_block(const double *due, const int64_t *number, int64_t due_size, c
     }
     return made;
 }
+
+SHARED(CONSTANT(WIDTH) SIZE(Tables) SIZE(Piece) SIZE(Events))

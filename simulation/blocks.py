@@ -3,7 +3,6 @@
 import ctypes
 from collections.abc import Sequence
 from enum import IntEnum
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,12 +11,21 @@ import numpy as np
 from soak.schemas.stream.block import Floats, Ints, quantise
 from soak.schemas.stream.by_kind import flags_by_kind
 from soak.schemas.stream.events import Kind, Value
-from soak.simulation.compiled import library
+from soak.simulation.compiled.calls import (
+    FLOATS,
+    FLOATS_OUT,
+    INTS,
+    INTS_OUT,
+    NUMBER,
+    POINTER,
+    REAL,
+    Library,
+    address,
+    array_of,
+)
 
 WIDTH = 7
 T, KIND, TASK, WORKER, VALUE = 0, 1, 2, 4, 6
-
-SOURCE = Path(__file__).with_name("blocks.c")
 
 
 class RowKind(IntEnum):
@@ -125,80 +133,57 @@ _EVENT_BYTES, _START_BYTES = 24, 4
 
 
 class _Tables(ctypes.Structure):
-    _fields_ = [
-        *((name, ctypes.c_int64) for name in ("row_kinds", "end_row", "enqueued")),
-        *((name, ctypes.c_void_p) for name in ("length", "own", "first", "kinds", "valued")),
-    ]
+    _fields_ = (
+        *((name, NUMBER) for name in ("row_kinds", "end_row", "enqueued")),
+        *((name, POINTER) for name in ("length", "own", "first", "kinds", "valued")),
+    )
 
 
 class _Piece(ctypes.Structure):
-    _fields_ = [("rows", ctypes.c_void_p), ("size", ctypes.c_int64)]
+    _fields_ = (("rows", POINTER), ("size", NUMBER))
 
 
-@cache
-def _library() -> tuple[ctypes.CDLL, _Tables] | None:
-    try:
-        loaded = library.load(SOURCE)
-    except library.Unavailable:
-        return None
-    pointer, number = ctypes.c_void_p, ctypes.c_int64
-    loaded.soak_events.argtypes = [pointer, number, pointer, number, pointer]
-    loaded.soak_events.restype = number
-    loaded.soak_block.argtypes = [
-        pointer,
-        pointer,
-        number,
-        pointer,
-        number,
-        ctypes.c_double,
-        pointer,
-        number,
-        *[pointer] * 5,
-    ]
-    loaded.soak_block.restype = number
-    arrays = (_LENGTH, _OWN, _FIRST, _KINDS, _VALUED)
-    numbers = len(_LENGTH), RowKind.END, Kind.TASK_ENQUEUED
-    return loaded, _Tables(*numbers, *(array.ctypes.data for array in arrays))
+_TABLES = _Tables(
+    *(len(_LENGTH), RowKind.END, Kind.TASK_ENQUEUED),
+    *(address(each, INTS) for each in (_LENGTH, _OWN, _FIRST, _KINDS)),
+    address(_VALUED, array_of(np.bool_)),
+)
+_FLOAT_COLUMNS, _INT_COLUMNS = POINTER * 2, POINTER * 6
+LIBRARY = Library(
+    Path(__file__).with_name("blocks.c"),
+    {
+        "soak_events": (NUMBER, FLOATS, NUMBER, ctypes.POINTER(_Piece), NUMBER, ctypes.POINTER(_Tables)),
+        "soak_block": (
+            *(NUMBER, FLOATS, INTS, NUMBER, ctypes.POINTER(_Piece), NUMBER, REAL, ctypes.POINTER(_Tables), NUMBER),
+            *(array_of(np.uint8, written=True), _FLOAT_COLUMNS, _INT_COLUMNS, FLOATS_OUT, ctypes.POINTER(NUMBER)),
+        ),
+    },
+    {"WIDTH": WIDTH, "Tables": ctypes.sizeof(_Tables), "Piece": ctypes.sizeof(_Piece), "Events": _EVENT_BYTES},
+)
 
 
 def compiled(due: Due, pieces: Sequence[Floats], until_s: float) -> Columns | None:
     """`columns_of` by the compiled part: None without it, and for rows that it leaves to NumPy."""
-    found = _library()
-    if found is None:
+    part = LIBRARY.load_or_none()
+    if part is None:
         return None
-    part, tables = found
     due_s, number = np.ascontiguousarray(due.due_s, dtype=np.float64), np.ascontiguousarray(due.number, dtype=np.int64)
     whole = [np.ascontiguousarray(piece, dtype=np.float64) for piece in pieces if len(piece)]
-    given = (_Piece * len(whole))(*(_Piece(piece.ctypes.data, len(piece)) for piece in whole))
-    total = part.soak_events(due_s.ctypes.data, len(due_s), given, len(whole), ctypes.byref(tables))
+    given = (_Piece * len(whole))(*(_Piece(address(piece, FLOATS), len(piece)) for piece in whole))
+    total = part.soak_events(due_s, len(due_s), given, len(whole), _TABLES)
     if total < 0:
         return None
     # Each column by itself: memory of this size is used again and again, where larger pieces come from the kernel each time.
     floats = [np.empty(total) for _ in range(2)]
     ints = [np.empty(total, dtype=np.int64) for _ in range(6)]
-    running, n_running = np.empty((sum(map(len, whole)), WIDTH)), ctypes.c_int64()
+    running, n_running = np.empty((sum(map(len, whole)), WIDTH)), NUMBER()
     scratch = np.empty((2 * total + 1) * (_EVENT_BYTES + _START_BYTES), dtype=np.uint8)
-    size = part.soak_block(
-        due_s.ctypes.data,
-        number.ctypes.data,
-        len(due_s),
-        given,
-        len(whole),
-        until_s,
-        ctypes.byref(tables),
-        total,
-        scratch.ctypes.data,
-        _pointers(floats),
-        _pointers(ints),
-        running.ctypes.data,
-        ctypes.byref(n_running),
-    )
+    to_floats = _FLOAT_COLUMNS(*(address(each, FLOATS_OUT) for each in floats))
+    to_ints = _INT_COLUMNS(*(address(each, INTS_OUT) for each in ints))
+    columns = scratch, to_floats, to_ints, running, n_running
+    size = part.soak_block(due_s, number, len(due_s), given, len(whole), until_s, _TABLES, total, *columns)
     if size < 0:
         return None
     t, value = (column[:size] for column in floats)
     kind, task, attempt, worker, cause, label = (column[:size] for column in ints)
     return Columns(t, value, kind, task, attempt, worker, cause, label, running[: n_running.value].copy())
-
-
-def _pointers(arrays: Sequence[Floats] | Sequence[Ints]) -> ctypes.Array[ctypes.c_void_p]:
-    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))

@@ -1,8 +1,6 @@
 """What a line of the event stream means, and the compiled part that reads lines in the form that this project writes."""
 
 import ctypes
-import weakref
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -13,9 +11,7 @@ from soak.schemas.evidence.versions import UNDECODABLE
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import KIND_OF, SPECS, Kind, Value
 from soak.schemas.stream.vocabulary import Vocabulary
-from soak.simulation.compiled import library
-
-SOURCE = Path(__file__).with_name("parse.c")
+from soak.simulation.compiled.calls import NUMBER, POINTER, REAL, Handle, Library, array_of, column_type
 
 _Number: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=9e12)]
 
@@ -71,61 +67,65 @@ def label_of(line: Line, vocabulary: Vocabulary) -> int:
     return vocabulary.label(line.tenant, line.kind) if line.tenant or line.kind else -1
 
 
-_POINTER, _NUMBER = ctypes.c_void_p, ctypes.c_int64
 _COLUMNS = ("t", "kind", "task", "attempt", "worker", "cause", "label", "value")
+_OF_NUMBER = 1
 _DONE, _NEW_FORM = 0, 1
 _MOST_FORMS = 4096
 """Streams have some dozens. What has another one in each line is not read faster by learning them."""
 
 
 class _Columns(ctypes.Structure):
-    _fields_ = [(name, _POINTER) for name in _COLUMNS]
+    _fields_ = tuple((name, POINTER) for name in _COLUMNS)
 
 
 class _Parts(ctypes.Structure):
-    _fields_ = [("start", _POINTER * 3), ("lengths", _NUMBER * 3)]
+    _fields_ = (("start", POINTER * 3), ("lengths", NUMBER * 3))
 
 
 class _Progress(ctypes.Structure):
-    _fields_ = [("lines", _NUMBER), ("bytes", _NUMBER), ("unknown", _Parts)]
+    _fields_ = (("lines", NUMBER), ("bytes", NUMBER), ("unknown", _Parts))
 
 
-@cache
-def _library() -> ctypes.CDLL | None:
-    try:
-        loaded = library.load(SOURCE)
-    except library.Unavailable:
-        return None
-    loaded.soak_forms.restype = _POINTER
-    loaded.soak_forget_forms.argtypes = [_POINTER]
-    loaded.soak_forget_forms.restype = None
-    loaded.soak_learn.argtypes = [_POINTER, _POINTER, *[_NUMBER] * 4, ctypes.c_double]
-    loaded.soak_learn.restype = _NUMBER
-    loaded.soak_parse.argtypes = [_POINTER, _POINTER, _NUMBER, _NUMBER, _POINTER, _POINTER]
-    loaded.soak_parse.restype = _NUMBER
-    return loaded
+LIBRARY = Library(
+    Path(__file__).with_name("parse.c"),
+    {
+        "soak_forms": (POINTER,),
+        "soak_forget_forms": (None, POINTER),
+        "soak_learn": (NUMBER, POINTER, ctypes.POINTER(_Parts), *[NUMBER] * 4, REAL),
+        "soak_parse": (
+            *(NUMBER, POINTER, array_of(np.uint8), NUMBER, NUMBER),
+            *(ctypes.POINTER(_Columns), ctypes.POINTER(_Progress)),
+        ),
+    },
+    {
+        "Columns": ctypes.sizeof(_Columns),
+        "Parts": ctypes.sizeof(_Parts),
+        "Progress": ctypes.sizeof(_Progress),
+        "OF_NUMBER": _OF_NUMBER,
+        "DONE": _DONE,
+        "NEW_FORM": _NEW_FORM,
+    },
+)
 
 
 class Forms:
     """The forms of lines of one stream: type, name of the number and words, which together say all but the numbers."""
 
-    def __init__(self, part: ctypes.CDLL, forms: int, vocabulary: Vocabulary) -> None:
+    def __init__(self, part: ctypes.CDLL, vocabulary: Vocabulary) -> None:
+        """Raises MemoryError."""
         self._part = part
-        self._forms = forms
+        self._forms = Handle(part.soak_forms(), part.soak_forget_forms)
         self._vocabulary = vocabulary
         self._known = 0
-        weakref.finalize(self, part.soak_forget_forms, forms).atexit = False
 
     def parse(self, text: bytes, most: int) -> tuple[Block, int] | None:
         """The block of the first whole lines, `most` at most, and their size in bytes; None: they are left to Python."""
-        data = np.frombuffer(text, dtype=np.uint8).ctypes.data
-        columns: dict[str, Any] = {
-            name: np.empty(most, dtype=np.float64 if name in {"t", "value"} else np.int64) for name in _COLUMNS
-        }
+        data = np.frombuffer(text, dtype=np.uint8)
+        columns: dict[str, Any] = {name: np.empty(most, dtype=column_type(name)) for name in _COLUMNS}
         given, progress = _Columns(*(column.ctypes.data for column in columns.values())), _Progress()
-        arguments = data, len(text), most, ctypes.byref(given), ctypes.byref(progress)
+        arguments = data, len(text), most, given, progress
         while (outcome := self._part.soak_parse(self._forms, *arguments)) == _NEW_FORM:
-            if not self._learn(text, data, progress.unknown):
+            if not self._learn(text, data.ctypes.data, progress.unknown):
                 return None
         if outcome != _DONE:
             return None
@@ -145,9 +145,9 @@ class Forms:
             return False
         self._known += 1
         spec, words_of = SPECS[kind], self._vocabulary
-        of_number = bool(number) and spec.value_name == number.decode()
-        told = cause_of(line, words_of), label_of(line, words_of), int(of_number), value_of(line, kind, words_of)
-        return bool(self._part.soak_learn(self._forms, ctypes.byref(parts), int(kind), *told))
+        flags = _OF_NUMBER if number and spec.value_name == number.decode() else 0
+        told = cause_of(line, words_of), label_of(line, words_of), flags, value_of(line, kind, words_of)
+        return bool(self._part.soak_learn(self._forms, parts, int(kind), *told))
 
 
 def _read(type_: bytes, words: bytes) -> Line | None:
@@ -163,6 +163,5 @@ def _read(type_: bytes, words: bytes) -> Line | None:
 
 def forms_of(vocabulary: Vocabulary) -> Forms | None:
     """The forms of a stream with these words, to which others are added; None: there is no compiled part."""
-    part = _library()
-    forms = part.soak_forms() if part else None
-    return Forms(part, forms, vocabulary) if part and forms else None
+    part = LIBRARY.load_or_none()
+    return Forms(part, vocabulary) if part else None

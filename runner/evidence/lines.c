@@ -7,6 +7,7 @@
 enum { TASK = 1, KEY = 2, ATTEMPT = 4, WORKER = 8, RECORDS = 16, NUMERIC = 32, NAMED = 64, LABEL = 128, CAUSE = 256, BY = 512, KNOWN = 1024 };
 
 static const double LARGEST = 9e12;
+enum { MOST_TASK = 1000000000, MOST_ATTEMPT = 10000, MOST_WORKER = 100000000, MOST_RECORDS = 100000000 };
 
 typedef struct {
     int64_t start, length;
@@ -96,9 +97,9 @@ int64_t soak_check_lines(const Block *block, const Words *words) {
         int64_t flags = words->kinds[kind].flags;
         if (!(flags & KNOWN)) return -1;
         if (!(block->t[i] >= 0 && block->t[i] < LARGEST)) return -1;
-        if (block->task[i] >> 1 >= 1000000000) return -1;
-        if (block->attempt[i] < 0 || block->attempt[i] >= (flags & RECORDS ? 100000000 : 10000)) return -1;
-        if (block->worker[i] >= 100000000) return -1;
+        if (block->task[i] >> 1 >= MOST_TASK) return -1;
+        if (block->attempt[i] < 0 || block->attempt[i] >= (flags & RECORDS ? MOST_RECORDS : MOST_ATTEMPT)) return -1;
+        if (block->worker[i] >= MOST_WORKER) return -1;
         if (block->cause[i] < 0 || block->cause[i] >= words->n_causes) return -1;
         if (block->label[i] < -1 || block->label[i] >= words->n_labels) return -1;
         double value = block->value[i];
@@ -164,3 +165,10 @@ int64_t soak_lines(const Block *block, const Words *words, int64_t first, int64_
     *next = i;
     return at - out;
 }
+
+SHARED(
+    SIZE(Block) SIZE(Words) SIZE(KindOf) SIZE(CauseOf) SIZE(Piece) CONSTANT(STEP) CONSTANT(FIXED)
+    CONSTANT(TASK) CONSTANT(KEY) CONSTANT(ATTEMPT) CONSTANT(WORKER) CONSTANT(RECORDS) CONSTANT(NUMERIC) CONSTANT(NAMED)
+    CONSTANT(LABEL) CONSTANT(CAUSE) CONSTANT(BY) CONSTANT(KNOWN)
+    CONSTANT(MOST_TASK) CONSTANT(MOST_ATTEMPT) CONSTANT(MOST_WORKER) CONSTANT(MOST_RECORDS)
+)

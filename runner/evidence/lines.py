@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from soak.runner.evidence.compiled_lines import CompiledFormatter, formatter_for
+from soak.runner.evidence.compiled_lines import LIMIT, CompiledFormatter, formatter_for
 from soak.schemas.errors import SoakError
 from soak.schemas.stream.block import TICKS_PER_S, Block, Bools, Floats, Ints
 from soak.schemas.stream.by_kind import flags_by_kind
@@ -51,7 +51,6 @@ def _uses(column: str) -> Bools:
 _USES = {column: _uses(column) for column in ("task", "key", "attempt", "worker", "records")}
 _NUMERIC = flags_by_kind(lambda kind, spec: spec.value in {Value.SECONDS, Value.NUMBER})
 _NAMED = flags_by_kind(lambda kind, spec: spec.value is Value.NAME)
-_LIMIT = {"task": 10**9, "attempt": 10**4, "worker": 10**8, "records": 10**8}
 
 
 class LineFormatter:
@@ -273,7 +272,7 @@ class _Layout:
 
 def _check_room(block: Block) -> None:
     stretches = _USES["records"][block.kind]
-    for column, limit in _LIMIT.items():
+    for column, limit in LIMIT.items():
         largest = _largest(block, column, stretches)
         if largest >> (KEY_SHIFT if column == "task" else 0) >= limit:
             raise SoakError(f"{column} {largest:,} is too large for the event stream (the maximum is {limit - 1:,})")

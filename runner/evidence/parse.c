@@ -232,3 +232,5 @@ int64_t soak_parse(const Forms *forms, const char *text, int64_t size, int64_t m
     }
     return DONE;
 }
+
+SHARED(SIZE(Columns) SIZE(Parts) SIZE(Progress) CONSTANT(OF_NUMBER) CONSTANT(DONE) CONSTANT(NEW_FORM))

@@ -38,3 +38,5 @@ int64_t sweep(int64_t count, const double *t, const double *expiry, const double
         weights[found++] = weight_sums.last_sum - weight_sums.first_sum;
     }
 }
+
+SHARED()

@@ -1,16 +1,13 @@
 """A window that moves over observations: at every instant at which its content changes, what it holds."""
 
 import ctypes
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from soak.schemas.stream.block import Floats, Ints
-from soak.simulation.compiled.library import Unavailable, load
+from soak.simulation.compiled.calls import FLOATS, FLOATS_OUT, INTS_OUT, NUMBER, REAL, Library
 
 
 class Swept(NamedTuple):
@@ -23,7 +20,16 @@ class Swept(NamedTuple):
     weight: Floats
 
 
-_Sweep: TypeAlias = Callable[..., int]
+LIBRARY = Library(
+    Path(__file__).with_name("sweep.c"),
+    {
+        "sweep": (
+            *(NUMBER, NUMBER, *[FLOATS] * 4, NUMBER, FLOATS, NUMBER, REAL, REAL),
+            *(FLOATS_OUT, INTS_OUT, INTS_OUT, FLOATS_OUT, FLOATS_OUT),
+        )
+    },
+    {},
+)
 
 
 def swept(
@@ -40,7 +46,7 @@ def swept(
 
     t, expiry: when each observation comes and leaves, ascending. fresh: the first that has not been seen before.
     """
-    if compiled := _compiled():
+    if compiled := LIBRARY.load_or_none():
         return _swept_compiled(compiled, t, expiry, part, weight, fresh, more, from_s, until_s)
     due = expiry[(expiry > from_s) & (expiry <= until_s)]
     points = np.unique(np.concatenate([due, more, t[fresh:]]))
@@ -50,7 +56,7 @@ def swept(
 
 
 def _swept_compiled(
-    sweep: _Sweep,
+    compiled: ctypes.CDLL,
     t: Floats,
     expiry: Floats,
     part: Floats,
@@ -61,36 +67,13 @@ def _swept_compiled(
     until_s: float,
 ) -> Swept:
     most = 2 * len(t) + len(more)
-    columns = [np.ascontiguousarray(each, dtype=np.float64) for each in (t, expiry, part, weight, np.sort(more))]
+    given = [np.ascontiguousarray(each, dtype=np.float64) for each in (t, expiry, part, weight)]
     points, parts, weights = np.empty((3, most))
     first, last = np.empty((2, most), dtype=np.int64)
-    found = sweep(
-        ctypes.c_int64(len(t)),
-        *map(_address, columns[:4]),
-        ctypes.c_int64(fresh),
-        _address(columns[4]),
-        ctypes.c_int64(len(more)),
-        ctypes.c_double(from_s),
-        ctypes.c_double(until_s),
-        *map(_address, (points, first, last, parts, weights)),
+    found = compiled.sweep(
+        *(len(t), *given, fresh, np.sort(more), len(more), from_s, until_s, points, first, last, parts, weights)
     )
     return Swept(points[:found], first[:found], last[:found], parts[:found], weights[:found])
-
-
-def _address(array: npt.NDArray[Any]) -> ctypes.c_void_p:
-    return ctypes.c_void_p(array.ctypes.data)
-
-
-@cache
-def _compiled() -> _Sweep | None:
-    """The compiled code; None where it cannot be had."""
-    try:
-        sweep: Any = load(Path(__file__).with_name("sweep.c")).sweep
-    except Unavailable:
-        return None
-    sweep.restype = ctypes.c_int64
-    found: _Sweep = sweep
-    return found
 
 
 def _sums(values: Floats) -> Floats:

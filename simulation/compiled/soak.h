@@ -1,4 +1,4 @@
-/* What every compiled part shares: its version, rounding to microseconds, growing arrays, and heaps. */
+/* What every compiled part shares: its version, what it has in common with Python, rounding to microseconds, growing arrays, and heaps. */
 #ifndef SOAK_H
 #define SOAK_H
 
@@ -10,6 +10,12 @@
 #ifdef SOAK_VERSION
 int SOAK_VERSION(void) { return 1; }
 #endif
+
+/* SHARED(CONSTANT(WIDTH) SIZE(Tables)): what Python must have the same, compared when the library is loaded (`calls.Library`). */
+typedef struct { const char *name; int64_t number; } Shared;
+#define CONSTANT(name) {#name, name},
+#define SIZE(type) {#type, sizeof(type)},
+#define SHARED(...) const Shared soak_shared[] = {__VA_ARGS__ {NULL, 0}};
 
 static const double TICKS_PER_S = 1e6;
 

@@ -4,20 +4,19 @@ All of it comes from the same objects as in `QueueModel`, at the same moments. N
 would be a cycle, and garbage is not collected during a simulation.
 """
 
-import ctypes
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from soak.schemas.language.faults import TELEMETRY_LOSS, Fault
-from soak.schemas.stream.block import Floats
 from soak.schemas.stream.events import Kind, worker_name
 from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.schemas.systems.queue.faults import ENDS_A_SERVICE, OUTAGES
 from soak.schemas.systems.queue.settings import Queue, queue_of
+from soak.simulation.compiled.calls import Memory
 from soak.simulation.plan import Plan
 from soak.simulation.queue import kernel_types as c
 from soak.simulation.queue.contention import Contention
@@ -28,29 +27,8 @@ from soak.simulation.queue.waits import waits_of
 from soak.simulation.recorder import Recorder
 from soak.simulation.streams import BLOCK
 
-_FAILED = -1
-
-
-class Memory:
-    """Arrays that C points to, kept until there is another of the same key."""
-
-    def __init__(self) -> None:
-        self._kept: dict[object, object] = {}
-
-    def floats(self, key: object, values: Floats | Sequence[float]) -> int:
-        """The address of an array of doubles."""
-        self._kept[key] = array = np.ascontiguousarray(values, dtype=np.float64)
-        return array.ctypes.data
-
-    def ints(self, key: object, values: Any) -> int:
-        """The address of an array of whole numbers of 64 bits."""
-        self._kept[key] = array = np.ascontiguousarray(values, dtype=np.int64)
-        return array.ctypes.data
-
-    def structures(self, key: object, kind: Any, values: Sequence[Any]) -> int:
-        """The address of an array of structures."""
-        self._kept[key] = array = (kind * max(1, len(values)))(*values)
-        return ctypes.addressof(array)
+FAILED = -1
+"""What an answer says that failed."""
 
 
 class Answers:
@@ -79,7 +57,7 @@ class Answers:
     def asked(self) -> c.Asked:
         """The functions that the kernel calls."""
 
-        def guarded(kind: Any, function: Callable[..., float], failed: float = _FAILED) -> Any:
+        def guarded(kind: Any, function: Callable[..., float], failed: float = FAILED) -> Any:
             return kind(partial(self._guarded, function, failed))
 
         return c.Asked(

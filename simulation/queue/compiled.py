@@ -3,10 +3,8 @@
 import ctypes
 import math
 from collections.abc import Callable, Sequence
-from ctypes import POINTER, c_double, c_int64, c_uint64, c_void_p
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,54 +16,66 @@ from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.schemas.systems.queue.faults import OUTAGES, QueueFault
 from soak.schemas.systems.queue.settings import GuardrailMode, Queue, queue_of
 from soak.simulation.blocks import WIDTH
-from soak.simulation.compiled.library import Unavailable, load
+from soak.simulation.compiled.calls import BITS, FLOATS_OUT, INTS_OUT, NUMBER, POINTER, REAL, Handle, Library
+from soak.simulation.compiled.library import Unavailable
 from soak.simulation.compiled.signals import postponed
 from soak.simulation.fates import FaultDraws
 from soak.simulation.plan import Plan
 from soak.simulation.queue import kernel_types as c
 from soak.simulation.queue.actions import Action
-from soak.simulation.queue.answers import Answers
+from soak.simulation.queue.answers import FAILED, Answers
 from soak.simulation.queue.lease import Leases, NoLeases, VisibilityTimeouts, union, windows_of
 from soak.simulation.queue.network import slow_windows
 from soak.simulation.queue.places import Places
 from soak.simulation.queue.polls import Polls
 from soak.simulation.recorder import Recorder
-from soak.simulation.streams import Stream
-
-KERNEL = Path(__file__).with_name("kernel.c")
-
-_FUNCTIONS: dict[str, tuple[Any, ...]] = {
-    "queue_sizes": (c_int64,),
-    "queue_kinds": (c_int64,),
-    "queue_new": (c_void_p, POINTER(c.Config), c_int64),
-    "queue_run": (c_int64, c_void_p, c_double),
-    "queue_recorded": (c_int64, c_void_p),
-    "queue_take": (None, c_void_p, c_void_p),
-    "queue_ended_s": (c_double, c_void_p),
-    "queue_census": (None, c_void_p, POINTER(c_int64)),
-    "queue_free": (None, c_void_p),
-    "queue_uniform": (c_double, POINTER(c_uint64), c_int64, c_int64, c_int64),
-}
-"""What Python calls: the type of the result, and those of the arguments."""
+from soak.simulation.streams import BLOCK, Stream
 
 _RENEWED, _VISIBILITY, _NO_LEASES = range(3)
 
+KERNEL = Library(
+    Path(__file__).with_name("kernel.c"),
+    {
+        "queue_new": (POINTER, ctypes.POINTER(c.Config), NUMBER),
+        "queue_run": (NUMBER, POINTER, REAL),
+        "queue_recorded": (NUMBER, POINTER),
+        "queue_take": (None, POINTER, FLOATS_OUT),
+        "queue_ended_s": (REAL, POINTER),
+        "queue_census": (None, POINTER, INTS_OUT),
+        "queue_free": (None, POINTER),
+        "queue_uniform": (REAL, ctypes.POINTER(BITS), NUMBER, NUMBER, NUMBER),
+    },
+    {
+        **{
+            kind.__name__: ctypes.sizeof(kind)
+            for kind in (c.Config, c.Rules, c.Delay, c.Fates, c.Windows, c.Fault, c.Asked)
+        },
+        "WIDTH": WIDTH,
+        "BLOCK": BLOCK,
+        "WAITS": c.WAITS,
+        "TOLD": c.MOST_TOLD,
+        "KINDS": len(c.CODES),
+        "FAILED": FAILED,
+        "RENEWED": _RENEWED,
+        "VISIBILITY": _VISIBILITY,
+        "NO_LEASES": _NO_LEASES,
+        **{action.name: action for action in Action},
+        **{f"S_{state.name}": state for state in TaskState},
+    },
+)
 
-@cache
+
 def kernel() -> ctypes.CDLL:
     """The compiled kernel. Raises Unavailable."""
-    library = load(KERNEL)
-    for name, (result, *arguments) in _FUNCTIONS.items():
-        function = library[name]
-        function.restype, function.argtypes = result, arguments
-        setattr(library, name, function)
-    sizes = sum(map(ctypes.sizeof, (c.Config, c.Rules, c.Delay, c.Fates, c.Windows, c.Fault)))
-    if library.queue_sizes() != sizes or library.queue_kinds() != len(c.CODES):
-        raise Unavailable("kernel.c and kernel_types.py are not of the same version")
-    sample = Stream(0, "uniform")
-    if library.queue_uniform(sample.key_words, 1, 2, 3) != sample.at(1, 2).random(4)[3]:
+    if not _draws_alike(loaded := KERNEL.load()):
         raise Unavailable("this NumPy draws otherwise than kernel.c")
-    return library
+    return loaded
+
+
+@cache
+def _draws_alike(loaded: ctypes.CDLL) -> bool:
+    sample = Stream(0, "uniform")
+    return bool(loaded.queue_uniform(sample.key_words, 1, 2, 3) == sample.at(1, 2).random(4)[3])
 
 
 class CompiledQueueModel:
@@ -76,13 +86,7 @@ class CompiledQueueModel:
         self.ended_s: float | None = None
         self._recorder, self._answers = recorder, Answers(plan, recorder)
         self._config, starts = _config(plan, self._answers)
-        self._made = self._kernel.queue_new(ctypes.byref(self._config), starts)
-        if not self._made:
-            raise MemoryError
-
-    def __del__(self) -> None:
-        if made := getattr(self, "_made", None):
-            self._kernel.queue_free(made)
+        self._made = Handle(self._kernel.queue_new(self._config, starts), self._kernel.queue_free)
 
     def run(self, until_s: float) -> None:
         """Simulate up to `until_s`, and accept the work that is due by then."""
@@ -92,17 +96,17 @@ class CompiledQueueModel:
             error, self._answers.error = self._answers.error or MemoryError(), None
             raise error
         rows = np.empty((self._kernel.queue_recorded(self._made), WIDTH))
-        self._kernel.queue_take(self._made, rows.ctypes.data)
+        self._kernel.queue_take(self._made, rows)
         self._recorder.record(rows)
         ended_s = self._kernel.queue_ended_s(self._made)
         self.ended_s = None if math.isnan(ended_s) else ended_s
 
     def census(self, now: float) -> None:
         """Record how many tasks the model itself holds in each state."""
-        counts = (c_int64 * len(TaskState))()
+        counts = np.zeros(len(TaskState), dtype=np.int64)
         self._kernel.queue_census(self._made, counts)
         for state, kind in CENSUS.items():
-            self._recorder.row((now, kind, -1, 0, -1, NO_CAUSE, counts[state]))
+            self._recorder.row((now, kind, -1, 0, -1, NO_CAUSE, int(counts[state])))
 
 
 def _config(plan: Plan, answers: Answers) -> tuple[c.Config, int]:
@@ -197,4 +201,4 @@ def _of_rules(queue: Queue, rules: Queue) -> c.Rules:
     drawn = any(each.backoff.drawn for each in (queue, *queue.by_kind))
     waits_s = [math.nan if drawn else rules.backoff.full_s(attempt) for attempt in range(1, c.WAITS + 1)]
     most = -1 if rules.max_deliveries is None else rules.max_deliveries
-    return c.Rules(rules.last_attempt, most, rules.time_limit_s, (c_double * c.WAITS)(*waits_s))
+    return c.Rules(rules.last_attempt, most, rules.time_limit_s, (REAL * c.WAITS)(*waits_s))

@@ -851,15 +851,10 @@ static void start(Queue *q) {
 
 /* What Python calls. */
 
-/* Of all structures that both know; those that Config points to are none of its own size. */
-int64_t queue_sizes(void) { return (int64_t)(sizeof(Config) + sizeof(Rules) + sizeof(Delay) + sizeof(Fates) + sizeof(Windows)
-                                             + sizeof(Fault)); }
-
 /* A uniform number, so that Python sees whether NumPy draws as here. */
 double queue_uniform(const uint64_t *key, int64_t block, int64_t layer, int64_t place) {
     return uniform_at(key, block, layer, place);
 }
-int64_t queue_kinds(void) { return KINDS; }
 
 void *queue_new(const Config *config, int64_t delay_starts) {
     Queue *q = calloc(1, sizeof *q);
@@ -924,3 +919,13 @@ void queue_free(void *queue) {
                      q->states, q->rows, q->delay_seen, q};
     for (size_t part = 0; part < sizeof parts / sizeof *parts; part++) free(parts[part]);
 }
+
+SHARED(
+    SIZE(Config) SIZE(Rules) SIZE(Delay) SIZE(Fates) SIZE(Windows) SIZE(Fault) SIZE(Asked)
+    CONSTANT(WIDTH) CONSTANT(BLOCK) CONSTANT(WAITS) CONSTANT(TOLD) CONSTANT(KINDS) CONSTANT(FAILED)
+    CONSTANT(RENEWED) CONSTANT(VISIBILITY) CONSTANT(NO_LEASES)
+    CONSTANT(NONE) CONSTANT(TRANSIENT) CONSTANT(PERMANENT) CONSTANT(DB_LOCK) CONSTANT(OVER_BUDGET) CONSTANT(CRASH) CONSTANT(HANG)
+    CONSTANT(SLOW) CONSTANT(TIME_LIMIT)
+    CONSTANT(S_NONE) CONSTANT(S_DEFERRED) CONSTANT(S_PENDING) CONSTANT(S_IN_PROGRESS) CONSTANT(S_DONE) CONSTANT(S_FAILED)
+    CONSTANT(S_BLOCKED) CONSTANT(S_CANCELLED) CONSTANT(S_LOST)
+)

@@ -9,7 +9,6 @@ import pytest
 from commands import soak
 
 from soak.simulation.compiled.library import outcome
-from soak.simulation.queue.compiled import kernel
 
 ROOT = Path(__file__).resolve().parents[2]
 QUEUE = ROOT / "scenarios" / "24h.yaml"
@@ -34,11 +33,9 @@ def run(out: Path, *words: str, scenario: Path = QUEUE) -> tuple[int, str]:
 @pytest.fixture
 def as_new(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """As if nothing had been loaded yet, and after the test again."""
-    for each in (outcome, kernel):
-        each.cache_clear()
+    outcome.cache_clear()
     yield monkeypatch
-    for each in (outcome, kernel):
-        each.cache_clear()
+    outcome.cache_clear()
 
 
 def engine(out: Path) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -42,16 +42,17 @@ def both(job: Job) -> tuple[Replication, Replication]:
 def without_compiled() -> Iterator[None]:
     """As on a machine without a compiler, as far as judges are concerned."""
 
-    def unavailable(source: Path) -> object:
+    def unavailable() -> NoReturn:
         raise Unavailable("this is a test")
 
-    kept = follow.load, compiled_exposure.load, sweep._compiled
-    follow.load = compiled_exposure.load = unavailable  # type: ignore[assignment]
-    sweep._compiled = lambda: None  # type: ignore[assignment]
+    parts = follow.LIBRARY, compiled_exposure.LIBRARY, sweep.LIBRARY
+    for each in parts:
+        each.load = unavailable  # type: ignore[method-assign]
     try:
         yield
     finally:
-        follow.load, compiled_exposure.load, sweep._compiled = kept
+        for each in parts:
+            del each.load  # type: ignore[method-assign]
 
 
 def is_followed(scenario: Scenario) -> bool:

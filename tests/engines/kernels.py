@@ -106,11 +106,10 @@ def _in_child(mutant: Mutant, known: Sequence[Known], folder: Path) -> int:
     signal.signal(signal.SIGXCPU, signal.SIG_DFL)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     source = folder / f"kernel-{mutant.place}-{abs(hash((mutant.old, mutant.new)))}.c"
-    source.write_text(mutant.applied(compiled.KERNEL.read_text(encoding="utf-8")), encoding="utf-8")
+    source.write_text(mutant.applied(compiled.KERNEL.source.read_text(encoding="utf-8")), encoding="utf-8")
     os.environ[library.CACHE_VARIABLE] = str(folder)
-    compiled.KERNEL = source
-    compiled.kernel.cache_clear()
-    compiled.kernel()
+    compiled.KERNEL.source = source
+    compiled.KERNEL.load()
     for each in known:
         if differences(each.stream.files, streamed(each.stream.loaded, each.drawn.block, Engine.COMPILED).files):
             return NOTICED

@@ -63,10 +63,10 @@ MISTAKES = {
 def kernel() -> str:
     """The text of the kernel; skips the test where nothing can be compiled, unless that is required."""
     try:
-        compiled.kernel()
+        compiled.KERNEL.load()
     except Unavailable as reason:
         (pytest.fail if os.environ.get("SOAK_TEST_SERVERS") == "required" else pytest.skip)(str(reason))
-    return compiled.KERNEL.read_text(encoding="utf-8")
+    return compiled.KERNEL.source.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

@@ -67,7 +67,7 @@ slos: [success_rate >= 50%]
 def compiler() -> None:
     """Skips all where nothing can be compiled, unless that is required."""
     try:
-        follow.library()
+        follow.LIBRARY.load()
     except Unavailable as reason:
         (pytest.fail if os.environ.get("SOAK_TEST_SERVERS") == "required" else pytest.skip)(str(reason))
 
@@ -131,7 +131,7 @@ def test_mistakes_are_found(what: str, tmp_path: Path, monkeypatch: pytest.Monke
     wrong = tmp_path / source.name
     wrong.write_text(text.replace(old, new), encoding="utf-8")
     monkeypatch.setenv(library.CACHE_VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setattr(follow, "load", lambda path: library.load(wrong))
+    monkeypatch.setattr(follow.LIBRARY, "source", wrong)
     name = "aborts/success-collapse" if "taken back" in what else "72h"
     assert any(differences(shipped(name), seed) for seed in range(31, 36))
 

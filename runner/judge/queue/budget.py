@@ -9,7 +9,8 @@ from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import Vocabulary
 
 _FIRST_SIZE = 1024
-_MOST_ATTEMPTS = 255
+MOST_ATTEMPTS = 255
+"""Further attempts count as this one: a table has a byte for each task."""
 
 
 class Budget:
@@ -48,7 +49,7 @@ class Budget:
     def _could(self, groups: Groups, block: Block, started: Bools, holding: Bools, vocabulary: Vocabulary) -> Bools:
         """For each row of the groups, each a task; what they show is noted."""
         rows, key, last = groups.rows, groups.key, groups.last
-        attempt, starts = np.minimum(block.attempt[rows], _MOST_ATTEMPTS), started[rows]
+        attempt, starts = np.minimum(block.attempt[rows], MOST_ATTEMPTS), started[rows]
         # Something else ended the attempt: if this fault would have come first, the task is within its budget.
         shows = self.shows(vocabulary)[block.cause[rows]] & ~starts
         if self._windowed:

@@ -4,12 +4,14 @@ What compiled code does not do is known before the run: then `followed` gives No
 """
 
 import copy
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from soak.runner.judge.labels import LabelNumbers
 from soak.runner.judge.lifecycle import ARRIVALS, Lifecycle
-from soak.runner.judge.queue.follow import DEATHS, GAPS, SERIES, STALLS, WEIGHTED, Follower
+from soak.runner.judge.queue.follow import CAUSES, DEATHS, EVENTS, GAPS, SERIES, STALLS, STATES, WEIGHTED, Follower
 from soak.runner.judge.queue.tracker import CLOSING, UNBLOCKED_BY, QueueTracker
 from soak.runner.judge.room import Asked
 from soak.runner.judge.rows import NEW_STATES, OPEN_STATES, WAITING
@@ -24,29 +26,34 @@ from soak.schemas.stream.states import ACTIVE, LEGAL, TaskState
 from soak.simulation.compiled.library import Unavailable
 
 _FLAGS = {
-    1: kind_flags(Kind.TASK_ENQUEUED),
-    1 << 1: kind_flags(Kind.TASK_DEFERRED),
-    1 << 2: kind_flags(Kind.TASK_DISPATCHED),
-    1 << 3: kind_flags(Kind.TASK_RETRY),
-    1 << 4: kind_flags(Kind.TASK_DONE),
-    1 << 5: kind_flags(Kind.TASK_FAILED),
-    1 << 6: kind_flags(Kind.LEASE_EXPIRED),
-    1 << 7: kind_flags(Kind.TASK_DEAD_LETTERED),
-    1 << 8: kind_flags(Kind.EXECUTION_STARTED),
-    1 << 9: kind_flags(Kind.EXECUTION_ENDED),
-    1 << 10: kind_flags(Kind.TASK_SKIPPED),
-    1 << 11: kind_flags(Kind.LEASE_CONTENDED),
-    1 << 12: kind_flags(Kind.PROCESS_EXITED),
-    1 << 13: CLOSING,
-    1 << 14: UNBLOCKED_BY,
-    1 << 15: kind_flags(
+    "ENQUEUED": kind_flags(Kind.TASK_ENQUEUED),
+    "DEFERRED": kind_flags(Kind.TASK_DEFERRED),
+    "DISPATCHED": kind_flags(Kind.TASK_DISPATCHED),
+    "RETRY": kind_flags(Kind.TASK_RETRY),
+    "DONE": kind_flags(Kind.TASK_DONE),
+    "FAILED": kind_flags(Kind.TASK_FAILED),
+    "EXPIRED": kind_flags(Kind.LEASE_EXPIRED),
+    "DEAD_LETTERED": kind_flags(Kind.TASK_DEAD_LETTERED),
+    "STARTED": kind_flags(Kind.EXECUTION_STARTED),
+    "ENDED": kind_flags(Kind.EXECUTION_ENDED),
+    "SKIPPED": kind_flags(Kind.TASK_SKIPPED),
+    "CONTENDED": kind_flags(Kind.LEASE_CONTENDED),
+    "EXITED": kind_flags(Kind.PROCESS_EXITED),
+    "CLOSING": CLOSING,
+    "UNBLOCKED": UNBLOCKED_BY,
+    "OVER": kind_flags(
         Kind.EXECUTION_STARTED, Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED
     ),
-    1 << 16: SIGNS_OF_LIFE,
+    "ALIVE": SIGNS_OF_LIFE,
 }
-"""What `follow.c` calls each kind of event."""
+"""What `follow.c` calls each kind of event, by the names of `follow.EVENTS`."""
 
 _KINDS_OF_CENSUS = [int(kind) for kind in CENSUS.values()]
+
+
+def _bits(names: Sequence[str], **flags: Any) -> Any:
+    """Flags by their names, as the bits of numbers."""
+    return sum(np.int64(1 << place) * flags[name] for place, name in enumerate(names))
 
 
 def followed(asked: Asked) -> Lifecycle | None:
@@ -88,7 +95,8 @@ class FollowedTracker(QueueTracker):
     def causes(self) -> Ints:
         """What each cause says, as flags."""
         deadly = self._redelivery.is_death()
-        return self.transient() * np.int64(1) + self._over_budget() * np.int64(2) + deadly * np.int64(4)
+        flags: Ints = _bits(CAUSES, TRANSIENT=self.transient(), OVER_BUDGET=self._over_budget(), DEADLY=deadly)
+        return flags
 
     def take(self, block: Block, follower: Follower, facts: Facts, *, labelled: bool) -> None:
         """Take in a block that has been followed."""
@@ -112,12 +120,19 @@ class CompiledLifecycle(Lifecycle):
         self._floors_s = asked.stall_floor_s, asked.gap_floor_s
         self._marked = False
         states = [
-            (state in OPEN_NUMBERS) * 1 + WAITING[state] * 2 + SETTLED[state] * 4 + (state in ACTIVE) * 8
+            _bits(
+                STATES,
+                OPEN=state in OPEN_NUMBERS,
+                WAITING=WAITING[state],
+                SETTLED=SETTLED[state],
+                ACTIVE=state in ACTIVE,
+            )
             for state in TaskState
         ]
         legal = [[(before, after) in LEGAL for after in TaskState] for before in TaskState]
-        kinds = np.sum([flags * np.int64(flag) for flag, flags in _FLAGS.items()], axis=0)
-        follower.rules(kinds, NEW_STATES, np.array(states), np.array(legal), self._floors_s, self._wanted)
+        follower.rules(
+            _bits(EVENTS, **_FLAGS), NEW_STATES, np.array(states), np.array(legal), self._floors_s, self._wanted
+        )
         if asked.labels.needed:
             follower.labels(*_windows(asked.labels))
         tracker.teach(follower)

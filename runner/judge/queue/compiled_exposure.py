@@ -1,23 +1,36 @@
 """What faults of attempts could have struck, counted by compiled code: see `exposure.Attempts`."""
 
-import ctypes
-import weakref
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from soak.runner.judge.exposure import BITS, Exposed
+from soak.runner.judge.queue.budget import MOST_ATTEMPTS
 from soak.runner.judge.queue.exposure import Attempts
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import Vocabulary
-from soak.simulation.compiled.library import Unavailable, load
+from soak.simulation.compiled.calls import FLOATS, INTS, NUMBER, POINTER, Handle, Library, Memory, columns, copied
+from soak.simulation.compiled.library import Unavailable
 
-_KINDS = kind_flags(Kind.TASK_DISPATCHED) * np.uint8(1) + kind_flags(Kind.TASK_RETRY) * np.uint8(2)
+_DISPATCHED, _RETRY = 1, 2
+_KINDS = kind_flags(Kind.TASK_DISPATCHED) * _DISPATCHED + kind_flags(Kind.TASK_RETRY) * _RETRY
+_COLUMNS = ("t", "kind", "task", "attempt", "cause")
+LIBRARY = Library(
+    Path(__file__).with_name("expose.c"),
+    {
+        "expose_new": (POINTER,),
+        "expose_free": (None, POINTER),
+        "expose_fault": (None, POINTER, POINTER, NUMBER, NUMBER),
+        "expose_kinds": (None, POINTER, POINTER),
+        "expose_shows": (None, POINTER, NUMBER, POINTER),
+        "expose_counts": (POINTER, POINTER),
+        "expose": (NUMBER, POINTER, NUMBER, FLOATS, *[INTS] * 4),
+    },
+    {"FAULTS": BITS, "MOST_ATTEMPTS": MOST_ATTEMPTS, "DISPATCHED": _DISPATCHED, "RETRY": _RETRY},
+)
 
 
 def attempts(scenario: Scenario, vocabulary: Vocabulary) -> Exposed:
@@ -37,40 +50,24 @@ class CompiledAttempts(Attempts):
     def __init__(self, scenario: Scenario, vocabulary: Vocabulary) -> None:
         """Raises Unavailable."""
         super().__init__(scenario, vocabulary)
-        self._library = load(Path(__file__).with_name("expose.c"))
-        self._library.expose_new.restype = self._library.expose_counts.restype = ctypes.c_void_p
-        made = self._library.expose_new()
-        if not made:
-            raise MemoryError
-        self._handle = ctypes.c_void_p(made)
-        # At the end of the process another thread may still be in there.
-        weakref.finalize(self, self._library.expose_free, self._handle).atexit = False
-        self._kept: list[npt.NDArray[Any]] = []
-        """Arrays that compiled code refers to."""
+        self._library, self._memory = LIBRARY.load(), Memory()
+        self._handle = Handle(self._library.expose_new(), self._library.expose_free)
         for place, fault in enumerate(self.contest.faults):
-            edges = np.array([edge for window in fault.windows for edge in (window.start_s, window.end_s)], dtype=float)
-            counts = ctypes.c_int64(len(edges)), ctypes.c_int64(place in self._budgets)
-            self._library.expose_fault(self._handle, self._address(edges), *counts)
-        self._library.expose_kinds(self._handle, self._address(_KINDS))
+            edges = [edge for window in fault.windows for edge in (window.start_s, window.end_s)]
+            at = self._memory.floats(("edges", place), edges)
+            self._library.expose_fault(self._handle, at, len(edges), place in self._budgets)
+        self._library.expose_kinds(self._handle, self._memory.array("kinds", _KINDS, np.uint8))
         self._known = -1
 
     def observe(self, block: Block) -> None:
         """See `Attempts`."""
         self._teach()
-        columns = (block.kind, block.task, block.attempt, block.cause)
-        whole = [
-            np.ascontiguousarray(block.t, dtype=np.float64),
-            *(np.ascontiguousarray(each, dtype=np.int64) for each in columns),
-        ]
-        addresses = [ctypes.c_void_p(each.ctypes.data) for each in whole]
-        if self._library.expose(self._handle, ctypes.c_int64(len(block)), *addresses):
+        if self._library.expose(self._handle, len(block), *columns(block, _COLUMNS)):
             raise MemoryError
 
     def expected(self, place: int, ended_s: float) -> float:
         """See `Attempts`."""
-        address = self._library.expose_counts(self._handle)
-        counts = np.frombuffer(ctypes.string_at(address, 8 << BITS), dtype=np.int64)
-        self.contest.put(counts)
+        self.contest.put(copied(self._library.expose_counts(self._handle), 1 << BITS, np.int64))
         return super().expected(place, ended_s)
 
     def _teach(self) -> None:
@@ -80,9 +77,5 @@ class CompiledAttempts(Attempts):
             return
         self._known = len(causes)
         for place, budget in self._budgets.items():
-            address = self._address(budget.shows(self._vocabulary).astype(np.uint8))
-            self._library.expose_shows(self._handle, ctypes.c_int64(place), address)
-
-    def _address(self, array: npt.NDArray[Any]) -> ctypes.c_void_p:
-        self._kept.append(array)
-        return ctypes.c_void_p(array.ctypes.data)
+            shows = self._memory.array(("shows", place), budget.shows(self._vocabulary), np.uint8)
+            self._library.expose_shows(self._handle, place, shows)

@@ -5,8 +5,7 @@
 enum { DISPATCHED = 1, RETRY = 2 };
 enum { OK = 0, NO_MEMORY = 1 };
 
-#define FAULTS 10
-#define MOST_ATTEMPTS 255
+enum { FAULTS = 10, MOST_ATTEMPTS = 255 };
 
 typedef struct {
     const double *edges;
@@ -89,7 +88,7 @@ static int could(Fault *fault, int64_t number, int64_t attempt, int64_t cause, i
     return !fault->within[number] || attempt <= fault->within[number];
 }
 
-int expose(Expose *x, int64_t count, const double *t, const int64_t *kind, const int64_t *task, const int64_t *attempt,
+int64_t expose(Expose *x, int64_t count, const double *t, const int64_t *kind, const int64_t *task, const int64_t *attempt,
            const int64_t *cause) {
     for (int64_t place = 0; place < count; place++) {
         uint8_t what = x->kinds[kind[place]];
@@ -106,3 +105,5 @@ int expose(Expose *x, int64_t count, const double *t, const int64_t *kind, const
     }
     return OK;
 }
+
+SHARED(CONSTANT(FAULTS) CONSTANT(MOST_ATTEMPTS) CONSTANT(DISPATCHED) CONSTANT(RETRY))

@@ -5,7 +5,8 @@
 #include "soak.h"
 
 #define TICK_S 2e-6
-#define ATTEMPTS 101
+/* The last of ATTEMPTS stands for all further ones. */
+enum { ATTEMPTS = 101, STATES = 9, COLUMNS = 13 };
 /* After so many events it is looked what can be dropped. */
 #define OFTEN 512
 
@@ -64,7 +65,7 @@ typedef struct {
     const int32_t *kinds;
     const int8_t *after;
     int64_t kind_count;
-    uint8_t state[16], legal[16][16];
+    uint8_t state[STATES], legal[STATES][STATES];
     const uint8_t *causes;
     int64_t cause_count;
     const double *backoff;
@@ -111,12 +112,10 @@ void follow_free(Follow *f) {
 
 /* The arrays stay the caller's, and must last as long as `f`. */
 void follow_rules(Follow *f, const int32_t *kinds, const int8_t *after, int64_t kind_count, const uint8_t *state,
-                 const uint8_t *legal, int64_t states, double stall_floor_s, double gap_floor_s, uint64_t wanted, uint64_t weighted) {
+                 const uint8_t *legal, double stall_floor_s, double gap_floor_s, uint64_t wanted, uint64_t weighted) {
     f->kinds = kinds; f->after = after; f->kind_count = kind_count;
-    for (int64_t one = 0; one < states; one++) {
-        f->state[one] = state[one];
-        for (int64_t two = 0; two < states; two++) f->legal[one][two] = legal[one * states + two];
-    }
+    memcpy(f->state, state, sizeof f->state);
+    memcpy(f->legal, legal, sizeof f->legal);
     f->stall_floor_s = stall_floor_s; f->gap_floor_s = gap_floor_s; f->wanted = wanted; f->weighted = weighted;
 }
 
@@ -515,7 +514,17 @@ void follow_columns(const Follow *f, double *columns) {
         double values[] = {task->accepted, task->due, task->ready, task->since, task->entered, task->wait, task->transient,
                            task->not_before, task->expired, task->over_budget, (double)task->failed_body, task->failed_at};
         int settled = f->state[f->states[base + each]] & SETTLED;
-        for (int64_t column = 0; column < 12; column++) columns[column * count + each] = settled ? 0.0 : values[column];
-        columns[12 * count + each] = (double)task->running;
+        for (int64_t column = 0; column < COLUMNS - 1; column++) columns[column * count + each] = settled ? 0.0 : values[column];
+        columns[(COLUMNS - 1) * count + each] = (double)task->running;
     }
 }
+
+SHARED(
+    SIZE(Series) SIZE(Totals) CONSTANT(ATTEMPTS) CONSTANT(STATES) CONSTANT(COLUMNS) CONSTANT(SERIES)
+    CONSTANT(NO_MEMORY) CONSTANT(NOT_FOLLOWED)
+    CONSTANT(ENQUEUED) CONSTANT(DEFERRED) CONSTANT(DISPATCHED) CONSTANT(RETRY) CONSTANT(DONE) CONSTANT(FAILED) CONSTANT(EXPIRED)
+    CONSTANT(DEAD_LETTERED) CONSTANT(STARTED) CONSTANT(ENDED) CONSTANT(SKIPPED) CONSTANT(CONTENDED) CONSTANT(EXITED)
+    CONSTANT(CLOSING) CONSTANT(UNBLOCKED) CONSTANT(OVER) CONSTANT(ALIVE)
+    CONSTANT(TRANSIENT) CONSTANT(OVER_BUDGET) CONSTANT(DEADLY)
+    CONSTANT(OPEN) CONSTANT(WAITING) CONSTANT(SETTLED) CONSTANT(ACTIVE)
+)

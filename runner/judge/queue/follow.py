@@ -1,10 +1,8 @@
 """Tasks of a queue followed by compiled code: what `follow.c` says of a block, as arrays."""
 
 import ctypes
-import weakref
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +11,22 @@ from soak.runner.judge.faults import MOST_ATTEMPTS
 from soak.runner.judge.need import NotFollowedError
 from soak.runner.judge.samples import NOTHING, Samples
 from soak.schemas.stream.block import Block, Floats, Ints
-from soak.simulation.compiled.library import load
+from soak.schemas.stream.states import TaskState
+from soak.simulation.compiled.calls import (
+    BITS,
+    FLOATS,
+    FLOATS_OUT,
+    INTS,
+    NUMBER,
+    POINTER,
+    REAL,
+    Handle,
+    Library,
+    Memory,
+    array_of,
+    columns,
+    copied,
+)
 
 SERIES = (
     "duplicate_block",
@@ -55,18 +68,35 @@ COLUMNS = (
 )
 """The columns of open tasks, in the order in which `follow.c` gives them."""
 
-_Number = TypeVar("_Number", np.float64, np.int64, np.int32, np.uint8)
-_NO_MEMORY = 1
+EVENTS = (
+    *(
+        "ENQUEUED",
+        "DEFERRED",
+        "DISPATCHED",
+        "RETRY",
+        "DONE",
+        "FAILED",
+        "EXPIRED",
+        "DEAD_LETTERED",
+        "STARTED",
+        "ENDED",
+        "SKIPPED",
+    ),
+    *("CONTENDED", "EXITED", "CLOSING", "UNBLOCKED", "OVER", "ALIVE"),
+)
+CAUSES = ("TRANSIENT", "OVER_BUDGET", "DEADLY")
+STATES = ("OPEN", "WAITING", "SETTLED", "ACTIVE")
+"""What events, causes and states are: the names of their flags, from the lowest bit on."""
+
+_COLUMNS = ("t", "kind", "task", "attempt", "cause", "label", "value")
+_NO_MEMORY, _NOT_FOLLOWED = 1, 2
 
 
 class _Series(ctypes.Structure):
     _fields_ = (
-        ("t", ctypes.c_void_p),
-        ("value", ctypes.c_void_p),
-        ("weight", ctypes.c_void_p),
-        ("label", ctypes.c_void_p),
-        ("size", ctypes.c_int64),
-        ("room", ctypes.c_int64),
+        *((name, POINTER) for name in ("t", "value", "weight", "label")),
+        ("size", NUMBER),
+        ("room", NUMBER),
     )
 
 
@@ -74,31 +104,52 @@ class Totals(ctypes.Structure):
     """What is known of all tasks; times in seconds, `area` and `sojourn_s` in task-seconds."""
 
     _fields_ = (
-        ("changed_s", ctypes.c_double),
-        ("seen_s", ctypes.c_double),
-        ("last_s", ctypes.c_double),
-        ("area", ctypes.c_double),
-        ("sojourn_s", ctypes.c_double),
-        ("until_s", ctypes.c_double),
-        ("base", ctypes.c_int64),
-        ("end", ctypes.c_int64),
-        ("accepted", ctypes.c_int64),
-        ("offered", ctypes.c_int64),
-        ("in_system", ctypes.c_int64),
-        ("mismatches", ctypes.c_int64),
+        *((name, REAL) for name in ("changed_s", "seen_s", "last_s", "area", "sojourn_s", "until_s")),
+        *((name, NUMBER) for name in ("base", "end", "accepted", "offered", "in_system", "mismatches")),
     )
 
 
-def library() -> ctypes.CDLL:
-    """The compiled code. Raises Unavailable."""
-    found = load(Path(__file__).with_name("follow.c"))
-    pointer = ctypes.c_void_p
-    for name in ("follow_new", "follow_counts", "follow_retries", "follow_states", "follow_kept_labels"):
-        getattr(found, name).restype = pointer
-    found.follow_totals.restype = ctypes.POINTER(Totals)
-    found.follow_series.restype = ctypes.POINTER(_Series)
-    found.follow_size.restype = ctypes.c_int64
-    return found
+def _followed(code: int) -> None:
+    """Raise what a code says."""
+    if code == _NO_MEMORY:
+        raise MemoryError
+    if code:
+        raise NotFollowedError
+
+
+LIBRARY = Library(
+    Path(__file__).with_name("follow.c"),
+    {
+        "follow_new": (POINTER,),
+        "follow_free": (None, POINTER),
+        "follow_rules": (
+            *(None, POINTER, POINTER, POINTER, NUMBER, array_of(np.uint8), array_of(np.uint8)),
+            *(REAL, REAL, BITS, BITS),
+        ),
+        "follow_attempts": (None, POINTER, POINTER, POINTER, NUMBER, NUMBER, NUMBER),
+        "follow_labels": (None, POINTER, NUMBER, NUMBER, POINTER, POINTER),
+        "follow_causes": (_followed, POINTER, POINTER, NUMBER),
+        "follow_begin": (None, POINTER, NUMBER),
+        "follow": (_followed, POINTER, NUMBER, FLOATS, *[INTS] * 5, FLOATS, REAL),
+        "follow_take_back": (_followed, POINTER),
+        "follow_totals": (ctypes.POINTER(Totals), POINTER),
+        "follow_series": (ctypes.POINTER(_Series), POINTER, NUMBER),
+        "follow_columns": (None, POINTER, FLOATS_OUT),
+        "follow_size": (NUMBER, POINTER),
+        **{f"follow_{name}": (POINTER, POINTER) for name in ("counts", "retries", "states", "kept_labels")},
+    },
+    {
+        "Series": ctypes.sizeof(_Series),
+        "Totals": ctypes.sizeof(Totals),
+        "ATTEMPTS": MOST_ATTEMPTS,
+        "STATES": len(TaskState),
+        "COLUMNS": len(COLUMNS),
+        "SERIES": len(SERIES) + 3,
+        "NO_MEMORY": _NO_MEMORY,
+        "NOT_FOLLOWED": _NOT_FOLLOWED,
+        **{name: 1 << place for names in (EVENTS, CAUSES, STATES) for place, name in enumerate(names)},
+    },
+)
 
 
 class Follower:
@@ -106,16 +157,9 @@ class Follower:
 
     def __init__(self, kinds: int) -> None:
         """kinds: how many kinds of events there are. Raises Unavailable."""
-        self._library = library()
+        self._library, self._memory = LIBRARY.load(), Memory()
         self._kinds = kinds
-        self._kept: list[npt.NDArray[Any]] = []
-        """Arrays that compiled code refers to."""
-        made = self._library.follow_new()
-        if not made:
-            raise MemoryError
-        self._handle = ctypes.c_void_p(made)
-        # At the end of the process another thread may still be in there.
-        weakref.finalize(self, self._library.follow_free, self._handle).atexit = False
+        self._handle = Handle(self._library.follow_new(), self._library.follow_free)
         self._size = self._library.follow_size
         self._totals: Totals = self._library.follow_totals(self._handle).contents
         self._series = [self._library.follow_series(self._handle, each).contents for each in range(len(SERIES) + 3)]
@@ -130,57 +174,39 @@ class Follower:
         mask |= 1 << DEATHS | 1 << GAPS | 1 << STALLS
         self._library.follow_rules(
             self._handle,
-            self._address(kinds, np.int32),
-            self._address(after, np.int8),
-            ctypes.c_int64(self._kinds),
-            self._address(states, np.uint8),
-            self._address(legal, np.uint8),
-            ctypes.c_int64(len(states)),
-            *(ctypes.c_double(each) for each in floors_s),
-            ctypes.c_uint64(mask),
-            ctypes.c_uint64(weighted),
+            self._memory.array("kinds", kinds, np.int32),
+            self._memory.array("after", after, np.int8),
+            self._kinds,
+            *(np.ascontiguousarray(each, dtype=np.uint8) for each in (states, legal)),
+            *floors_s,
+            mask,
+            weighted,
         )
 
     def attempts(self, backoff_s: Floats, most: Ints, *, by_label: bool, drawn: bool) -> None:
         """The least backoff after each attempt, from 0, and how many there are at most: of all tasks, or by their label."""
-        self._library.follow_attempts(
-            self._handle,
-            self._address(backoff_s, np.float64),
-            self._address(most, np.int64),
-            *(ctypes.c_int64(int(each)) for each in (backoff_s.shape[1], by_label, drawn)),
-        )
+        backoff, of_most = self._memory.floats("backoff", backoff_s), self._memory.ints("most", most)
+        self._library.follow_attempts(self._handle, backoff, of_most, backoff_s.shape[1], by_label, drawn)
 
     def labels(self, count: int, start_s: Floats, end_s: Floats) -> None:
         """Labels are kept: how many there are in the stream, and the windows of phases."""
-        self._library.follow_labels(
-            self._handle,
-            ctypes.c_int64(count),
-            ctypes.c_int64(len(start_s)),
-            self._address(start_s, np.float64),
-            self._address(end_s, np.float64),
-        )
+        windows = self._memory.floats("starts", start_s), self._memory.floats("ends", end_s)
+        self._library.follow_labels(self._handle, count, len(start_s), *windows)
 
     def causes(self, flags: Ints) -> None:
         """What each cause says, from now on."""
         if not np.array_equal(flags, self._causes):
             self._causes = flags
-            self._call("follow_causes", self._address(flags, np.uint8), ctypes.c_int64(len(flags)))
+            self._library.follow_causes(self._handle, self._memory.array("causes", flags, np.uint8), len(flags))
 
     def follow(self, block: Block, *, marked: bool) -> None:
         """Follow a block; what `marked` ones change can be taken back until the next. Raises NotFollowedError."""
-        self._library.follow_begin(self._handle, ctypes.c_int64(marked))
-        numbers = (block.kind, block.task, block.attempt, block.cause, block.label)
-        columns: list[npt.NDArray[Any]] = [
-            np.ascontiguousarray(block.t, dtype=np.float64),
-            *(np.ascontiguousarray(each, dtype=np.int64) for each in numbers),
-            np.ascontiguousarray(block.value, dtype=np.float64),
-        ]
-        addresses = [ctypes.c_void_p(each.ctypes.data) for each in columns]
-        self._call("follow", ctypes.c_int64(len(block)), *addresses, ctypes.c_double(block.until_s))
+        self._library.follow_begin(self._handle, marked)
+        self._library.follow(self._handle, len(block), *columns(block, _COLUMNS), block.until_s)
 
     def take_back(self) -> None:
         """Everything is as before the last block."""
-        self._call("follow_take_back")
+        self._library.follow_take_back(self._handle)
 
     @property
     def totals(self) -> Totals:
@@ -190,11 +216,11 @@ class Follower:
     def counts(self) -> Ints:
         """By kind and cause, how many events the block has."""
         size = self._kinds, len(self._causes)
-        return _copied(self._library.follow_counts(self._handle), size[0] * size[1], np.int64).reshape(size)
+        return copied(self._library.follow_counts(self._handle), size[0] * size[1], np.int64).reshape(size)
 
     def retries(self) -> Ints:
         """By attempt, how many retries came after it; the last one stands for all further."""
-        return _copied(self._library.follow_retries(self._handle), MOST_ATTEMPTS, np.int64)
+        return copied(self._library.follow_retries(self._handle), MOST_ATTEMPTS, np.int64)
 
     def samples(self, which: int, *, weighted: bool, labelled: bool) -> Samples:
         """A series of the block."""
@@ -203,42 +229,23 @@ class Follower:
         if not size and not labelled:
             return NOTHING
         return Samples(
-            _copied(found.t, size, np.float64),
-            _copied(found.value, size, np.float64),
-            _copied(found.weight, size, np.float64) if weighted else None,
-            _copied(found.label, size, np.int64) if labelled else None,
+            copied(found.t, size, np.float64),
+            copied(found.value, size, np.float64),
+            copied(found.weight, size, np.float64) if weighted else None,
+            copied(found.label, size, np.int64) if labelled else None,
         )
 
     def states(self) -> npt.NDArray[np.uint8]:
         """The states of all tasks, by number."""
-        return _copied(self._library.follow_states(self._handle), self._size(self._handle), np.uint8)
+        return copied(self._library.follow_states(self._handle), self._size(self._handle), np.uint8)
 
     def task_labels(self) -> npt.NDArray[np.int32]:
         """The labels of all tasks, by number, where labels are kept."""
-        return _copied(self._library.follow_kept_labels(self._handle), self._size(self._handle), np.int32)
+        return copied(self._library.follow_kept_labels(self._handle), self._size(self._handle), np.int32)
 
     def columns(self) -> dict[str, Floats]:
         """What is known of each task from `totals.base` up to `totals.end`."""
         count = self._totals.end - self._totals.base
         values = np.empty((len(COLUMNS), count))
-        self._library.follow_columns(self._handle, ctypes.c_void_p(values.ctypes.data))
+        self._library.follow_columns(self._handle, values)
         return dict(zip(COLUMNS, values, strict=True))
-
-    def _address(self, values: npt.NDArray[Any], dtype: type) -> ctypes.c_void_p:
-        array: npt.NDArray[Any] = np.ascontiguousarray(values, dtype=dtype)
-        self._kept.append(array)
-        return ctypes.c_void_p(array.ctypes.data)
-
-    def _call(self, name: str, *arguments: object) -> None:
-        found = getattr(self._library, name)(self._handle, *arguments)
-        if found == _NO_MEMORY:
-            raise MemoryError
-        if found:
-            raise NotFollowedError
-
-
-def _copied(address: int | None, count: int, dtype: type[_Number]) -> npt.NDArray[_Number]:
-    values = np.empty(count, dtype=dtype)
-    if count:
-        ctypes.memmove(values.ctypes.data, address or 0, values.nbytes)
-    return values

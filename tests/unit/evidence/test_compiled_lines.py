@@ -134,7 +134,7 @@ def test_words_that_are_no_text_are_left_to_numpy() -> None:
 
 
 def test_without_a_compiled_part_numpy_formats(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled_lines, "_library", lambda: None)
+    monkeypatch.setattr(compiled_lines.LIBRARY, "load_or_none", lambda: None)
     former: CompiledFormatter | None = formatter_for(Vocabulary(), None)
     assert former is None
     line = b'{"t":0.000000,"type":"run.started"}\n'
