@@ -10,6 +10,7 @@ from soak.runner.evidence.directory import CHECKSUMS, RunDirectory
 from soak.runner.evidence.manifest import read_manifest
 from soak.runner.evidence.record import Recording
 from soak.runner.evidence.stream import StreamReader
+from soak.runner.evidence.task_numbers import task_limit
 from soak.runner.evidence.verify import load_stored
 from soak.runner.judge.judge import Judge
 from soak.runner.targets.history import History
@@ -68,7 +69,9 @@ def read_past(directory: RunDirectory) -> Past:
 
 
 def _reader(directory: RunDirectory, plan: Plan) -> StreamReader:
-    return StreamReader(directory.stream(plan.scenario.name), plan.vocabulary, plan.scenario.horizon_s)
+    return StreamReader(
+        directory.stream(plan.scenario.name), plan.vocabulary, plan.scenario.horizon_s, task_limit(plan)
+    )
 
 
 def replay(past: Past, recording: Recording) -> Resumed:

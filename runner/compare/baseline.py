@@ -12,9 +12,10 @@ from soak.runner.evidence.checksums import check_hashes
 from soak.runner.evidence.directory import RunDirectory
 from soak.runner.evidence.origin import other_release
 from soak.runner.evidence.stream import StreamReader
+from soak.runner.evidence.task_numbers import most_tasks
 from soak.runner.evidence.verify import load_stored
 from soak.runner.judge.judge import Judge
-from soak.runner.parity.outcomes import Outcomes, make_room, most_tasks
+from soak.runner.parity.outcomes import Outcomes, make_room
 from soak.schemas.errors import EvidenceError, UsageError, VersionError, reason
 from soak.schemas.evidence.changes import BASELINE_VERSION, Baseline, BaselineSli
 from soak.schemas.evidence.verdict import End

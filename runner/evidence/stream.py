@@ -13,6 +13,7 @@ import numpy as np
 
 from soak.runner.evidence.compiled_parse import Line, cause_of, forms_of, label_of, value_of
 from soak.runner.evidence.lines import LineFormatter
+from soak.runner.evidence.task_numbers import task_name
 from soak.runner.judge.samples import Facts
 from soak.schemas.errors import EvidenceError, VersionError, reason, writing
 from soak.schemas.evidence.upgrades import STREAM, EarlierEvents
@@ -131,10 +132,13 @@ class StreamReader:
     its line number.
     """
 
-    def __init__(self, path: Path, vocabulary: Vocabulary, horizon_s: float = math.inf) -> None:
-        """`horizon_s`: maximum length of the run; later events are refused."""
+    def __init__(
+        self, path: Path, vocabulary: Vocabulary, horizon_s: float = math.inf, task_limit: float = math.inf
+    ) -> None:
+        """`horizon_s`: maximum length of the run; later events are refused. task_limit: task numbers from here on are, too."""
         self._path = path
         self._latest_s = 10 * horizon_s + _DAY_S
+        self._task_limit = task_limit
         self._vocabulary = vocabulary
         self._line = 1
         self.cut = False
@@ -273,6 +277,9 @@ class StreamReader:
 
     def _check(self, block: Block) -> None:
         self._refuse(block.t > self._latest_s, "is long after the end of the run")
+        if (beyond := block.task >= self._task_limit).any():
+            name = task_name(int(block.task[np.argmax(beyond)]))
+            self._refuse(beyond, f"task {name} is not one that the scenario can have")
         self._refuse(_NEEDS_TASK[block.kind] & (block.task < 0), "names no task")
         self._refuse(_NEEDS_VALUE[block.kind] & np.isnan(block.value), "does not say how much, when or which")
 

@@ -15,6 +15,7 @@ from soak.runner.evidence.metrics import MetricsWriter
 from soak.runner.evidence.origin import KINDS, Origin, other_release
 from soak.runner.evidence.record import files_of, to_json, verdict_files
 from soak.runner.evidence.stream import StreamReader
+from soak.runner.evidence.task_numbers import task_limit
 from soak.runner.judge.account import Account
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
@@ -86,7 +87,8 @@ def recompute(directory: RunDirectory, found: list[Finding] | None = None) -> tu
     """
     loaded = load_stored(directory)
     plan = Plan(loaded.scenario)
-    reader = StreamReader(directory.stream(loaded.scenario.name), plan.vocabulary, loaded.scenario.horizon_s)
+    stream = directory.stream(loaded.scenario.name)
+    reader = StreamReader(stream, plan.vocabulary, loaded.scenario.horizon_s, task_limit(plan))
     if reader.identity.scenario_sha256 != loaded.sha256:
         raise EvidenceError(f"{directory.file(SCENARIO)}: is not the scenario of the event stream (its hash differs)")
     account = account_of(loaded.scenario, plan.vocabulary)

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from soak.runner.evidence.task_numbers import task_name
 from soak.runner.parity.figures import Measure, Pairs, latency_figures, series_figures, sli_figures, task_figures
-from soak.runner.parity.outcomes import Outcomes, task_name
+from soak.runner.parity.outcomes import Outcomes
 from soak.runner.parity.overhead import HostOverhead, explained
 from soak.runner.parity.source import Source
 from soak.schemas.evidence.parity import (

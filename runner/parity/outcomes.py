@@ -1,21 +1,19 @@
 """What became of every task of a run, by task number."""
 
-import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from soak.runner.evidence.task_numbers import MOST_TASKS, is_by_chance, task_name
 from soak.runner.judge.rows import NEW_STATES
 from soak.schemas.errors import EvidenceError
-from soak.schemas.language.extent import MAX_ARRIVALS
 from soak.schemas.stream.block import Block, Bools, Floats, Ints, quantise
 from soak.schemas.stream.by_kind import kind_flags
-from soak.schemas.stream.events import COPY, KEY_SHIFT, Kind
+from soak.schemas.stream.events import Kind
 from soak.schemas.stream.states import ACCEPTED, TaskState
 from soak.simulation.plan import Plan
 
-_MOST_TASKS = (2 * MAX_ARRIVALS) << KEY_SHIFT
 _RESULTS = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED)
 _CHANGES = NEW_STATES > TaskState.NONE
 _WAITING = np.isin(NEW_STATES, (TaskState.DEFERRED, TaskState.PENDING))
@@ -30,26 +28,10 @@ _HANDED = kind_flags(
 )
 
 
-def most_tasks(plan: Plan) -> int:
-    """A number above every task number that the plan can have: arrivals are Poisson at most, and this is ten sigma."""
-    expected, batch = plan.rate.expected(plan.scenario.duration_s), plan.scenario.workload.batch
-    together = 1.0 if batch is None else 2 * batch.mean
-    return math.ceil(expected + 10 * math.sqrt(expected * together) + 100) << KEY_SHIFT
-
-
-def task_name(number: int) -> str:
-    """A task number as it stands in the stream."""
-    return f"{number >> KEY_SHIFT}{'.2' if number & COPY else ''}"
-
-
 def make_room(outcomes: "Outcomes", block: Block, plan: Plan, stream: object) -> None:
-    """Make room for the tasks of a block. Raises EvidenceError for one that the scenario cannot have.
-
-    How far users come who wait for their tasks is known afterwards only, and the rate of a trace says about how many rows come.
-    """
+    """Make room for the tasks of a block. Raises EvidenceError for one that the scenario cannot have."""
     highest = int(block.task.max()) if len(block) else -1
-    by_chance = plan.users is None and plan.scenario.workload.trace is None
-    if not by_chance and len(outcomes) <= highest < _MOST_TASKS:
+    if not is_by_chance(plan) and len(outcomes) <= highest < MOST_TASKS:
         outcomes.grow(2 * (highest + 1))
     refuse_unplanned(block, len(outcomes), stream)
 

@@ -8,10 +8,11 @@ from typing import Any
 from soak.runner.ends import end_after
 from soak.runner.evidence.directory import SCENARIO, VERDICT, RunDirectory
 from soak.runner.evidence.stream import StreamReader
+from soak.runner.evidence.task_numbers import most_tasks
 from soak.runner.evidence.verify import load_stored
 from soak.runner.judge.comparable import Comparable
 from soak.runner.judge.room import room_of
-from soak.runner.parity.outcomes import Outcomes, make_room, most_tasks
+from soak.runner.parity.outcomes import Outcomes, make_room
 from soak.schemas.errors import EvidenceError, UsageError, Where, quoted, show_path
 from soak.schemas.evidence.verdict import End, Verdict
 from soak.schemas.evidence.versions import decode_evidence

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from soak.runner.evidence.stream import EventsReader
+from soak.runner.evidence.task_numbers import task_limit
 from soak.runner.targets.history import History
 from soak.schemas.errors import UsageError, reason
 from soak.schemas.language.model import Scenario
@@ -46,7 +47,8 @@ class Recorded:
 
     def run(self, plan: Plan) -> Generator[Block, None, None]:
         """The events of the file. Raises EvidenceError for what is not an event, with its line."""
-        for block in EventsReader(self._path, plan.vocabulary, plan.scenario.horizon_s).blocks():
+        reader = EventsReader(self._path, plan.vocabulary, plan.scenario.horizon_s, task_limit(plan))
+        for block in reader.blocks():
             ended = (block.kind == Kind.RUN_ENDED) | (block.kind == Kind.RUN_DECIDED)
             if ended.any():
                 plan.offered = int(block.value[np.flatnonzero(ended)[-1]])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from soak.runner.evidence.directory import RunDirectory
 from soak.runner.evidence.stream import StreamReader
+from soak.runner.evidence.task_numbers import task_limit
 from soak.runner.evidence.verify import load_stored
 from soak.runner.judge.judge import Judge
 from soak.runner.watch.claimed import is_worked_on
@@ -49,7 +50,7 @@ def follow_run(path: Path, replay: float | None = None, *, in_steps: bool = Fals
     while _begins(stream, directory):
         time.sleep(_LOOK_EVERY_S)
         stream = directory.stream(scenario.name)
-    reader = StreamReader(stream, plan.vocabulary, scenario.horizon_s)
+    reader = StreamReader(stream, plan.vocabulary, scenario.horizon_s, task_limit(plan))
     judge = Judge.of(scenario, plan.vocabulary, reader.identity)
     judge.with_findings = False
     watched = Watched(judge, reader.identity, steps=Steps(judge, reader.identity) if in_steps else None)

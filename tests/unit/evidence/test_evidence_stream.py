@@ -2,6 +2,8 @@
 
 import errno
 import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,19 @@ from histories import IDENTITY, block_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from soak.runner.evidence.directory import RunDirectory
 from soak.runner.evidence.stream import HEADER, LINES_PER_BLOCK, StreamReader, StreamWriter
+from soak.runner.evidence.task_numbers import MOST_TASKS, most_tasks, task_limit
+from soak.runner.evidence.verify import load_stored, recompute
+from soak.runner.targets.recorded import Recorded
 from soak.schemas.errors import EvidenceError, OutputError
+from soak.schemas.language.load import load
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.identity import STREAM_VERSION
 from soak.schemas.stream.vocabulary import Vocabulary
+from soak.simulation.plan import Plan
+
+ROOT = Path(__file__).resolve().parents[3] / "scenarios"
 
 HISTORY = """
 0 enqueued 1
@@ -174,6 +184,38 @@ def test_a_damaged_line(path: Path, line: bytes, what: str) -> None:
         read(path)
     assert str(caught.value).startswith(f"{path}:6: ")
     assert what in str(caught.value)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_task_that_cannot_be(path: Path, monkeypatch: pytest.MonkeyPatch, compiled: bool) -> None:
+    """Tasks are kept in arrays by their numbers: one wrong number would ask for more memory than there is."""
+    if not compiled:
+        monkeypatch.setattr("soak.runner.evidence.stream.forms_of", lambda vocabulary: None)
+    put(path, 6, DONE.replace(b'"1"', b'"600"'))
+    assert [block.task.max() for block in StreamReader(path, Vocabulary(), task_limit=1201).blocks()] == [1200]
+    with pytest.raises(EvidenceError) as caught:
+        list(StreamReader(path, Vocabulary(), task_limit=1200).blocks())
+    what = "task 600 is not one that the scenario can have (the stream is damaged here)"
+    assert str(caught.value) == f"{path}:6: {what}"
+
+
+@pytest.mark.parametrize("number", [2_000_000, 999_999_999, 10**12])
+def test_evidence_with_a_task_that_cannot_be(tmp_path: Path, number: int) -> None:
+    """Whoever follows the tasks of a stream refuses it."""
+    run = shutil.copytree(Path(__file__).resolve().parents[2] / "evidence" / "v4" / "brief", tmp_path / "run")
+    directory = RunDirectory.open(run)
+    (path,) = run.glob("*.jsonl")
+    path.write_bytes(re.sub(rb'"task":"3"', b'"task":"%d"' % number, path.read_bytes()))
+    with pytest.raises(EvidenceError, match=str(number)):
+        recompute(directory)
+    with pytest.raises(EvidenceError, match=str(number)):
+        list(Recorded(path).run(Plan(load_stored(directory).scenario)))
+
+
+def test_the_largest_number_of_a_task() -> None:
+    plan, users = (Plan(load(ROOT / name).scenario) for name in ("72h.yaml", "selftest/gateway-growth.yaml"))
+    assert 10 * most_tasks(plan) < task_limit(plan) < 2_000_000
+    assert task_limit(users) == MOST_TASKS
 
 
 def test_a_damaged_line_far_into_the_stream(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from planted import figures_of, pairs
 
+from soak.runner.evidence.task_numbers import task_name
 from soak.runner.parity.compare import MOST_EVENTS, short_histories
 from soak.runner.parity.figures import Measure, kolmogorov_smirnov, sli_figures
-from soak.runner.parity.outcomes import Outcomes, task_name
+from soak.runner.parity.outcomes import Outcomes
 from soak.runner.parity.tolerances import tolerance_of
 from soak.schemas.evidence.parity import Agreement
 from soak.schemas.language.expression import EventFilter, Unit
