@@ -8,7 +8,6 @@ from soak.simulation.plan import Plan
 
 MOST_TASKS = (2 * MAX_ARRIVALS) << KEY_SHIFT
 _MARGIN = 1 << 20
-"""Systems count in their own ways."""
 
 
 def task_name(number: int) -> str:
@@ -32,5 +31,5 @@ def is_by_chance(plan: Plan) -> bool:
 
 
 def task_limit(plan: Plan) -> int:
-    """What task numbers of a stream are below, whoever numbered them; it is far above those of the plan."""
+    """The number that task numbers of a stream are below: far above those of the plan, since other systems count in their own ways."""
     return min(10 * most_tasks(plan) + _MARGIN, MOST_TASKS) if is_by_chance(plan) else MOST_TASKS

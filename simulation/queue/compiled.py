@@ -89,7 +89,10 @@ class CompiledQueueModel:
         self._made = Handle(self._kernel.queue_new(self._config, starts), self._kernel.queue_free)
 
     def run(self, until_s: float) -> None:
-        """Simulate up to `until_s`, and accept the work that is due by then."""
+        """Simulate up to `until_s`, and accept the work that is due by then.
+
+        Signals wait until the kernel returns: measured, 0.01 s for a block of a run, 0.05 s for the larger ones of replications.
+        """
         with postponed():
             failed = self._kernel.queue_run(self._made, until_s)
         if failed:

@@ -57,13 +57,14 @@ def without_compiled() -> Iterator[None]:
 
 def is_followed(scenario: Scenario) -> bool:
     """Whether compiled code follows the tasks of a scenario in a simulation."""
-    judge = _judge(scenario, LEAN)
+    judge = lean_judge(scenario)
     return isinstance(judge.lifecycle, compiled.CompiledLifecycle)
 
 
-def _judge(scenario: Scenario, need: Need) -> Judge:
+def lean_judge(scenario: Scenario) -> Judge:
+    """The judge of a replication."""
     plan = Plan(scenario)
-    return Judge.of(scenario, plan.vocabulary, identify(scenario, "", plan.seed, Simulation(), abort=True), need)
+    return Judge.of(scenario, plan.vocabulary, identify(scenario, "", plan.seed, Simulation(), abort=True), LEAN)
 
 
 def differences(scenario: Scenario, seed: int) -> list[str]:

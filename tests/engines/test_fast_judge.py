@@ -11,14 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.generated import scenario_of
-from engines.judges import both, cut, differences, is_followed, without_compiled
-from soak.runner.judge.queue import compiled_exposure, follow
+from engines.judges import both, cut, differences, is_followed, lean_judge, without_compiled
+from soak.runner.judge.queue import compiled, compiled_exposure, follow
 from soak.runner.judge.queue.exposure import Attempts
 from soak.runner.judge.sweep import swept
 from soak.runner.replications.replication import Job
 from soak.schemas.language.load import load
 from soak.schemas.language.model import Scenario
-from soak.schemas.stream.block import merge
+from soak.schemas.stream.block import make_block, merge
+from soak.schemas.stream.events import Kind
 from soak.simulation.compiled import library
 from soak.simulation.compiled.library import Unavailable
 from soak.simulation.plan import Plan
@@ -38,7 +39,7 @@ MISTAKES = {
     "what has ended still runs": ("if (task->running > 0) task->running--;", ";"),
     "the last attempt is one too many": ("e->attempt > f->most[row]", "e->attempt >= f->most[row]"),
     "a block that is not taken back": ("f->states[kept->number] = kept->state;", ";"),
-    "work that waits no longer is the oldest": ("&& f->state[f->states[first.number]] & WAITING", ""),
+    "work that waits no longer is the oldest": ("&& f->state[f->states[work.number]] & WAITING", ""),
 }
 """By what is wrong, what of the follower is replaced and by what."""
 
@@ -134,6 +135,24 @@ def test_mistakes_are_found(what: str, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(follow.LIBRARY, "source", wrong)
     name = "aborts/success-collapse" if "taken back" in what else "72h"
     assert any(differences(shipped(name), seed) for seed in range(31, 36))
+
+
+def test_memory_is_bounded_while_one_task_waits_and_another_is_tried_again() -> None:
+    """Work is in line again after each attempt, behind the task that has waited longest."""
+    judge = lean_judge(shipped("72h"))
+    retries = np.tile([Kind.TASK_DISPATCHED, Kind.TASK_RETRY], 50_000)
+    list(judge.observe(make_block([0.0, 0.0], [Kind.TASK_ENQUEUED] * 2, until_s=0.0, task=[0, 2], value=[0.0, 0.0])))
+    resident: list[int] = []
+    for each in range(1, 31):
+        t = each + np.arange(len(retries)) * 1e-6
+        columns = {"task": np.full(len(t), 2), "attempt": np.full(len(t), 9), "value": t}
+        list(judge.observe(make_block(t, retries, until_s=each + 0.5, **columns)))
+        resident.append(
+            int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        )
+    assert isinstance(judge.lifecycle, compiled.CompiledLifecycle)
+    assert judge.until_s == 30.5
+    assert resident[-1] - resident[5] < 8_000_000
 
 
 @pytest.mark.parametrize("seed", range(3))

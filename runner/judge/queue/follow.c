@@ -249,15 +249,31 @@ static void begin_life(Task *task) {
     task->accepted = 0;
 }
 
+/* Whether work still waits as it did when it was put in line: nothing is taken out of its middle. */
+static int waits(const Follow *f, Waiting work) {
+    return work.number >= f->now.base && work.number < f->now.end && f->state[f->states[work.number]] & WAITING
+           && f->ring[work.number & (f->ring_size - 1)].since == work.since;
+}
+
+/* Puts work in line. Where that is full, what waits no longer is dropped first, and it grows if half of it waits still. */
+static int put_in_line(Follow *f, Waiting work) {
+    Line *line = &f->line;
+    if (line->size == line->room) {
+        int64_t size = line->size;
+        line->size = 0;
+        for (int64_t each = 0; each < size; each++)
+            if (waits(f, line->at[each])) Line_push(line, line->at[each]);
+        int full = 2 * line->size >= line->room;
+        if (full && !grown((void **)&line->at, &line->room, line->room + 1, sizeof *line->at)) return NO_MEMORY;
+    }
+    Line_push(line, work);
+    return OK;
+}
+
 /* From when on the work waits that has waited longest; infinite where none does. */
 static double waiting_since(Follow *f) {
-    while (f->line.size) {
-        Waiting first = f->line.at[0];
-        if (first.number >= f->now.base && first.number < f->now.end && f->state[f->states[first.number]] & WAITING
-            && f->ring[first.number & (f->ring_size - 1)].since == first.since)
-            return first.since;
-        Line_pop(&f->line);
-    }
+    for (; f->line.size; Line_pop(&f->line))
+        if (waits(f, f->line.at[0])) return f->line.at[0].since;
     return INFINITY;
 }
 
@@ -343,7 +359,7 @@ INLINE int life(Follow *f, Task *task, const Event *e, int cause, int32_t what) 
     }
     if (!(was & WAITING) && is & WAITING) {
         task->since = larger(e->t, e->value);
-        if (!Line_push(&f->line, (Waiting){task->since, e->number})) return NO_MEMORY;
+        if (put_in_line(f, (Waiting){task->since, e->number})) return NO_MEMORY;
     }
     return OK;
 }
