@@ -31,5 +31,5 @@ def is_by_chance(plan: Plan) -> bool:
 
 
 def task_limit(plan: Plan) -> int:
-    """The number that task numbers of a stream are below: far above those of the plan, since other systems count in their own ways."""
+    """What task numbers of a stream are below: far above those of the plan, since other systems count in their own ways."""
     return min(10 * most_tasks(plan) + _MARGIN, MOST_TASKS) if is_by_chance(plan) else MOST_TASKS
