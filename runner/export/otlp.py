@@ -187,7 +187,7 @@ class _Ids(IdGenerator):
         return found or 1
 
 
-class _Kept(SpanProcessor):
+class _KeptSpans(SpanProcessor):
     """Keeps the spans that end."""
 
     def __init__(self) -> None:
@@ -201,7 +201,7 @@ def sdk_spans(spans: Sequence[TimedSpan], about: About) -> list[ReadableSpan]:
     """Spans as the SDK's."""
     began = f"{spans[0].clock.zero_s:.0f}" if spans else ""
     ids = _Ids(f"{about.scenario_sha256}\n{about.seed}\n{about.target}\n{about.run}\n{began}")
-    kept = _Kept()
+    kept = _KeptSpans()
     provider = TracerProvider(ALWAYS_ON, resource_of(about), shutdown_on_exit=False, id_generator=ids)
     provider.add_span_processor(kept)
     tracer = provider.get_tracer(SCOPE)

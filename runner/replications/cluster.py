@@ -10,7 +10,7 @@ from concurrent.futures import BrokenExecutor, CancelledError
 from typing import Any
 
 from soak.runner.extras import need
-from soak.runner.replications.remote import Parcel, Reply, delivery, order, pack, question, read_reply
+from soak.runner.replications.remote import Parcel, RemoteReply, delivery, order, pack, question, read_reply
 from soak.runner.replications.replication import Job, Replication
 from soak.runner.replications.software import software
 from soak.schemas.errors import SoakError, UsageError, quoted
@@ -110,7 +110,7 @@ class DaskPool:
         self._futures.add(future)
         return future
 
-    def fetch(self, future: Any, timeout_s: float | None, asked: str) -> Reply:
+    def fetch(self, future: Any, timeout_s: float | None, asked: str) -> RemoteReply:
         """What a worker answered. asked: the software that it is to have.
 
         Raises TimeoutError, BrokenExecutor or SoakError.

@@ -30,7 +30,7 @@ class Parcel:
     content: bytes
 
 
-class Order(msgspec.Struct, frozen=True, array_like=True):
+class RemoteOrder(msgspec.Struct, frozen=True, array_like=True):
     """A job without its scenario, which is named, and the software to make it with.
 
     `packed`: the scenario itself, to be kept. Without a job only that is done, and the software asked for.
@@ -43,7 +43,7 @@ class Order(msgspec.Struct, frozen=True, array_like=True):
     job: dict[str, Any] | None = None
 
 
-class Reply(msgspec.Struct, frozen=True, array_like=True):
+class RemoteReply(msgspec.Struct, frozen=True, array_like=True):
     """The software of the worker, and the replication, if that is the software it is to be made with.
 
     `missing`: the worker does not have the scenario.
@@ -54,7 +54,7 @@ class Reply(msgspec.Struct, frozen=True, array_like=True):
     missing: bool = False
 
 
-class _Kept:
+class _KeptScenarios:
     """The scenarios that this process was sent last, by name; each is unpacked once."""
 
     def __init__(self, size: int = KEPT) -> None:
@@ -63,7 +63,7 @@ class _Kept:
         self._scenarios: OrderedDict[bytes, Scenario] = OrderedDict()
         self._lock = threading.Lock()
 
-    def find(self, order: Order) -> Scenario | None:
+    def find(self, order: RemoteOrder) -> Scenario | None:
         """The scenario of an order; None when it is not here."""
         with self._lock:
             found = self._scenarios.get(order.scenario)
@@ -80,7 +80,7 @@ class _Kept:
             return found
 
 
-kept = _Kept()
+kept = _KeptScenarios()
 """Those of this process."""
 
 
@@ -95,35 +95,35 @@ def order(job: Job, parcel: Parcel, *, whole: bool = False) -> bytes:
     rest = msgspec.structs.asdict(job)
     del rest["scenario"]
     packed = parcel.content if whole else b""
-    return msgspec.msgpack.encode(Order(software(parcel.system), parcel.system, parcel.name, packed, rest))
+    return msgspec.msgpack.encode(RemoteOrder(software(parcel.system), parcel.system, parcel.name, packed, rest))
 
 
 def delivery(parcel: Parcel) -> bytes:
     """A scenario as it is sent, for jobs to come."""
-    return msgspec.msgpack.encode(Order(software(parcel.system), parcel.system, parcel.name, parcel.content))
+    return msgspec.msgpack.encode(RemoteOrder(software(parcel.system), parcel.system, parcel.name, parcel.content))
 
 
 def question() -> bytes:
     """What asks a worker for its software."""
-    return msgspec.msgpack.encode(Order(software()))
+    return msgspec.msgpack.encode(RemoteOrder(software()))
 
 
 def carry_out(content: bytes) -> bytes:
     """Do the job. Called by a worker."""
-    received = msgspec.msgpack.decode(content, type=Order)
+    received = msgspec.msgpack.decode(content, type=RemoteOrder)
     here = software(received.system)
-    return msgspec.msgpack.encode(Reply(here) if received.software != here else _answer(received, here))
+    return msgspec.msgpack.encode(RemoteReply(here) if received.software != here else _answer(received, here))
 
 
-def _answer(received: Order, here: str) -> Reply:
+def _answer(received: RemoteOrder, here: str) -> RemoteReply:
     if not received.scenario:
-        return Reply(here)
+        return RemoteReply(here)
     scenario = kept.find(received)
     if scenario is None:
-        return Reply(here, missing=True)
-    return Reply(here, replicate(Job(scenario=scenario, **received.job)) if received.job else None)
+        return RemoteReply(here, missing=True)
+    return RemoteReply(here, replicate(Job(scenario=scenario, **received.job)) if received.job else None)
 
 
-def read_reply(content: bytes) -> Reply:
+def read_reply(content: bytes) -> RemoteReply:
     """What a worker sent back."""
-    return msgspec.msgpack.decode(content, type=Reply)
+    return msgspec.msgpack.decode(content, type=RemoteReply)

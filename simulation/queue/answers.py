@@ -54,13 +54,13 @@ class Answers:
         self.memory = Memory()
         self.error: BaseException | None = None
 
-    def asked(self) -> c.Asked:
+    def asked(self) -> c.Callbacks:
         """The functions that the kernel calls."""
 
         def guarded(kind: Any, function: Callable[..., float], failed: float = FAILED) -> Any:
             return kind(partial(self._guarded, function, failed))
 
-        return c.Asked(
+        return c.Callbacks(
             chunk=guarded(c.CHUNK, self._chunk),
             fates=guarded(c.FATES, self._fates),
             rivals=guarded(c.RIVALS, self._rivals),

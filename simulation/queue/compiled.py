@@ -48,7 +48,7 @@ KERNEL = Library(
     {
         **{
             kind.__name__: ctypes.sizeof(kind)
-            for kind in (c.Config, c.Rules, c.Delay, c.Fates, c.Windows, c.Fault, c.Asked)
+            for kind in (c.Config, c.Rules, c.Delay, c.Fates, c.Windows, c.Fault, c.Callbacks)
         },
         "WIDTH": WIDTH,
         "BLOCK": BLOCK,

@@ -2,7 +2,7 @@
 
    Whatever is decided there is decided here by the same comparisons of the same doubles in the same order; where the two differ,
    this one is wrong. Times are seconds of scenario time. Names are those of the Python.
-   What is drawn, named or told once in a while is asked of Python (see `Asked`); a callback that fails says so by its result. */
+   What is drawn, named or told once in a while is asked of Python (see `Callbacks`); a callback that fails says so by its result. */
 
 #include "philox.h"
 #include "soak.h"
@@ -67,7 +67,7 @@ typedef struct {
     int64_t (*outage_cause)(double start_s, double end_s);
     /* Rows of a scheduled fault that begins or ends: how many; `reopens`: whether the database may work again. */
     int64_t (*happen)(int64_t what, double now, double *rows, int64_t *reopens);
-} Asked;
+} Callbacks;
 
 typedef struct {
     int64_t workers, regular_polls, lease_kind, acks_early, times_out, enforces, contended, watched, late_cause, placed;
@@ -85,7 +85,7 @@ typedef struct {
     const Delay *delay;
     const double *happens_s;
     const int64_t *happens_end;
-    Asked ask;
+    Callbacks ask;
 } Config;
 
 typedef struct { double due; int64_t order, number, attempt; } Waiting;
@@ -921,7 +921,7 @@ void queue_free(void *queue) {
 }
 
 SHARED(
-    SIZE(Config) SIZE(Rules) SIZE(Delay) SIZE(Fates) SIZE(Windows) SIZE(Fault) SIZE(Asked)
+    SIZE(Config) SIZE(Rules) SIZE(Delay) SIZE(Fates) SIZE(Windows) SIZE(Fault) SIZE(Callbacks)
     CONSTANT(WIDTH) CONSTANT(BLOCK) CONSTANT(WAITS) CONSTANT(TOLD) CONSTANT(KINDS) CONSTANT(FAILED)
     CONSTANT(RENEWED) CONSTANT(VISIBILITY) CONSTANT(NO_LEASES)
     CONSTANT(NONE) CONSTANT(TRANSIENT) CONSTANT(PERMANENT) CONSTANT(DB_LOCK) CONSTANT(OVER_BUDGET) CONSTANT(CRASH) CONSTANT(HANG)

@@ -107,7 +107,7 @@ OUTAGE_CAUSE = CFUNCTYPE(c_int64, c_double, c_double)
 HAPPEN = CFUNCTYPE(c_int64, c_int64, c_double, POINTER(c_double), POINTER(c_int64))
 
 
-class Asked(ctypes.Structure):
+class Callbacks(ctypes.Structure):
     """Functions of Python that the kernel calls."""
 
     _fields_ = (
@@ -164,5 +164,5 @@ class Config(ctypes.Structure):
         ("delay", c_void_p),
         ("happens_s", c_void_p),
         ("happens_end", c_void_p),
-        ("ask", Asked),
+        ("ask", Callbacks),
     )

@@ -14,7 +14,7 @@ _UNLABELLED = -1
 
 
 @dataclass(slots=True)
-class _Kept:
+class _OfCause:
     """Violations of one cause and label."""
 
     count: int = 0
@@ -30,7 +30,7 @@ class KeptCases:
     def __init__(self, calendar: Calendar, warmup_s: float) -> None:
         self._calendar = calendar
         self._warmup_s = warmup_s
-        self._kept: dict[tuple[str, str, int], _Kept] = {}
+        self._kept: dict[tuple[str, str, int], _OfCause] = {}
 
     def observe(self, violations: list[Violations]) -> None:
         """Process the violations of a block. What happens in the warm-up counts for laws only."""
@@ -46,10 +46,10 @@ class KeptCases:
         code = found.cause * width + label + 1
         for number in np.unique(code[chosen]).tolist():
             cause, own = found.words[number // width], number % width - 1
-            kept = self._kept.setdefault((found.of, cause, own), _Kept())
+            kept = self._kept.setdefault((found.of, cause, own), _OfCause())
             self._count(kept, found, np.flatnonzero(chosen & (code == number)))
 
-    def _count(self, kept: _Kept, found: Violations, positions: Ints) -> None:
+    def _count(self, kept: _OfCause, found: Violations, positions: Ints) -> None:
         t_s = found.block.t[found.places[positions]]
         amount = np.ones(len(positions), dtype=np.int64) if found.amount is None else found.amount[positions]
         hits = self._calendar.hits(np.repeat(t_s, amount))
@@ -61,7 +61,7 @@ class KeptCases:
 
     def cases(self, of: str, labels: frozenset[int] | None = None) -> list[Cases]:
         """The violations of a series or law by cause, the most frequent first; of tasks with these labels (None: of all)."""
-        causes: dict[str, list[_Kept]] = {}
+        causes: dict[str, list[_OfCause]] = {}
         for (name, cause, label), kept in self._kept.items():
             if name == of and (labels is None or label in labels or label == _UNLABELLED):
                 causes.setdefault(cause, []).append(kept)
@@ -84,7 +84,7 @@ def _case(found: Violations, position: int) -> Case:
     )
 
 
-def _merged(cause: str, kept: list[_Kept]) -> Cases:
+def _merged(cause: str, kept: list[_OfCause]) -> Cases:
     """Of several labels. Cases at one instant are in the order of their tasks, whatever the order of the labels."""
     phases: dict[str, int] = {}
     faults: dict[str, int] = {}

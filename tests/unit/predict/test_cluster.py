@@ -17,7 +17,7 @@ from test_worker_pool import files, lines, started
 
 from soak.runner.cli import run_command
 from soak.runner.replications.processes import ProcessPool
-from soak.runner.replications.remote import Reply, carry_out, delivery, order, pack, question, read_reply
+from soak.runner.replications.remote import RemoteReply, carry_out, delivery, order, pack, question, read_reply
 from soak.runner.replications.replication import Job, jobs, replicate
 from soak.runner.replications.software import software
 from soak.schemas.errors import SoakError, UsageError
@@ -187,21 +187,21 @@ def test_what_travels_gives_the_same(tmp_path: Path) -> None:
     first, second = islice(jobs(loaded_scenario(tmp_path).scenario, 3, detailed=True), 2)
     parcel = pack(first.scenario)
     assert len(order(first, parcel)) < 300
-    assert read_reply(carry_out(order(first, parcel))) == Reply(software(), missing=True)
+    assert read_reply(carry_out(order(first, parcel))) == RemoteReply(software(), missing=True)
     assert read_reply(carry_out(order(first, parcel, whole=True))).replication == replicate(first)
     assert read_reply(carry_out(order(second, parcel))).replication == replicate(second)
-    assert read_reply(carry_out(question())) == Reply(software())
+    assert read_reply(carry_out(question())) == RemoteReply(software())
 
 
 def test_scenarios_of_several_users_are_kept_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "kept", remote._Kept(2))
+    monkeypatch.setattr(remote, "kept", remote._KeptScenarios(2))
     variants = [
         loaded_scenario(tmp_path, settings=(f"queue.workers={workers}", "duration=5m")).scenario
         for workers in (1, 2, 3)
     ]
     one, two, three = [(Job(0, 3, each), pack(each)) for each in variants]
     for job, parcel in (one, two):
-        assert read_reply(carry_out(delivery(parcel))) == Reply(software())
+        assert read_reply(carry_out(delivery(parcel))) == RemoteReply(software())
         assert read_reply(carry_out(order(job, parcel))).replication == replicate(job)
     assert read_reply(carry_out(order(*one))).replication == replicate(one[0])
     # A third one takes the place of that which nobody asked for for longest.
@@ -213,7 +213,7 @@ def test_scenarios_of_several_users_are_kept_apart(tmp_path: Path, monkeypatch: 
 def test_a_worker_makes_nothing_with_other_software(tmp_path: Path) -> None:
     job = next(jobs(loaded_scenario(tmp_path).scenario, 3))
     sent = order(job, pack(job.scenario), whole=True).replace(b"soak 0.", b"soak 9.")
-    assert read_reply(carry_out(sent)) == Reply(software())
+    assert read_reply(carry_out(sent)) == RemoteReply(software())
 
 
 # Scenarios travel once, and whoever stops leaves nothing on the cluster.
