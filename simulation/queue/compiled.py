@@ -19,7 +19,6 @@ from soak.simulation.blocks import WIDTH
 from soak.simulation.compiled.calls import BITS, FLOATS_OUT, INTS_OUT, NUMBER, POINTER, REAL, Handle, Library
 from soak.simulation.compiled.library import Unavailable
 from soak.simulation.compiled.signals import postponed
-from soak.simulation.fates import FaultDraws
 from soak.simulation.plan import Plan
 from soak.simulation.queue import kernel_types as c
 from soak.simulation.queue.actions import Action
@@ -142,9 +141,7 @@ def _config(plan: Plan, answers: Answers) -> tuple[c.Config, int]:
         hang_for_s=memory.floats("hang", _of_causes(plan, Action.HANG, lambda fault: fault.hang_for_s)),
         slow_factor=memory.floats("slow", _of_causes(plan, Action.SLOW, lambda fault: strikes[fault.name].factor)),
         fault_windows=memory.structures("windows", c.Windows, of_faults),
-        fault=memory.structures(
-            "fault", c.Fault, [_of_fault(place, each, answers) for place, each in enumerate(plan.fates.faults)]
-        ),
+        fault=_of_faults(plan, answers),
         rules=memory.structures("rules", c.Rules, [_of_rules(queue, each) for each in answers.rules]),
         before=memory.ints("before", places.before if places else []),
         delay=memory.structures("delays", c.Delay, delays),
@@ -195,9 +192,14 @@ def _of_causes(plan: Plan, action: Action, figure: Callable[[Fault], float]) -> 
     ]
 
 
-def _of_fault(place: int, drawn: FaultDraws, answers: Answers) -> c.Fault:
-    causes = answers.memory.ints(("causes of", place), drawn.causes)
-    return c.Fault(drawn.stream.key_words, drawn.fault.rate, drawn.by_attempt, len(drawn.causes), causes)
+def _of_faults(plan: Plan, answers: Answers) -> int:
+    """The address of what is known of how each fault is drawn."""
+    memory = answers.memory
+    found = []
+    for place, drawn in enumerate(plan.fates.faults):
+        causes = memory.ints(("causes of", place), drawn.causes)
+        found.append(c.Fault(drawn.stream.key_words, drawn.fault.rate, drawn.by_attempt, len(drawn.causes), causes))
+    return memory.structures("fault", c.Fault, found)
 
 
 def _of_rules(queue: Queue, rules: Queue) -> c.Rules:

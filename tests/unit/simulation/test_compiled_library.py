@@ -284,6 +284,7 @@ def test_an_interrupt_leaves_nothing(
     process = subprocess.Popen([sys.executable, "-c", LOAD, source], stderr=subprocess.PIPE)
     while not (tmp_path / "started").exists() or not (tmp_path / "started").read_text():
         time.sleep(0.01)
+    time.sleep(0.3)  # It may still be about to begin to wait for the compiler.
     process.send_signal(signal.SIGINT)
     assert b"KeyboardInterrupt" in process.communicate()[1]
     assert list(cache.iterdir()) == []
