@@ -47,6 +47,11 @@ class Memory:
         self._kept[key] = array = np.ascontiguousarray(values, dtype=np.int64)
         return array.ctypes.data
 
+    def shorts(self, key: object, values: Any) -> int:
+        """The address of an array of whole numbers of 16 bits."""
+        self._kept[key] = array = np.ascontiguousarray(values, dtype=np.int16)
+        return array.ctypes.data
+
     def structures(self, key: object, kind: Any, values: Sequence[Any]) -> int:
         """The address of an array of structures."""
         self._kept[key] = array = (kind * max(1, len(values)))(*values)
@@ -121,7 +126,7 @@ class Answers:
         drawn, fill = self._plan.fates.block(block, attempt, copy), fates[0]
         fill.service_s = self.memory.floats((slot, "service"), drawn.service_s)
         fill.cause, fill.within = (
-            self.memory.ints((slot, "cause"), drawn.cause),
+            self.memory.shorts((slot, "cause"), drawn.cause),
             self.memory.floats((slot, "within"), drawn.within),
         )
         if not drawn.windowed:
