@@ -236,19 +236,18 @@ class Course:
 
     def _quantiles(self, q: float, number: Ints, inside: Bools, count: int) -> Floats:
         self._take_in()
-        codes, counts = self._coded()
-        window_of = np.full(len(self), -1)
+        counts, stretch, bucket = self._split_codes()
+        window_of = np.full(len(self), -1, dtype=np.int32)
         window_of[inside] = number
-        kept = np.flatnonzero(window_of[codes // _WIDTH] >= 0)
-        window, bucket = window_of[codes[kept] // _WIDTH], codes[kept] % _WIDTH
-        order = np.argsort(window * _WIDTH + bucket)
-        window, bucket, counts = window[order], bucket[order], counts[kept[order]]
+        codes = window_of[stretch] * _WIDTH + bucket
+        order = np.argsort(codes, kind="stable")
+        codes, counts = codes[order], counts[order]
         values = np.full(count, math.nan)
-        for each in np.unique(window).tolist():
-            begin, end = np.searchsorted(window, [each, each + 1])
+        for each in np.unique(number).tolist():
+            begin, end = np.searchsorted(codes, np.array([each, each + 1], dtype=np.int32) * _WIDTH)
             below = np.cumsum(counts[begin:end])
             place = int(np.searchsorted(below, rank(q, int(below[-1]))))
-            values[each] = upper_edge(2 * int(bucket[begin + place]))
+            values[each] = upper_edge(2 * int(codes[begin + place] - each * _WIDTH))
         return values
 
 
