@@ -111,7 +111,7 @@ class Course:
         """Process more of the series, many observations at once."""
         if len(samples):
             self._waiting.append(samples)
-            if sum(map(len, self._waiting)) >= _AT_ONCE:
+            if len(self._waiting) >= MOST_PIECES or sum(map(len, self._waiting)) >= _AT_ONCE:
                 self._take_in()
 
     def _take_in(self) -> None:
