@@ -16,7 +16,7 @@ from soak.schemas.stream.storage import open_stream
 MOST_BYTES = 250_000_000
 """A longer stream is not read: that would take seconds."""
 
-_PIECE_BYTES = 1 << 22
+_PIECE_BYTES = 1 << 20
 
 # No string of JSON can hold what these look for: its quotes would be escaped. A fixed beginning is found fast.
 _TASK = rb'"task":"([^"\\\n]*(?:\\.[^"\\\n]*)*)"'
