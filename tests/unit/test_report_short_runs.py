@@ -20,6 +20,7 @@ from soak.reports.run_page.windows import windows_of
 from soak.runner.cli import run_command
 from soak.schemas.errors import EvidenceError
 from soak.schemas.evidence.verdict import Verdict
+from soak.schemas.stream.storage import create_compressed
 
 SCENARIO = """
     version: 1
@@ -72,11 +73,16 @@ def test_a_stream_is_read_in_pieces_of_whole_lines(run: Path, monkeypatch: pytes
         assert getattr(pieces, name).tobytes() == getattr(whole, name).tobytes()
 
 
-def test_a_stream_with_more_than_is_read_has_no_tasks(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    size = (run / "soak_short.jsonl").stat().st_size
+def test_a_stream_with_more_than_is_read_has_no_tasks(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, compressed = run / "soak_short.jsonl", tmp_path / "soak_short.jsonl.zst"
+    with create_compressed(compressed) as file:
+        file.write(plain.read_bytes())
+    size = plain.stat().st_size
     for most, tasks in ((size, True), (size - 1, False)):
         monkeypatch.setattr("soak.reports.run_page.ended.MOST_BYTES", most)
-        assert bool(len(read_ended(run / "soak_short.jsonl").due_s)) == tasks
+        assert all(bool(len(read_ended(path).due_s)) == tasks for path in (plain, compressed))
 
 
 def test_the_report_of_a_long_stream_takes_less_memory_than_the_stream(run: Path, tmp_path: Path) -> None:
