@@ -28,7 +28,7 @@ SCENARIO = """
 
 
 def tables(hours: int, path: Path) -> tuple[int, int]:
-    """Of a run to its end: how many blocks of tasks it has, and how many slots of tables are in use."""
+    """Of a run to its end: how many blocks of tasks it has, and how many tables are kept."""
     path.write_text(SCENARIO.format(hours=hours))
     plan = Plan(load(path).scenario)
     recorder = Recorder(plan)
@@ -37,8 +37,7 @@ def tables(hours: int, path: Path) -> tuple[int, int]:
     while model.ended_s is None and until_s < plan.horizon_s:
         model.run(until_s := until_s + 600.0)
         recorder.take(until_s)
-    slots = {key for key in model._answers.memory._kept if isinstance(key, tuple) and isinstance(key[0], int)}
-    return plan.offered // BLOCK, len(slots)
+    return plan.offered // BLOCK, len(model._answers.memory)
 
 
 def test_the_number_of_tables_does_not_grow_with_the_run(tmp_path: Path) -> None:
