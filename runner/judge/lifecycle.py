@@ -12,7 +12,7 @@ from soak.runner.judge.groups import carried
 from soak.runner.judge.labels import LabelNumbers
 from soak.runner.judge.population import Population
 from soak.runner.judge.room import Tasks, Tracker
-from soak.runner.judge.rows import NEW_STATES, OPEN_STATES, WAITING, Rows
+from soak.runner.judge.rows import NEW_STATES, OPEN_STATES, WAITING, Picked, Rows
 from soak.runner.judge.samples import Facts, Samples
 from soak.runner.judge.stalls import Stalls
 from soak.runner.judge.table import Table
@@ -117,15 +117,19 @@ class Lifecycle:
     def _duplicate_enqueues(self, block: Block, facts: Facts) -> None:
         """A second enqueue of an active key must be skipped; one of a key that failed may come again and does not count."""
         skipped = block.kind == Kind.TASK_SKIPPED
-        counted, states = skipped.copy(), dict[int, TaskState]()
+        counted, again, states = skipped.copy(), list[int](), list[int]()
         for place in np.flatnonzero((block.kind == Kind.TASK_ENQUEUED) & (block.task & COPY == COPY)).tolist():
             state = self._state_at(block, int(block.task[place]) & ~COPY, place)
             if state in ACTIVE:
-                counted[place], states[place] = True, state
+                counted[place] = True
+                again.append(place)
+                states.append(state)
         at = np.flatnonzero(counted)
         label = self._labels.of(block.label[at], block.t[at]) if self._labels.needed else None
         facts.series["duplicate_block"] = Samples(block.t[at], skipped[at].astype(np.float64), label=label)
-        note_accepted_again(facts, block, states, None if label is None else label[~skipped[at]])
+        own = None if label is None else label[~skipped[at]]
+        places, before = np.array([again, states], dtype=np.int64)
+        note_accepted_again(facts, block, Picked(places, before, own))
 
     def _state_at(self, block: Block, number: int, place: int) -> TaskState:
         """The state of a task just before an event of the block (only for the rare case: it searches)."""
@@ -136,7 +140,7 @@ class Lifecycle:
         illegal = rows.changes & ~_LEGAL[rows.before, rows.after]
         if illegal.any():
             illegal &= ~self.tracker.excused(rows)
-        note_illegal(facts, block, rows, illegal, label)
+        note_illegal(facts, block, rows.pick(illegal, label))
         facts.series["illegal_transitions"] = rows.samples(rows.changes, illegal, label)
         moved = TRANSITIONS[rows.kind]
         facts.series["state_transitions"] = rows.samples(moved, None, label)
@@ -149,20 +153,25 @@ class Lifecycle:
         ) + rows.known("transient")
         result, done = RESULTS[kind], kind == Kind.TASK_DONE
         facts.series["success"] = rows.samples(result, done, label)
-        facts.series["latency"] = rows.samples(result & (rows.accepted > 0), quantise(rows.t - rows.due), label)
-        self._note_slowest(rows, result & (rows.accepted > 0))
+        closed, latency_s = result & (rows.accepted > 0), quantise(rows.t - rows.due)
+        facts.series["latency"] = rows.samples(closed, latency_s, label)
+        self._note_slowest(rows.number[closed], rows.t[closed], latency_s[closed])
         facts.series["recovery"] = rows.samples(result & (failures > 0), done, label)
         for series, failed in (("success", result & ~done), ("recovery", result & ~done & (failures > 0))):
-            note_failed(facts, series, block, rows, failed, label, self.tracker.vocabulary)
+            note_failed(facts, series, block, rows.pick(failed, label), self.tracker.vocabulary)
         rows.keep(transient=failures, accepted=rows.accepted, due=rows.due)
 
-    def _note_slowest(self, rows: Rows, closed: Bools) -> None:
-        latency_s = quantise(np.where(closed, rows.t - rows.due, -np.inf))
-        least_s = self.slowest[-1].latency_s if len(self.slowest) == MOST_SLOWEST else 0.0
-        places = np.flatnonzero(latency_s >= least_s)
-        order = np.lexsort((rows.number[places], rows.t[places], -latency_s[places]))[:MOST_SLOWEST]
+    @property
+    def _slow_s(self) -> float:
+        """From where on a latency is among the largest so far."""
+        return self.slowest[-1].latency_s if len(self.slowest) == MOST_SLOWEST else 0.0
+
+    def _note_slowest(self, number: Ints, t_s: Floats, latency_s: Floats) -> None:
+        """Note tasks that ended."""
+        places = np.flatnonzero(latency_s >= self._slow_s)
+        order = np.lexsort((number[places], t_s[places], -latency_s[places]))[:MOST_SLOWEST]
         fresh = [
-            SlowTask(task_name(int(rows.number[place])), float(latency_s[place]), float(rows.t[place]))
+            SlowTask(task_name(int(number[place])), float(latency_s[place]), float(t_s[place]))
             for place in places[order].tolist()
         ]
         ranked = sorted([*self.slowest, *fresh], key=lambda each: (-each.latency_s, each.ended_s, float(each.task)))

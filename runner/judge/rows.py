@@ -1,5 +1,7 @@
 """The events of tasks in a block, sorted by task, each with the state of the task before it."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from soak.runner.judge.groups import Groups, carried
@@ -29,6 +31,26 @@ def _followed(block: Block) -> Bools:
     bad = (block.kind == Kind.EXECUTION_ENDED) & (block.cause != NO_CAUSE)
     result: Bools = _ALWAYS_FOLLOWED[block.kind] | later | bad
     return result
+
+
+class Picked(NamedTuple):
+    """Some events of tasks, in the order of the block.
+
+    places: in the block. before: the states of their tasks before them. label: numbers of `LabelNumbers` (None: unlabelled).
+    value: what else is known of each.
+    """
+
+    places: Ints
+    before: Ints
+    label: Ints | None
+    value: Floats | None = None
+
+    def moves(self, block: Block) -> tuple[Ints, Ints]:
+        """The states before and after them; NONE for what an event does not change."""
+        return self.before, NEW_STATES[block.kind[self.places]]
+
+
+_NOBODY = np.empty(0, dtype=np.int64)
 
 
 class Rows:
@@ -72,6 +94,14 @@ class Rows:
         last = last[~self._settled[last] | (last < self._old)]
         for name, values in columns.items():
             self._table.put(name, self.number[last], np.where(self._settled[last], 0.0, values[last]))
+
+    def pick(self, chosen: Bools, label: Ints | None, value: Floats | None = None) -> Picked:
+        """The chosen rows. label, value: by row."""
+        if not chosen.any():
+            return Picked(_NOBODY, _NOBODY, None)
+        here, places = self.groups.in_time_order(chosen)
+        own = None if label is None else label[here]
+        return Picked(places, self.before[here], own, None if value is None else value[here])
 
     def samples(self, chosen: Bools, value: Floats | Ints | Bools | None, label: Ints | None) -> Samples:
         """A series of the chosen rows, in time order; without `value` each counts one."""

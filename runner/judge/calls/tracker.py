@@ -61,7 +61,7 @@ class CallTracker(Tracker):
         again = (rows.kind == Kind.TASK_DISPATCHED) & (rows.attempt > 1)
         early = again & (rows.t < tasks.ready - _TICK_S)
         facts.series["backoff_violations"] = rows.samples(again, early, tasks.label)
-        note_early(facts, block, rows, early, tasks.ready, tasks.label)
+        note_early(facts, block, rows.pick(early, tasks.label, tasks.ready))
         kind, ended = block.kind, _ENDED[block.kind]
         well = kind == Kind.CALL_SUCCEEDED
         facts.series["call_success"] = _flagged(block, ended, well)

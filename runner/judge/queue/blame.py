@@ -1,5 +1,6 @@
 """Which fault executions are due to that should not have been: the last one that the task had met."""
 
+import copy
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import astuple
@@ -32,6 +33,12 @@ class Blame:
         self._t: Floats = np.empty(0)
         self._times_out = queue_of(scenario).times_out
         self._counts: Counter[tuple[str, float]] = Counter()
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "Blame":
+        """Arrays are replaced, and never changed."""
+        twin = copy.copy(self)
+        twin._counts = self._counts.copy()
+        return twin
 
     def observe(self, block: Block, executions: Samples) -> None:
         """Process a block; `executions`: of each that starts in it, in order, whether it is one too many."""

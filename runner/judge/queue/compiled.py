@@ -1,4 +1,4 @@
-"""A queue followed by compiled code where nothing explains a verdict: the same series, states and counts, to the last bit.
+"""A queue followed by compiled code: the same series, states, counts and violations, to the last bit.
 
 What compiled code does not do is known before the run: then `followed` gives None, and the ordinary trackers follow it.
 """
@@ -11,18 +11,40 @@ import numpy as np
 
 from soak.runner.judge.labels import LabelNumbers
 from soak.runner.judge.lifecycle import ARRIVALS, Lifecycle
-from soak.runner.judge.queue.follow import CAUSES, DEATHS, EVENTS, GAPS, SERIES, STALLS, STATES, WEIGHTED, Follower
-from soak.runner.judge.queue.tracker import CLOSING, UNBLOCKED_BY, QueueTracker
+from soak.runner.judge.queue.duplicates import Again
+from soak.runner.judge.queue.follow import (
+    CAUSES,
+    DEATHS,
+    EVENTS,
+    GAPS,
+    SERIES,
+    STALLS,
+    STATES,
+    WEIGHTED,
+    Follower,
+    Noted,
+)
+from soak.runner.judge.queue.tracker import (
+    CLOSING,
+    EXCESS,
+    LEDGER,
+    UNBLOCKED,
+    UNBLOCKED_BY,
+    QueueTracker,
+    note_contended,
+)
 from soak.runner.judge.room import Asked
 from soak.runner.judge.rows import NEW_STATES, OPEN_STATES, WAITING
 from soak.runner.judge.samples import Facts, Samples, Scan, Stretch
 from soak.runner.judge.stalls import NO_EVIDENCE
 from soak.runner.judge.table import SETTLED, Table
+from soak.runner.judge.task_violations import note_accepted_again, note_early, note_failed, note_illegal
 from soak.runner.judge.telemetry import SIGNS_OF_LIFE
 from soak.schemas.stream.block import Block, Floats, Ints
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import CENSUS, Kind
 from soak.schemas.stream.states import ACTIVE, LEGAL, TaskState
+from soak.schemas.systems.queue.indicators import DEAD_LETTERED
 from soak.simulation.compiled.library import Unavailable
 
 _FLAGS = {
@@ -58,7 +80,7 @@ def _bits(names: Sequence[str], **flags: Any) -> Any:
 
 def followed(asked: Asked) -> Lifecycle | None:
     """A compiled follower of what is asked; None where it cannot be had, or does not do all of that."""
-    if asked.need.findings or not asked.stall_floor_s > 0 or not asked.gap_floor_s > 0:
+    if asked.identity is None or not asked.stall_floor_s > 0 or not asked.gap_floor_s > 0:
         return None
     tracker = FollowedTracker(asked.scenario, asked.vocabulary, asked.identity)
     if not tracker.is_plain:
@@ -81,7 +103,8 @@ class FollowedTracker(QueueTracker):
     def __deepcopy__(self, memo: dict[int, object]) -> "FollowedTracker":
         """What compiled code follows changes nothing else here."""
         twin = copy.copy(self)
-        twin._redelivery = copy.deepcopy(self._redelivery, memo)
+        for name in ("_redelivery", "_duplicates", "_blame"):
+            setattr(twin, name, copy.deepcopy(getattr(self, name), memo))
         return twin
 
     def teach(self, follower: Follower) -> None:
@@ -107,16 +130,38 @@ class FollowedTracker(QueueTracker):
             block, found.value.astype(np.int64), found.label, totals.last_s
         )
 
+    def explain(self, block: Block, follower: Follower, noted: Noted, facts: Facts) -> None:
+        """Take in what a block that has been taken in has for explanations."""
+        self._blame.observe(block, facts.series["duplicate_executions"])
+        again = noted.pick("AGAIN")
+        if self._duplicates.are_asked(facts):
+            other_done = noted.have("AGAIN", "OTHER_DONE")
+            executions = Again(again.places, again.label, other_done)
+            self._duplicates.observe(block, executions, follower.executed, follower.starts(), facts)
+        contended = noted.pick("CLAIM_LOST")
+        note_contended(facts, block, contended.places, contended.label)
+        note_failed(facts, "lease_recovery", block, noted.pick("LEASES_LOST", "expired"), self._vocabulary)
+        for of, note in (
+            (UNBLOCKED, "NOT_BLOCKED"),
+            (LEDGER, "MISMATCHED"),
+            (DEAD_LETTERED, "LETTERED"),
+            (EXCESS, "EXCESS"),
+        ):
+            self._note(facts, of, block, noted.pick(note))
+        note_early(facts, block, noted.pick("EARLY", "not_before"))
+
 
 class CompiledLifecycle(Lifecycle):
-    """See `Lifecycle`: tasks are followed by compiled code. It has no slowest tasks, and notes no violations."""
+    """See `Lifecycle`: tasks are followed by compiled code. Where no findings are asked, nothing is noted."""
 
     tracker: FollowedTracker
 
     def __init__(self, asked: Asked, tracker: FollowedTracker, follower: Follower) -> None:
         self._exported: Table | None = None
         super().__init__(asked.labels, asked.stall_floor_s, tracker)
-        self._follower, self._wanted = follower, [name for name in SERIES if name in asked.series]
+        every = {*SERIES} - {DEAD_LETTERED} if asked.need.findings else frozenset[str]()
+        self._follower, self._wanted = follower, [name for name in SERIES if name in asked.series or name in every]
+        self._explains = asked.need.findings
         self._floors_s = asked.stall_floor_s, asked.gap_floor_s
         self._marked = False
         states = [
@@ -126,6 +171,7 @@ class CompiledLifecycle(Lifecycle):
                 WAITING=WAITING[state],
                 SETTLED=SETTLED[state],
                 ACTIVE=state in ACTIVE,
+                COMPLETED=state is TaskState.DONE,
             )
             for state in TaskState
         ]
@@ -163,7 +209,7 @@ class CompiledLifecycle(Lifecycle):
         """See `Lifecycle`."""
         follower, labelled = self._follower, self._labels.needed
         follower.causes(self.tracker.causes())
-        follower.follow(block, marked=self._marked)
+        follower.follow(block, marked=self._marked, slow_s=self._slow_s if self._explains else None)
         self._marked, self._exported = False, None
         cells = follower.counts()
         counts = cells.sum(axis=1)
@@ -179,6 +225,18 @@ class CompiledLifecycle(Lifecycle):
         totals = follower.totals
         self._accepted, self.offered, self.until_s = totals.accepted, totals.offered, facts.until_s
         self.tracker.take(block, follower, facts, labelled=labelled)
+        if self._explains:
+            self._explain(block, follower.noted(labelled=labelled), facts)
+
+    def _explain(self, block: Block, noted: Noted, facts: Facts) -> None:
+        note_accepted_again(facts, block, noted.pick("ACCEPTED_AGAIN"))
+        note_illegal(facts, block, noted.pick("ILLEGAL"))
+        for series, note in (("success", "NOT_DONE"), ("recovery", "NOT_RECOVERED")):
+            note_failed(facts, series, block, noted.pick(note), self.tracker.vocabulary)
+        slow = noted.pick("SLOW", "latency_s")
+        assert slow.value is not None
+        self._note_slowest(block.task[slow.places], block.t[slow.places], slow.value)
+        self.tracker.explain(block, self._follower, noted, facts)
 
     def __deepcopy__(self, memo: dict[int, object]) -> "CompiledLifecycle":
         """A copy that shares what compiled code knows: the next block of this one can be taken back."""

@@ -1,6 +1,6 @@
 """Executions that should not have been, one by one: what else ran or had been DONE, and so how they came about."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
@@ -9,10 +9,10 @@ import numpy as np
 from soak.runner.judge.rows import NEW_STATES
 from soak.runner.judge.samples import Facts, Samples
 from soak.runner.judge.table import Table
-from soak.runner.judge.violations import Told, codes, note
-from soak.schemas.stream.block import Block, Ints
+from soak.runner.judge.violations import Told, at, codes, note
+from soak.schemas.stream.block import Block, Bools, Ints
 from soak.schemas.stream.by_kind import kind_flags
-from soak.schemas.stream.events import COPY, NEW_STATE, Kind, task_name, worker_name
+from soak.schemas.stream.events import COPY, Kind, task_name, worker_name
 from soak.schemas.stream.states import TaskState
 from soak.schemas.systems.queue.indicators import DUPLICATES_BY_CAUSE
 from soak.schemas.units import show_duration
@@ -31,7 +31,7 @@ _SERIES = "duplicate_executions"
 _WHILE_RUNNING, _AFTER_DONE = DUPLICATES_BY_CAUSE
 _ALL = frozenset({_SERIES, *DUPLICATES_BY_CAUSE})
 _EXECUTIONS = kind_flags(Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED)
-_FOLLOWED = _EXECUTIONS | kind_flags(*NEW_STATE, Kind.LEASE_EXPIRED)
+_FOLLOWED = _EXECUTIONS | kind_flags(Kind.LEASE_EXPIRED)
 
 
 _Found: TypeAlias = tuple[str, Told, bool]
@@ -50,6 +50,17 @@ class Execution(NamedTuple):
         """What it is, for people."""
         by = f" on {worker_name(self.worker)}" if self.worker >= 0 else ""
         return f"attempt {self.attempt} of {task_name(self.task)}{by} since {show_duration(self.since_s)}"
+
+
+class Again(NamedTuple):
+    """Executions that are one too many: their places in a block, ascending, and the labels of their tasks.
+
+    other_done: whether the other task of the key of each was DONE then.
+    """
+
+    places: Ints
+    label: Ints | None
+    other_done: Bools
 
 
 class Duplicates:
@@ -71,29 +82,31 @@ class Duplicates:
         twin._running, twin._expired = dict(self._running), dict(self._expired)
         return twin
 
-    def observe(
-        self, block: Block, again: Sequence[int] | Ints, keys: Ints, starts: Ints, table: Table, facts: Facts
-    ) -> None:
-        """Process a block.
+    def are_asked(self, facts: Facts) -> bool:
+        """Whether anybody wants to know of them."""
+        return self.told_apart or _SERIES in facts.wanted
 
-        again: places of executions that are one too many. keys: those with executions in the block, ascending. starts: places of
-        the executions, ascending, of those keys of which something runs at its end. table: states are as before the block.
+    def observe(
+        self, block: Block, again: Again, executed: Callable[[Ints], Bools], starts: Ints, facts: Facts
+    ) -> None:
+        """Process a block, if they are asked for.
+
+        executed: whether an execution of each of these keys, which ran before the block, started or ended in it. starts: places,
+        ascending, of the executions that started in it, of keys of which something runs at its end.
         """
         self._found = []
-        if not self.told_apart and _SERIES not in facts.wanted:
+        if not len(again.places) and all(len(each) == 1 for each in self._running.values()):
+            self._carry_on(block, executed, starts)
             return
-        if not len(again) and all(len(each) == 1 for each in self._running.values()):
-            self._carry_on(block, keys, starts)
-            return
-        places = np.sort(np.asarray(again, dtype=np.int64))
         still = set((block.task[starts] & ~COPY).tolist())
-        found = self._walk(block, set(places.tolist()), still, table)
+        found = self._walk(block, again, still)
         self._found = [ran for _, _, ran in found]
         ran = np.array(self._found, dtype=np.bool_)
         everywhere = np.ones(len(found), dtype=np.bool_)
         for series, chosen in ((_SERIES, everywhere), (_WHILE_RUNNING, ran), (_AFTER_DONE, ~ran)):
-            those = [found[position] for position in np.flatnonzero(chosen).tolist()]
-            _note(facts, series, block, places[chosen], those, table)
+            positions = np.flatnonzero(chosen)
+            those = [found[position] for position in positions.tolist()]
+            _note(facts, series, block, again.places[positions], those, at(again.label, positions))
 
     def by_cause(self, samples: Samples) -> dict[str, Samples]:
         """The series of executions that are one too many, of the last block, told apart by what else ran; if that is asked."""
@@ -104,16 +117,14 @@ class Duplicates:
         done = samples.value - ran
         return {_WHILE_RUNNING: replace(samples, value=ran), _AFTER_DONE: replace(samples, value=done)}
 
-    def _carry_on(self, block: Block, keys: Ints, starts: Ints) -> None:
+    def _carry_on(self, block: Block, executed: Callable[[Ints], Bools], starts: Ints) -> None:
         """Process a block in which no more than one execution of a key runs at a time: only the last of each can be running.
 
         What ran before the block and has no end in it still runs; all others that run started in it.
         """
         if self._running:
             known = np.array(list(self._running), dtype=np.int64)
-            nearest = np.minimum(np.searchsorted(keys, known), len(keys) - 1)
-            concerned = known[keys[nearest] == known] if len(keys) else known[:0]
-            for key in concerned.tolist():
+            for key in known[executed(known)].tolist():
                 del self._running[key]
         for place in starts.tolist():
             self._running[int(block.task[place]) & ~COPY] = (_execution(block, place),)
@@ -126,29 +137,26 @@ class Duplicates:
         self._running = {key: each for key, each in self._running.items() if each}
         self._expired = {task: t_s for task, t_s in self._expired.items() if task & ~COPY in self._running}
 
-    def _walk(self, block: Block, again: set[int], still: set[int], table: Table) -> list[_Found]:
+    def _walk(self, block: Block, again: Again, still: set[int]) -> list[_Found]:
         """For each of the executions that are one too many, in order, its cause, what is said of it, and whether another ran.
 
         Follows all executions of their keys, of those that ran before and of those that run at the end of the block.
         """
-        doubtful = {int(block.task[place]) & ~COPY for place in again}
-        keys = {*self._running, *still, *doubtful}
+        keys = {*self._running, *still, *(block.task[again.places] & ~COPY).tolist()}
         if not keys:
             return []
         concerned = _FOLLOWED[block.kind] & np.isin(block.task & ~COPY, list(keys))
-        done = {number for key in doubtful for number in (key, key | COPY) if _is_done(number, table)}
+        other_done = dict(zip(again.places.tolist(), again.other_done.tolist(), strict=True))
         found: list[_Found] = []
         for place in np.flatnonzero(concerned).tolist():
             task, kind = int(block.task[place]), block.kind[place]
-            if (state := NEW_STATES[kind]) > TaskState.NONE:
-                (done.add if state == TaskState.DONE else done.discard)(task)
-            elif kind == Kind.LEASE_EXPIRED:
+            if kind == Kind.LEASE_EXPIRED:
                 self._expired[task] = float(block.t[place])
             else:
                 key, each = task & ~COPY, _execution(block, place)
                 runs = self._running.get(key, ())
-                if place in again:
-                    cause, told = _judged(each, runs, self._expired.get(task), other_done=(task ^ COPY) in done)
+                if place in other_done:
+                    cause, told = _judged(each, runs, self._expired.get(task), other_done=other_done[place])
                     known = _INFERRED.get(cause, cause) if self._inferred else cause
                     found.append((known, told, bool(runs)))
                 self._running[key] = (*runs, each) if kind == Kind.EXECUTION_STARTED else _without(runs, each)
@@ -156,7 +164,25 @@ class Duplicates:
         return found
 
 
-def _note(facts: Facts, series: str, block: Block, places: Ints, found: Sequence[_Found], table: Table) -> None:
+def again_at(block: Block, places: Ints, table: Table) -> Again:
+    """The executions at these places. table: states are as before the block."""
+    if not len(places):
+        return Again(places, None, np.zeros(0, dtype=np.bool_))
+    keys = block.task[places] & ~COPY
+    done = {number for key in keys.tolist() for number in (key, key | COPY) if _is_done(number, table)}
+    concerned = (NEW_STATES[block.kind] > TaskState.NONE) & np.isin(block.task & ~COPY, keys)
+    concerned[places] = True
+    other_done: list[bool] = []
+    for place in np.flatnonzero(concerned).tolist():
+        task, state = int(block.task[place]), NEW_STATES[block.kind[place]]
+        if state == TaskState.NONE:
+            other_done.append((task ^ COPY) in done)
+        else:
+            (done.add if state == TaskState.DONE else done.discard)(task)
+    return Again(places, table.labels_at(block, places), np.array(other_done, dtype=np.bool_))
+
+
+def _note(facts: Facts, series: str, block: Block, places: Ints, found: Sequence[_Found], label: Ints | None) -> None:
     if found:
         note(
             facts,
@@ -165,7 +191,7 @@ def _note(facts: Facts, series: str, block: Block, places: Ints, found: Sequence
             places,
             cause=codes(cause for cause, _, _ in found),
             told=lambda position: found[position][1],
-            label=table.labels_at(block, places),
+            label=label,
         )
 
 

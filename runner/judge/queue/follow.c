@@ -27,7 +27,14 @@ enum {
 enum { TRANSIENT = 1, OVER_BUDGET = 2, DEADLY = 4 };
 
 /* What is true of a state. */
-enum { OPEN = 1, WAITING = 2, SETTLED = 4, ACTIVE = 8 };
+enum { OPEN = 1, WAITING = 2, SETTLED = 4, ACTIVE = 8, COMPLETED = 16 };
+
+/* What is noted of an event: what it violates, and whether its latency is among the largest. */
+enum {
+    ACCEPTED_AGAIN = 1, ILLEGAL = 1 << 1, NOT_DONE = 1 << 2, NOT_RECOVERED = 1 << 3, SLOW = 1 << 4, LEASES_LOST = 1 << 5,
+    NOT_BLOCKED = 1 << 6, MISMATCHED = 1 << 7, LETTERED = 1 << 8, EXCESS = 1 << 9, EARLY = 1 << 10, CLAIM_LOST = 1 << 11,
+    AGAIN = 1 << 12, OTHER_DONE = 1 << 13
+};
 
 /* The series, in the order in which `follow.py` names them. */
 enum {
@@ -41,7 +48,8 @@ typedef struct {
     double due, ready, since, entered, wait, failed_at, not_before;
     int64_t failed_body, running;
     int32_t transient, expired, over_budget;
-    uint32_t touched;
+    /* The blocks in which it last changed, and in which an execution of its key last started or ended. */
+    uint32_t touched, executed;
     uint8_t accepted;
 } Task;
 
@@ -54,6 +62,9 @@ typedef struct { double since; int64_t number; } Waiting;
 HEAP(Line, Waiting, EARLIER)
 
 typedef struct { double *t, *value, *weight; int64_t *label; int64_t size, room; } Series;
+typedef struct { int64_t place, what, before, label; double latency_s, expired, not_before; } Noted;
+typedef struct { Noted *at; int64_t size, room; } NotedEvents;
+typedef struct { int64_t *at, size, room; } Places;
 
 /* All that a block may change beside tasks. */
 typedef struct {
@@ -88,6 +99,10 @@ typedef struct {
     int64_t kept_size, kept_room;
     double longest_stall, longest_gap;
     Series series[SERIES];
+    int64_t wanted_notes;
+    double slow_s;
+    NotedEvents noted;
+    Places starts;
     int64_t *counts, counts_size;
     int64_t retries[ATTEMPTS];
 } Follow;
@@ -107,6 +122,7 @@ void follow_free(Follow *f) {
         free(s->t); free(s->value); free(s->weight); free(s->label);
     }
     free(f->states); free(f->flags); free(f->labels); free(f->ring); free(f->line.at); free(f->kept); free(f->counts);
+    free(f->noted.at); free(f->starts.at);
     free(f);
 }
 
@@ -301,18 +317,43 @@ static inline int sign_of_life(Follow *f, double t_s) {
     return stretch(f, S_GAPS, start, t_s, f->gap_floor_s, &f->longest_gap);
 }
 
-typedef struct { double t, value; int64_t number, attempt, cause, label, place; uint8_t before, after; } Event;
+typedef struct {
+    double t, value;
+    int64_t number, attempt, cause, label, place;
+    uint8_t before, after;
+    int64_t noted;
+    double latency_s;
+} Event;
+
+static int note(Follow *f, Noted noted) {
+    if (!RESERVE(f->noted.at, f->noted.size, f->noted.room)) return NO_MEMORY;
+    f->noted.at[f->noted.size++] = noted;
+    return OK;
+}
+
+static inline int noted(Follow *f, const Task *task, const Event *e) {
+    if (!(e->noted & f->wanted_notes)) return OK;
+    return note(f, (Noted){e->place, e->noted, e->before, e->label, e->latency_s, task->expired, task->not_before});
+}
 
 /* The execution ledger: executions of both tasks of a key. */
-INLINE int ledger(Follow *f, const Event *e, int32_t what) {
+INLINE int ledger(Follow *f, Event *e, int32_t what) {
     int64_t key = e->number & ~(int64_t)1;
     Task *task = &f->ring[key & (f->ring_size - 1)];
     if (touched(f, task, key)) return NO_MEMORY;
     if (what & STARTED) {
-        PUT(S_EXECUTIONS, e->t, task->running > 0 || f->flags[key] & WAS_DONE, 1.0, e->label);
+        int again = task->running > 0 || f->flags[key] & WAS_DONE;
+        PUT(S_EXECUTIONS, e->t, again, 1.0, e->label);
+        if (again) e->noted |= AGAIN | (f->state[f->states[e->number ^ 1]] & COMPLETED ? OTHER_DONE : 0);
+        if (f->wanted_notes & AGAIN) {
+            if (!RESERVE(f->starts.at, f->starts.size, f->starts.room)) return NO_MEMORY;
+            f->starts.at[f->starts.size++] = e->place;
+        }
         task->running++;
+        task->executed = f->block;
     } else if (what & ENDED) {
         if (task->running > 0) task->running--;
+        task->executed = f->block;
     } else {
         f->flags[key] |= WAS_DONE;
     }
@@ -322,17 +363,24 @@ INLINE int ledger(Follow *f, const Event *e, int32_t what) {
 
 static int second_enqueue(Follow *f, const Event *e, int64_t own_label, int32_t what) {
     int64_t label = f->labelled ? label_of(f, own_label, e->t) : 0;
-    if (what & SKIPPED) PUT(S_DUPLICATE_BLOCK, e->t, 1.0, 1.0, label);
-    else if (f->state[f->states[e->number & ~(int64_t)1]] & ACTIVE) PUT(S_DUPLICATE_BLOCK, e->t, 0.0, 1.0, label);
-    return OK;
+    if (what & SKIPPED) {
+        PUT(S_DUPLICATE_BLOCK, e->t, 1.0, 1.0, label);
+        return OK;
+    }
+    uint8_t state = f->states[e->number & ~(int64_t)1];
+    if (!(f->state[state] & ACTIVE)) return OK;
+    PUT(S_DUPLICATE_BLOCK, e->t, 0.0, 1.0, label);
+    return f->wanted_notes & ACCEPTED_AGAIN ? note(f, (Noted){e->place, ACCEPTED_AGAIN, state, label, 0.0, 0.0, 0.0}) : OK;
 }
 
 /* Series of tasks of any system. */
-INLINE int life(Follow *f, Task *task, const Event *e, int cause, int32_t what) {
+INLINE int life(Follow *f, Task *task, Event *e, int cause, int32_t what) {
     uint8_t was = f->state[e->before], is = e->after ? f->state[e->after] : 0;
     if (what & ENQUEUED) { task->accepted = 1; task->due = e->value; PUT(S_LOST, e->t, 0.0, 1.0, e->label); }
     if (e->after) {
-        PUT(S_ILLEGAL, e->t, !f->legal[e->before][e->after], 1.0, e->label);
+        int illegal = !f->legal[e->before][e->after];
+        PUT(S_ILLEGAL, e->t, illegal, 1.0, e->label);
+        if (illegal) e->noted |= ILLEGAL;
         if (!(what & ARRIVAL)) PUT(S_MOVED, e->t, 1.0, 1.0, e->label);
     }
     if (what & (RETRY | FAILED) && cause & TRANSIENT) task->transient++;
@@ -342,8 +390,13 @@ INLINE int life(Follow *f, Task *task, const Event *e, int cause, int32_t what) 
     if (what & RESULT) {
         double done = what & DONE ? 1.0 : 0.0;
         PUT(S_SUCCESS, e->t, done, 1.0, e->label);
-        if (task->accepted) PUT(S_LATENCY, e->t, quantised(e->t - task->due), 1.0, e->label);
+        if (task->accepted) {
+            e->latency_s = quantised(e->t - task->due);
+            PUT(S_LATENCY, e->t, e->latency_s, 1.0, e->label);
+            if (e->latency_s >= f->slow_s) e->noted |= SLOW;
+        }
         if (task->transient > 0) PUT(S_RECOVERY, e->t, done, 1.0, e->label);
+        if (!(what & DONE)) e->noted |= task->transient > 0 ? NOT_DONE | NOT_RECOVERED : NOT_DONE;
         if (task->accepted) PUT(S_WAIT, e->t, task->wait, 1.0, e->label);
     }
     if (what & ARRIVAL && !e->before && !(e->number & 1)) {
@@ -365,7 +418,7 @@ INLINE int life(Follow *f, Task *task, const Event *e, int cause, int32_t what) 
 }
 
 /* Leases, backoffs and budgets. */
-INLINE int attempts(Follow *f, Task *task, const Event *e, int cause, int32_t what) {
+INLINE int attempts(Follow *f, Task *task, Event *e, int cause, int32_t what) {
     if (what & EXPIRED) task->expired++;
     if (what & ENDED && cause & OVER_BUDGET) task->over_budget++;
     else if (what & ENDED && e->cause) { task->failed_body = e->attempt; task->failed_at = e->t; }
@@ -373,9 +426,15 @@ INLINE int attempts(Follow *f, Task *task, const Event *e, int cause, int32_t wh
         if (task->expired > 0)
             PUT(S_LEASES, e->t, what & DONE ? task->expired : 0.0, task->expired, e->label);
         if (task->over_budget > 0) PUT(S_UNBLOCKED, e->t, what & UNBLOCKED ? 1.0 : 0.0, 1.0, e->label);
+        if (task->expired > 0 && !(what & DONE)) e->noted |= LEASES_LOST;
     }
-    if (what & DONE && task->failed_body == e->attempt) f->now.mismatches++;
+    if (what & UNBLOCKED && task->over_budget > 0) e->noted |= NOT_BLOCKED;
+    if (what & DONE && task->failed_body == e->attempt) {
+        f->now.mismatches++;
+        e->noted |= MISMATCHED;
+    }
     if (what & (CLOSING | DEAD_LETTERED)) PUT(S_DEAD_LETTERED, e->t, what & DEAD_LETTERED ? 1.0 : 0.0, 1.0, e->label);
+    if (what & DEAD_LETTERED) e->noted |= LETTERED;
     int64_t row = f->by_label ? e->label / (f->phase_count + 1) : 0;
     if (what & RETRY) {
         int64_t place = e->attempt < 0 ? 0 : e->attempt >= f->longest ? f->longest - 1 : e->attempt;
@@ -383,9 +442,16 @@ INLINE int attempts(Follow *f, Task *task, const Event *e, int cause, int32_t wh
         over_s += cause & TRANSIENT ? f->backoff[row * f->longest + place] : 0.0;
         task->not_before = f->drawn ? larger(over_s, e->value) : over_s;
     }
-    if (what & STARTED && task->not_before > 0)
-        PUT(S_BACKOFF, e->t, e->t < task->not_before - TICK_S ? 1.0 : 0.0, 1.0, e->label);
-    if (what & DISPATCHED) PUT(S_EXCESS, e->t, e->attempt > f->most[row] ? 1.0 : 0.0, 1.0, e->label);
+    if (what & STARTED && task->not_before > 0) {
+        int early = e->t < task->not_before - TICK_S;
+        PUT(S_BACKOFF, e->t, early, 1.0, e->label);
+        if (early) e->noted |= EARLY;
+    }
+    if (what & DISPATCHED) {
+        int excess = e->attempt > f->most[row];
+        PUT(S_EXCESS, e->t, excess, 1.0, e->label);
+        if (excess) e->noted |= EXCESS;
+    }
     return OK;
 }
 
@@ -414,22 +480,25 @@ INLINE int event(Follow *f, Event *e, int64_t own_label, int32_t what) {
     if (what & ENQUEUED && e->number & 1 && second_enqueue(f, e, own_label, what)) return NO_MEMORY;
     if (what & (CONTENDED | DISPATCHED))
         PUT(S_CONTENTIONS, e->t, what & CONTENDED ? e->value : 0.0, what & DISPATCHED ? 1.0 : 0.0, e->label);
+    if (what & CONTENDED && e->value > 0) e->noted |= CLAIM_LOST;
     if (what & LEDGER && ledger(f, e, what)) return NO_MEMORY;
     if (deaths(f, e, cause, what)) return NO_MEMORY;
     int followed = e->after || what & (EXPIRED | DEAD_LETTERED) || (what & STARTED && e->attempt > 1)
                    || (what & ENDED && e->cause);
-    if (!followed) return OK;
+    if (!followed) return noted(f, task, e);
     if (f->state[e->before] & SETTLED) begin_life(task);
     if (e->after && !(what & ARRIVAL) && gap_in_changes(f, e->t)) return NO_MEMORY;
     if (life(f, task, e, cause, what) || attempts(f, task, e, cause, what)) return NO_MEMORY;
     if (e->after) f->states[e->number] = e->after;
-    return OK;
+    return noted(f, task, e);
 }
 
-/* A mark: what is followed from here on can be taken back. */
-void follow_begin(Follow *f, int64_t marked) {
+/* A mark: what is followed from here on can be taken back. Latencies from `slow_s` on are noted, if they are among `notes`. */
+void follow_begin(Follow *f, int64_t marked, int64_t notes, double slow_s) {
     f->block++;
     f->marked = (int)marked;
+    f->wanted_notes = notes;
+    f->slow_s = slow_s;
     f->kept_size = 0;
     f->before = f->now;
 }
@@ -472,6 +541,7 @@ static void forget(Follow *f) {
 int follow(Follow *f, int64_t count, const double *t, const int64_t *kind, const int64_t *task, const int64_t *attempt,
            const int64_t *cause, const int64_t *label, const double *value, double until_s) {
     for (int each = 0; each < SERIES; each++) f->series[each].size = 0;
+    f->noted.size = f->starts.size = 0;
     memset(f->counts, 0, (size_t)f->counts_size * sizeof *f->counts);
     memset(f->retries, 0, sizeof f->retries);
     f->longest_stall = f->longest_gap = 0.0;
@@ -487,7 +557,7 @@ int follow(Follow *f, int64_t count, const double *t, const int64_t *kind, const
         int8_t after = f->after[kind[place]];
         if (!after && !(what & (EXPIRED | DEAD_LETTERED | STARTED | ENDED | SKIPPED | CONTENDED))) continue;
         if (task[place] < 0) return NOT_FOLLOWED;
-        Event e = {t[place], value[place], task[place], attempt[place], cause[place], 0, place, 0, (uint8_t)after};
+        Event e = {t[place], value[place], task[place], attempt[place], cause[place], 0, place, 0, (uint8_t)after, 0, 0.0};
         int failed;
         // The usual kinds one by one: what they are is known to the compiler then.
         switch (what) {
@@ -509,6 +579,13 @@ int follow(Follow *f, int64_t count, const double *t, const int64_t *kind, const
     length = quantised(until_s - f->now.seen_s);
     if (length > 0) PUT(S_GAPS, f->now.seen_s, until_s, -length, 0);
     forget(f);
+    int64_t size = f->starts.size;
+    f->starts.size = 0;
+    for (int64_t each = 0; each < size; each++) {
+        int64_t key = task[f->starts.at[each]] & ~(int64_t)1;
+        if (key >= f->now.base && f->ring[key & (f->ring_size - 1)].running > 0)
+            f->starts.at[f->starts.size++] = f->starts.at[each];
+    }
     return OK;
 }
 
@@ -518,9 +595,17 @@ const Totals *follow_totals(const Follow *f) { return &f->now; }
 const int64_t *follow_counts(const Follow *f) { return f->counts; }
 const int64_t *follow_retries(const Follow *f) { return f->retries; }
 const Series *follow_series(const Follow *f, int64_t which) { return &f->series[which]; }
+const NotedEvents *follow_noted(const Follow *f) { return &f->noted; }
+const Places *follow_starts(const Follow *f) { return &f->starts; }
 const uint8_t *follow_states(const Follow *f) { return f->states; }
 const int32_t *follow_kept_labels(const Follow *f) { return f->labels; }
 int64_t follow_size(const Follow *f) { return f->size; }
+
+/* Whether executions of these keys, which ran before the last block, started or ended in it: those that were dropped did. */
+void follow_executed(const Follow *f, const int64_t *keys, int64_t count, uint8_t *executed) {
+    for (int64_t each = 0; each < count; each++)
+        executed[each] = keys[each] < f->now.base || f->ring[keys[each] & (f->ring_size - 1)].executed == f->block;
+}
 
 /* The columns of tasks from `base` up to `end`, one after the other: see `follow.py: COLUMNS`. */
 void follow_columns(const Follow *f, double *columns) {
@@ -536,11 +621,14 @@ void follow_columns(const Follow *f, double *columns) {
 }
 
 SHARED(
-    SIZE(Series) SIZE(Totals) CONSTANT(ATTEMPTS) CONSTANT(STATES) CONSTANT(COLUMNS) CONSTANT(SERIES)
+    SIZE(Series) SIZE(Totals) SIZE(Noted) SIZE(NotedEvents) SIZE(Places) CONSTANT(ATTEMPTS) CONSTANT(STATES) CONSTANT(COLUMNS) CONSTANT(SERIES)
     CONSTANT(NO_MEMORY) CONSTANT(NOT_FOLLOWED)
     CONSTANT(ENQUEUED) CONSTANT(DEFERRED) CONSTANT(DISPATCHED) CONSTANT(RETRY) CONSTANT(DONE) CONSTANT(FAILED) CONSTANT(EXPIRED)
     CONSTANT(DEAD_LETTERED) CONSTANT(STARTED) CONSTANT(ENDED) CONSTANT(SKIPPED) CONSTANT(CONTENDED) CONSTANT(EXITED)
     CONSTANT(CLOSING) CONSTANT(UNBLOCKED) CONSTANT(OVER) CONSTANT(ALIVE)
     CONSTANT(TRANSIENT) CONSTANT(OVER_BUDGET) CONSTANT(DEADLY)
-    CONSTANT(OPEN) CONSTANT(WAITING) CONSTANT(SETTLED) CONSTANT(ACTIVE)
+    CONSTANT(OPEN) CONSTANT(WAITING) CONSTANT(SETTLED) CONSTANT(ACTIVE) CONSTANT(COMPLETED)
+    CONSTANT(ACCEPTED_AGAIN) CONSTANT(ILLEGAL) CONSTANT(NOT_DONE) CONSTANT(NOT_RECOVERED) CONSTANT(SLOW) CONSTANT(LEASES_LOST)
+    CONSTANT(NOT_BLOCKED) CONSTANT(MISMATCHED) CONSTANT(LETTERED) CONSTANT(EXCESS) CONSTANT(EARLY) CONSTANT(CLAIM_LOST)
+    CONSTANT(AGAIN) CONSTANT(OTHER_DONE)
 )

@@ -2,15 +2,18 @@
 
 import ctypes
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from soak.runner.judge.faults import MOST_ATTEMPTS
 from soak.runner.judge.need import NotFollowedError
+from soak.runner.judge.rows import Picked
 from soak.runner.judge.samples import NOTHING, Samples
-from soak.schemas.stream.block import Block, Floats, Ints
+from soak.schemas.stream.block import Block, Bools, Floats, Ints
 from soak.schemas.stream.states import TaskState
 from soak.simulation.compiled.calls import (
     BITS,
@@ -85,11 +88,24 @@ EVENTS = (
     *("CONTENDED", "EXITED", "CLOSING", "UNBLOCKED", "OVER", "ALIVE"),
 )
 CAUSES = ("TRANSIENT", "OVER_BUDGET", "DEADLY")
-STATES = ("OPEN", "WAITING", "SETTLED", "ACTIVE")
+STATES = ("OPEN", "WAITING", "SETTLED", "ACTIVE", "COMPLETED")
 """What events, causes and states are: the names of their flags, from the lowest bit on."""
 
+NOTES = (
+    *("ACCEPTED_AGAIN", "ILLEGAL", "NOT_DONE", "NOT_RECOVERED", "SLOW", "LEASES_LOST", "NOT_BLOCKED", "MISMATCHED"),
+    *("LETTERED", "EXCESS", "EARLY", "CLAIM_LOST", "AGAIN", "OTHER_DONE"),
+)
+"""What is noted of an event, from the lowest bit on."""
+
+_NOTED = np.dtype(
+    [
+        *((name, np.int64) for name in ("place", "noted", "before", "label")),
+        *((name, np.float64) for name in ("latency_s", "expired", "not_before")),
+    ]
+)
 _COLUMNS = ("t", "kind", "task", "attempt", "cause", "label", "value")
 _NO_MEMORY, _NOT_FOLLOWED = 1, 2
+_EVERY_NOTE = (1 << len(NOTES)) - 1
 
 
 class _Series(ctypes.Structure):
@@ -98,6 +114,34 @@ class _Series(ctypes.Structure):
         ("size", NUMBER),
         ("room", NUMBER),
     )
+
+
+class _Elements(ctypes.Structure):
+    _fields_ = (("at", POINTER), ("size", NUMBER), ("room", NUMBER))
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """The events of a block of which something is noted: fields are those of `Noted` in `follow.c`."""
+
+    fields: npt.NDArray[Any]
+    labelled: bool
+
+    def pick(self, note: str, value: str = "") -> Picked:
+        """The events with a note. value: the field that has what is to be known of each beside it."""
+        chosen = self.fields[(self.fields["noted"] & _bit(note)) != 0]
+        label = chosen["label"] if self.labelled else None
+        return Picked(chosen["place"], chosen["before"], label, chosen[value] if value else None)
+
+    def have(self, note: str, beside: str) -> Bools:
+        """Whether the events with a note have another one beside it."""
+        noted = self.fields["noted"]
+        also: Bools = (noted[(noted & _bit(note)) != 0] & _bit(beside)) != 0
+        return also
+
+
+def _bit(note: str) -> int:
+    return 1 << NOTES.index(note)
 
 
 class Totals(ctypes.Structure):
@@ -129,11 +173,14 @@ LIBRARY = Library(
         "follow_attempts": (None, POINTER, POINTER, POINTER, NUMBER, NUMBER, NUMBER),
         "follow_labels": (None, POINTER, NUMBER, NUMBER, POINTER, POINTER),
         "follow_causes": (_followed, POINTER, POINTER, NUMBER),
-        "follow_begin": (None, POINTER, NUMBER),
+        "follow_begin": (None, POINTER, NUMBER, NUMBER, REAL),
         "follow": (_followed, POINTER, NUMBER, FLOATS, *[INTS] * 5, FLOATS, REAL),
         "follow_take_back": (_followed, POINTER),
         "follow_totals": (ctypes.POINTER(Totals), POINTER),
         "follow_series": (ctypes.POINTER(_Series), POINTER, NUMBER),
+        "follow_noted": (ctypes.POINTER(_Elements), POINTER),
+        "follow_starts": (ctypes.POINTER(_Elements), POINTER),
+        "follow_executed": (None, POINTER, INTS, NUMBER, array_of(np.uint8, written=True)),
         "follow_columns": (None, POINTER, FLOATS_OUT),
         "follow_size": (NUMBER, POINTER),
         **{f"follow_{name}": (POINTER, POINTER) for name in ("counts", "retries", "states", "kept_labels")},
@@ -141,13 +188,16 @@ LIBRARY = Library(
     {
         "Series": ctypes.sizeof(_Series),
         "Totals": ctypes.sizeof(Totals),
+        "Noted": _NOTED.itemsize,
+        "NotedEvents": ctypes.sizeof(_Elements),
+        "Places": ctypes.sizeof(_Elements),
         "ATTEMPTS": MOST_ATTEMPTS,
         "STATES": len(TaskState),
         "COLUMNS": len(COLUMNS),
         "SERIES": len(SERIES) + 3,
         "NO_MEMORY": _NO_MEMORY,
         "NOT_FOLLOWED": _NOT_FOLLOWED,
-        **{name: 1 << place for names in (EVENTS, CAUSES, STATES) for place, name in enumerate(names)},
+        **{name: 1 << place for names in (EVENTS, CAUSES, STATES, NOTES) for place, name in enumerate(names)},
     },
 )
 
@@ -163,6 +213,8 @@ class Follower:
         self._size = self._library.follow_size
         self._totals: Totals = self._library.follow_totals(self._handle).contents
         self._series = [self._library.follow_series(self._handle, each).contents for each in range(len(SERIES) + 3)]
+        self._noted: _Elements = self._library.follow_noted(self._handle).contents
+        self._starts: _Elements = self._library.follow_starts(self._handle).contents
         self._causes: Ints = np.empty(0, dtype=np.int64)
 
     def rules(
@@ -199,9 +251,13 @@ class Follower:
             self._causes = flags
             self._library.follow_causes(self._handle, self._memory.array("causes", flags, np.uint8), len(flags))
 
-    def follow(self, block: Block, *, marked: bool) -> None:
-        """Follow a block; what `marked` ones change can be taken back until the next. Raises NotFollowedError."""
-        self._library.follow_begin(self._handle, marked)
+    def follow(self, block: Block, *, marked: bool, slow_s: float | None = None) -> None:
+        """Follow a block; what `marked` ones change can be taken back until the next. Raises NotFollowedError.
+
+        slow_s: from where on a latency is noted; None: nothing is noted at all.
+        """
+        notes = 0 if slow_s is None else _EVERY_NOTE
+        self._library.follow_begin(self._handle, marked, notes, slow_s or 0.0)
         self._library.follow(self._handle, len(block), *columns(block, _COLUMNS), block.until_s)
 
     def take_back(self) -> None:
@@ -234,6 +290,22 @@ class Follower:
             copied(found.weight, size, np.float64) if weighted else None,
             copied(found.label, size, np.int64) if labelled else None,
         )
+
+    def noted(self, *, labelled: bool) -> Noted:
+        """The events of the block of which something is noted."""
+        size = self._noted.size * _NOTED.itemsize
+        text = ctypes.string_at(self._noted.at, size) if size else b""
+        return Noted(np.frombuffer(text, dtype=_NOTED) if size else np.empty(0, dtype=_NOTED), labelled)
+
+    def starts(self) -> Ints:
+        """Places of the executions that started in the block, of the keys of which something runs at its end."""
+        return copied(self._starts.at, self._starts.size, np.int64)
+
+    def executed(self, keys: Ints) -> Bools:
+        """Of keys that ran before the block: whether an execution of each started or ended in it."""
+        found = np.empty(len(keys), dtype=np.uint8)
+        self._library.follow_executed(self._handle, keys, len(keys), found)
+        return found > 0
 
     def states(self) -> npt.NDArray[np.uint8]:
         """The states of all tasks, by number."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from soak.runner.judge.groups import Groups
-from soak.runner.judge.queue.duplicates import Duplicates
+from soak.runner.judge.queue.duplicates import Duplicates, again_at
 from soak.runner.judge.samples import Facts, Samples
 from soak.runner.judge.table import Table
 from soak.schemas.stream.block import Block, Bools, Ints
@@ -23,7 +23,7 @@ def duplicate_executions(block: Block, table: Table, duplicates: Duplicates, fac
     """
     places = np.flatnonzero(_FOLLOWED[block.kind])
     if not len(places):
-        duplicates.observe(block, (), places, places, table, facts)
+        _tell(duplicates, block, (), places, places, table, facts)
         table.put_done(places)
         facts.series.update(duplicates.by_cause(samples := Samples(block.t[places], block.t[places])))
         return samples
@@ -44,7 +44,7 @@ def duplicate_executions(block: Block, table: Table, duplicates: Duplicates, fac
     again, walked = _looked_closer(block, places[doubtful[key - lowest]], table)
     still[np.searchsorted(keys, list(walked))] = list(walked.values())
     lasting = started & _among(keys[still > 0] - lowest, width)[key - lowest]
-    duplicates.observe(block, again, keys, places[lasting], table, facts)
+    _tell(duplicates, block, again, keys, places[lasting], table, facts)
     table.put("running", keys, still)
     table.put_done(key[kind == Kind.TASK_DONE])
     flags = np.zeros(len(block))
@@ -53,6 +53,21 @@ def duplicate_executions(block: Block, table: Table, duplicates: Duplicates, fac
     samples = Samples(block.t[at], flags[at], label=table.labels_at(block, at))
     facts.series.update(duplicates.by_cause(samples))
     return samples
+
+
+def _tell(
+    duplicates: Duplicates,
+    block: Block,
+    again: Sequence[int] | Ints,
+    keys: Ints,
+    starts: Ints,
+    table: Table,
+    facts: Facts,
+) -> None:
+    """Tell of executions that are one too many. keys: those with executions in the block. starts: see `Duplicates.observe`."""
+    if duplicates.are_asked(facts):
+        places = np.sort(np.asarray(again, dtype=np.int64))
+        duplicates.observe(block, again_at(block, places, table), lambda known: np.isin(known, keys), starts, facts)
 
 
 def _looked_closer(block: Block, places: Ints, table: Table) -> tuple[Sequence[int] | Ints, dict[int, int]]:

@@ -21,7 +21,7 @@ from soak.runner.judge.queue.pace import Pace
 from soak.runner.judge.queue.redelivery import Stranded
 from soak.runner.judge.queue.unseen import Unseen
 from soak.runner.judge.room import AtTheEnd, Consequence, Law, Tasks, Tracker
-from soak.runner.judge.rows import Rows
+from soak.runner.judge.rows import Picked, Rows
 from soak.runner.judge.samples import Facts, Samples
 from soak.runner.judge.task_violations import note_early, note_failed, note_rows
 from soak.runner.judge.violations import law, note
@@ -51,6 +51,10 @@ CLOSING = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.T
 
 _INFERRED = range(4)
 """Levels of targets whose account of tasks is inferred: nothing is known of claims and leases."""
+
+EXCESS = "excess_attempts"
+LEDGER = law("ledger_agreement")
+UNBLOCKED = "guardrail_unblocked"
 
 _TICK_S = 2e-6
 """Times are rounded to a microsecond: two of them may be that far off."""
@@ -160,14 +164,14 @@ class QueueTracker(Tracker):
         failed_body = carried(latest_bad, rows.attempt, rows.known("failed_body"))
         failed_at = carried(latest_bad, rows.t, rows.known("failed_at"))
         facts.series["lease_recovery"] = _lease_recovery(rows, expiries, done, label)
-        facts.series["guardrail_unblocked"] = rows.samples(CLOSING[kind] & (excesses > 0), UNBLOCKED_BY[kind], label)
+        facts.series[UNBLOCKED] = rows.samples(CLOSING[kind] & (excesses > 0), UNBLOCKED_BY[kind], label)
         unrecovered = CLOSING[kind] & (expiries > 0) & ~done
-        note_failed(facts, "lease_recovery", block, rows, unrecovered, label, self._vocabulary, expiries)
+        note_failed(facts, "lease_recovery", block, rows.pick(unrecovered, label, expiries), self._vocabulary)
         mismatched = done & (failed_body == rows.attempt)
         self.ledger_mismatches += int(mismatched.sum())
         unblocked = UNBLOCKED_BY[kind] & (excesses > 0)
-        note_rows(facts, "guardrail_unblocked", block, rows, unblocked, label, "over the hard budget and not BLOCKED")
-        note_rows(facts, law("ledger_agreement"), block, rows, mismatched, label, "DONE although its attempt failed")
+        self._note(facts, UNBLOCKED, block, rows.pick(unblocked, label))
+        self._note(facts, LEDGER, block, rows.pick(mismatched, label))
         rows.keep(expired=expiries, over_budget=excesses, failed_body=failed_body, failed_at=failed_at)
         return np.where(failed_body == rows.attempt, failed_at, rows.t)
 
@@ -175,7 +179,7 @@ class QueueTracker(Tracker):
         if DEAD_LETTERED in self._scenario.slis:
             rows, dead = tasks.rows, tasks.rows.kind == Kind.TASK_DEAD_LETTERED
             facts.series[DEAD_LETTERED] = rows.samples(CLOSING[rows.kind] | dead, dead, tasks.label)
-            note_rows(facts, DEAD_LETTERED, block, rows, dead, tasks.label, "delivered for the last time")
+            self._note(facts, DEAD_LETTERED, block, rows.pick(dead, tasks.label))
 
     def _backoffs(self, block: Block, tasks: Tasks, failed_at: Floats, facts: Facts) -> None:
         rows, label = tasks.rows, tasks.label
@@ -198,13 +202,22 @@ class QueueTracker(Tracker):
         again = (kind == Kind.EXECUTION_STARTED) & (not_before > 0)
         started = kind == Kind.TASK_DISPATCHED
         excess = started & (attempt > most)
-        facts.series["excess_attempts"] = rows.samples(started, excess, label)
-        beyond = f"more than {'its' if self._by_kind else self._queue.last_attempt} attempts"
-        note_rows(facts, "excess_attempts", block, rows, excess, label, beyond)
+        facts.series[EXCESS] = rows.samples(started, excess, label)
+        self._note(facts, EXCESS, block, rows.pick(excess, label))
         early = again & (rows.t < not_before - _TICK_S)
         facts.series["backoff_violations"] = rows.samples(again, early, label)
-        note_early(facts, block, rows, early, not_before, label)
+        note_early(facts, block, rows.pick(early, label, not_before))
         rows.keep(not_before=not_before)
+
+    def _note(self, facts: Facts, of: str, block: Block, picked: Picked) -> None:
+        """Note violations of a series or a law that have one cause."""
+        cause = {
+            UNBLOCKED: "over the hard budget and not BLOCKED",
+            LEDGER: "DONE although its attempt failed",
+            DEAD_LETTERED: "delivered for the last time",
+            EXCESS: f"more than {'its' if self._by_kind else self._queue.last_attempt} attempts",
+        }
+        note_rows(facts, of, block, picked, cause[of])
 
     def _attempts(self, tasks: Tasks) -> tuple[Ints, Bools]:
         """For each row, how many attempts of its task count so far; by cause, whether the next attempt has to wait."""
@@ -360,15 +373,19 @@ def _contentions(block: Block, tasks: Tasks, facts: Facts) -> None:
     lost = np.where(contended, block.value, 0.0)[at]
     label = tasks.table.labels_at(block, at)
     facts.series["lease_contentions"] = Samples(block.t[at], lost, dispatched[at].astype(np.float64), label=label)
-    lost_at = at[lost > 0]
+    note_contended(facts, block, at[lost > 0], None if label is None else label[lost > 0])
+
+
+def note_contended(facts: Facts, block: Block, places: Ints, label: Ints | None) -> None:
+    """Claims that were lost."""
     note(
         facts,
         "lease_contentions",
         block,
-        lost_at,
+        places,
         cause="lost to another dispatcher",
-        label=None if label is None else label[lost > 0],
-        amount=np.ceil(block.value[lost_at]).astype(np.int64),
+        label=label,
+        amount=np.ceil(block.value[places]).astype(np.int64),
     )
 
 
