@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from soak.reports.texts import brief
 from soak.schemas.errors import EvidenceError, reason
@@ -55,8 +55,7 @@ class Event(msgspec.Struct):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(Struct, frozen=True):
     """A line of a timeline."""
 
     t_s: float

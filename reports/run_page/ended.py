@@ -1,11 +1,11 @@
 """When each task of a run was due and when it ended, from the event stream: what a histogram and short windows are made of."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from soak.schemas.errors import EvidenceError, reason
 from soak.schemas.stream.block import Floats
@@ -20,8 +20,7 @@ _DUE = re.compile(rb'"type":"task\.enqueued",' + _TASK + rb'.*?,"due":([0-9.]+)'
 _ENDED = re.compile(rb'\{"t":([0-9.]+),"type":"task\.(done|failed)",' + _TASK)
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """The tasks that are DONE or FAILED: when each was due, when it ended (seconds), whether it failed.
 
     all_due_s: when those were due that have not ended too.

@@ -6,11 +6,11 @@ order of additions.
 """
 
 import math
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from soak.runner.judge.histogram import BUCKETS, bucket_of, rank, upper_edge
 from soak.runner.judge.samples import Samples
@@ -27,8 +27,7 @@ _WIDTH = BUCKETS // 2 + 1
 """Two buckets of the histogram are one here: values within 1 % of each other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Windows:
+class Windows(Struct, frozen=True):
     """An indicator in windows of time that do not overlap: `value` (NaN without observations) and `samples` of each."""
 
     start_s: Floats
