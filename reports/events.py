@@ -1,5 +1,6 @@
 """The history of single tasks, read from the event stream."""
 
+import mmap
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -92,14 +93,14 @@ def _ends(events: list[Happened]) -> list[Happened]:
     return [*events[:half], Happened(events[half].t_s, f"… {left_out:,} more events"), *events[-half:]]
 
 
-def _place_of(path: Path, content: bytes, t_s: float) -> int:
+def _place_of(path: Path, content: bytes | mmap.mmap, t_s: float) -> int:
     """Offset of the first line at or after a time; lines are in time order. Raises EvidenceError."""
     low, high = content.find(b"\n") + 1, len(content)
     while low < high:
         middle = content.rfind(b"\n", low, (low + high) // 2) + 1 or low
         found = _TIME.match(content, middle)
         if not found:
-            line = content.count(b"\n", 0, middle) + 1
+            line = content[:middle].count(b"\n") + 1
             raise EvidenceError(f"{path}:{line}: is not an event (this evidence is damaged)")
         if float(found[1]) < t_s:
             low = content.find(b"\n", middle) + 1 or len(content)
@@ -108,7 +109,7 @@ def _place_of(path: Path, content: bytes, t_s: float) -> int:
     return low
 
 
-def _lines_of(content: bytes, task: str, began: int, ended: int) -> Iterator[bytes]:
+def _lines_of(content: bytes | mmap.mmap, task: str, began: int, ended: int) -> Iterator[bytes]:
     """The lines of a task, found by searching bytes, since most lines are about other tasks."""
     wanted = b'"task":"%b"' % task.encode()
     place = content.find(wanted, began, ended)
@@ -123,11 +124,12 @@ def _span(task: SlowTask) -> tuple[float, float]:
     return task.ended_s - task.latency_s - EARLIER_S, task.ended_s + task.latency_s + LATER_S
 
 
-def _content(path: Path, tasks: Sequence[SlowTask]) -> bytes:
-    """A stream, or, of a compressed one, its header and the lines about these tasks: all of it may be long."""
+def _content(path: Path, tasks: Sequence[SlowTask]) -> bytes | mmap.mmap:
+    """A stream, of which only what is looked at is read; of a compressed one its header and the lines about these tasks."""
     try:
         if not path.name.endswith(COMPRESSED):
-            return ordinary(path).read_bytes()
+            with ordinary(path).open("rb") as file:
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
         wanted = re.compile(b"|".join(rb'"task":"%b"' % re.escape(task.task.encode()) for task in tasks))
         with open_stream(path) as lines:
             return b"".join([lines.readline(), *(line for line in lines if wanted.search(line))])

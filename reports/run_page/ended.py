@@ -1,6 +1,8 @@
 """When each task of a run was due and when it ended, from the event stream: what a histogram and short windows are made of."""
 
 import re
+from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,8 @@ from soak.schemas.stream.storage import open_stream
 
 MOST_BYTES = 250_000_000
 """A longer stream is not read: that would take seconds."""
+
+_PIECE_BYTES = 1 << 20
 
 # No string of JSON can hold what these look for: its quotes would be escaped. A fixed beginning is found fast.
 _TASK = rb'"task":"([^"\\\n]*(?:\\.[^"\\\n]*)*)"'
@@ -51,21 +55,39 @@ def read_ended(path: Path) -> Ended:
     """The tasks of a stream; none of a missing or very long one. Raises EvidenceError for one that cannot be read."""
     if not path.exists() or path.stat().st_size > MOST_BYTES:
         return _none()
+    # By task, in the order of the stream: pieces of lines are read, for all of it takes several times its size.
+    due: dict[bytes, float] = {}
+    ended: dict[bytes, float] = {}
+    failed: set[bytes] = set()
     try:
-        with open_stream(path) as file:
-            content = file.read(MOST_BYTES + 1)
+        if _is_long(path):
+            return _none()
+        for piece in _pieces(path):
+            due.update((task, float(at)) for task, at in _DUE.findall(piece))
+            for at, how, task in _ENDED.findall(piece):
+                # Of two ends of a task the first one counts.
+                if task not in ended:
+                    ended[task] = float(at)
+                    if how == b"failed":
+                        failed.add(task)
     except OSError as error:
         raise EvidenceError(f"{path}: {reason(error)} (this evidence is missing)") from None
-    if len(content) > MOST_BYTES:
-        return _none()
-    due = {task: float(at) for task, at in _DUE.findall(content)}
-    found = _ENDED.findall(content)
-    # Of two ends of a task the first one counts.
-    places = {task: len(found) - back for back, (_, _, task) in enumerate(reversed(found), 1) if task in due}
-    order = sorted(places.values())
+    both = [task for task in ended if task in due]
     return Ended(
-        np.array([due[found[place][2]] for place in order], dtype=np.float64),
-        np.array([float(found[place][0]) for place in order], dtype=np.float64),
-        np.array([found[place][1] == b"failed" for place in order], dtype=np.bool_),
+        np.array([due[task] for task in both], dtype=np.float64),
+        np.array([ended[task] for task in both], dtype=np.float64),
+        np.array([task in failed for task in both], dtype=np.bool_),
         np.array(list(due.values()), dtype=np.float64),
     )
+
+
+def _is_long(path: Path) -> bool:
+    """Whether a stream, which may be compressed, has more than is read."""
+    return any(read > MOST_BYTES for read in accumulate(map(len, _pieces(path))))
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    """The content of a stream, whole lines at a time."""
+    with open_stream(path) as file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece + file.readline()

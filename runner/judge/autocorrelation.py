@@ -97,7 +97,7 @@ def spread_of(rest: Floats, span: Floats | None = None, correction: Floats | Non
     return Spread(freedom, weights / weights.sum(), np.array(scales[1:]), scales[0])
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def basis(count: int) -> tuple[Floats, Floats]:
     """The line and the cosines at `count` even steps, each orthogonal to the ones before it and of length 1."""
     middle = (np.arange(count) + 0.5) / count

@@ -6,7 +6,7 @@ order of additions.
 """
 
 import math
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +20,17 @@ from soak.schemas.stream.block import TICKS_PER_S, Bools, Floats, Ints
 MOST_STRETCHES = 2048
 """The maximum number of stretches; at least half as many, where there are as many observations."""
 
+MOST_PIECES = 64
+"""The maximum number of pieces in which observations are counted by stretch and bucket."""
+
 _AT_ONCE = 1 << 14
 """Observations that are processed together: few at a time cost as much."""
 
 _WIDTH = BUCKETS // 2 + 1
 """Two buckets of the histogram are one here: values within 1 % of each other."""
+
+_Numbers: TypeAlias = npt.NDArray[np.int32]
+_Cells: TypeAlias = tuple[_Numbers, _Numbers]
 
 
 class Windows(Struct, frozen=True):
@@ -55,10 +61,10 @@ class Course:
         self._weight, self._ticks = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         self._seen = 0
         self.ranked = ranked
-        self._codes: list[Ints] = []
-        self._counts: list[Ints] = []
+        self._cells: list[_Cells] = []
+        """Stretch and bucket of observations, as a code, and how many have it, in pieces; codes may come in several of them."""
         self._waiting: list[Samples] = []
-        self._by_bucket: tuple[Ints, Ints, Floats, Ints] | None = None
+        self._by_bucket: tuple[_Numbers, _Numbers, Floats, Ints] | None = None
         """Of which codes the order of buckets is known; see `_in_order_of_buckets`."""
 
     def __len__(self) -> int:
@@ -104,7 +110,7 @@ class Course:
         """Process more of the series, many observations at once."""
         if len(samples):
             self._waiting.append(samples)
-            if sum(map(len, self._waiting)) >= _AT_ONCE:
+            if len(self._waiting) >= MOST_PIECES or sum(map(len, self._waiting)) >= _AT_ONCE:
                 self._take_in()
 
     def _take_in(self) -> None:
@@ -128,8 +134,9 @@ class Course:
         self._largest = _joined(self._largest, self._extreme.reduceat(value, starts), joined, self._extreme)
         if self.ranked:
             distinct, counts = np.unique(number * _WIDTH + bucket_of(value) // 2, return_counts=True)
-            self._codes.append(distinct)
-            self._counts.append(counts)
+            self._cells.append((distinct.astype(np.int32), counts.astype(np.int32)))
+            if len(self._cells) > MOST_PIECES:
+                self._join_pieces()
         self._seen += len(t)
 
     def _halve(self) -> None:
@@ -142,20 +149,18 @@ class Course:
         self._last_s = self._last_s[np.minimum(starts + 1, len(self._last_s) - 1)]
         self._ticks, self._weight = np.add.reduceat(self._ticks, starts), np.add.reduceat(self._weight, starts)
         self._largest = self._extreme.reduceat(self._largest, starts)
-        if self.ranked:
-            self._halve_codes()
+        self._cells = [(codes // _WIDTH // 2 * _WIDTH + codes % _WIDTH, counts) for codes, counts in self._cells]
+        self._join_pieces()
 
-    def _halve_codes(self) -> None:
-        codes, counts = self._coded()
-        codes = codes // _WIDTH // 2 * _WIDTH + codes % _WIDTH
-        distinct, place = np.unique(codes, return_inverse=True)
-        self._codes, self._counts = [distinct], [np.bincount(place, weights=counts).astype(np.int64)]
+    def _join_pieces(self) -> None:
+        """Two neighbours become one: to sort all of them at once takes several times their memory."""
+        self._cells = [_summed(self._cells[first : first + 2]) for first in range(0, len(self._cells), 2)]
 
-    def _coded(self) -> tuple[Ints, Ints]:
+    def _coded(self) -> _Cells:
         """Stretch and bucket of all observations, as a code, and how many have it; codes may come twice."""
-        if len(self._codes) > 1:
-            self._codes, self._counts = [np.concatenate(self._codes)], [np.concatenate(self._counts)]
-        return (self._codes[0], self._counts[0]) if self._codes else (np.empty(0, np.int64), np.empty(0, np.int64))
+        if len(self._cells) != 1:
+            self._cells = [_joined_cells(self._cells)]
+        return self._cells[0]
 
     def above(self, q: float) -> Floats:
         """How many observations of each stretch lie above the `q` quantile of all, to within a bucket."""
@@ -171,7 +176,7 @@ class Course:
         above: Floats = np.bincount(stretch[high], weights=counts[high], minlength=len(self)).astype(np.float64)
         return above
 
-    def _in_order_of_buckets(self) -> tuple[Ints, Floats, Ints]:
+    def _in_order_of_buckets(self) -> tuple[_Numbers, Floats, Ints]:
         """Stretches and counts in the order of their buckets, and where each bucket ends."""
         codes, counts = self._coded()
         if self._by_bucket is None or self._by_bucket[0] is not codes:
@@ -234,19 +239,34 @@ class Course:
     def _quantiles(self, q: float, number: Ints, inside: Bools, count: int) -> Floats:
         self._take_in()
         codes, counts = self._coded()
-        window_of = np.full(len(self), -1)
+        window_of = np.full(len(self), -1, dtype=np.int32)
         window_of[inside] = number
-        kept = np.flatnonzero(window_of[codes // _WIDTH] >= 0)
-        window, bucket = window_of[codes[kept] // _WIDTH], codes[kept] % _WIDTH
-        order = np.argsort(window * _WIDTH + bucket)
-        window, bucket, counts = window[order], bucket[order], counts[kept[order]]
+        codes = window_of[codes // _WIDTH] * _WIDTH + codes % _WIDTH
+        order = np.argsort(codes, kind="stable")
+        codes, counts = codes[order], counts[order]
         values = np.full(count, math.nan)
-        for each in np.unique(window).tolist():
-            begin, end = np.searchsorted(window, [each, each + 1])
+        for each in np.unique(number).tolist():
+            begin, end = np.searchsorted(codes, np.array([each, each + 1], dtype=np.int32) * _WIDTH)
             below = np.cumsum(counts[begin:end])
             place = int(np.searchsorted(below, rank(q, int(below[-1]))))
-            values[each] = upper_edge(2 * int(bucket[begin + place]))
+            values[each] = upper_edge(2 * int(codes[begin + place] - each * _WIDTH))
         return values
+
+
+def _joined_cells(cells: list[_Cells]) -> _Cells:
+    none = np.empty(0, dtype=np.int32)
+    return np.concatenate([none, *(codes for codes, _ in cells)]), np.concatenate(
+        [none, *(counts for _, counts in cells)]
+    )
+
+
+def _summed(cells: list[_Cells]) -> _Cells:
+    """Each code once, in order."""
+    codes, counts = _joined_cells(cells)
+    order = np.argsort(codes, kind="stable")
+    codes = codes[order]
+    first = np.flatnonzero(np.append(True, codes[1:] != codes[:-1])) if len(codes) else np.empty(0, np.int64)
+    return codes[first], np.add.reduceat(counts[order], first).astype(np.int32)
 
 
 def _joint(parts: list[Floats]) -> Floats:

@@ -89,7 +89,7 @@ def _stands_out(rest: Floats, before: Cycles | None, found: Cycles) -> bool:
     return bool(height / 2 > _STANDS_OUT * noise)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def _steps(count: int) -> tuple[Floats, Floats]:
     steps = np.arange(FEWEST_CYCLES, _MOST_CYCLES + _STEP / 2, _STEP)
     return steps, _orthonormal(steps, count)

@@ -200,7 +200,7 @@ class Lifecycle:
 
     def state_counts(self) -> dict[TaskState, int]:
         """How many tasks are in each state, by the events; LOST only where there are any."""
-        counts = np.bincount(self.table.states, minlength=len(TaskState))
+        counts = self.table.count_states()
         lost = counts[TaskState.LOST] > 0
         return {
             state: int(counts[state])
@@ -227,7 +227,7 @@ class Lifecycle:
     @property
     def known_lost(self) -> int:
         """Tasks that were lost in the sight of all: acknowledged when they were handed out to a worker that died."""
-        return int((self.table.states == TaskState.LOST).sum())
+        return int(self.table.count_states()[TaskState.LOST])
 
     def census_differences(self) -> dict[TaskState, tuple[int, int]]:
         """By state: the tasks in it by the events, and by the system's own census, where they differ; none without a census."""

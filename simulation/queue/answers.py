@@ -104,7 +104,7 @@ class Answers:
         drawn = self._plan.fates.block(block, attempt, copy)
         fill.service_s = self.memory.floats((slot, "service"), drawn.service_s)
         fill.cause, fill.within = (
-            self.memory.ints((slot, "cause"), drawn.cause),
+            self.memory.array((slot, "cause"), drawn.cause, np.int16),
             self.memory.floats((slot, "within"), drawn.within),
         )
         if not drawn.windowed:

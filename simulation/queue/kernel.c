@@ -39,7 +39,7 @@ typedef struct { int64_t count; const double *edges; } Windows;
    may meet. Without `cause` faults are drawn task by task: of later attempts, and of copies, few are read. */
 typedef struct {
     const double *service_s;
-    const int64_t *cause;
+    const int16_t *cause;
     const double *within;
     const int64_t *windowed, *windowed_fault, *windowed_cause;
     const double *windowed_within;
@@ -132,7 +132,7 @@ typedef struct {
     int64_t rows_size, rows_room;
     const double *due;
     const int64_t *number, *cause;
-    int64_t chunk_size, cursor;
+    int64_t chunk_size, cursor, oldest;
     Drawn first[FIRST_KEPT], later[LATER_KEPT];
     int64_t first_size, first_next, later_size, later_next;
     Listed rivals[LATER_KEPT], kinds[LATER_KEPT];
@@ -286,14 +286,34 @@ static double first_poll_from(Queue *q, double t) {
 
 /* What is drawn. */
 
+/* The block of the oldest task that has not ended, a second submission of it included: earlier ones are hardly read again. */
+static int64_t oldest_block(Queue *q) {
+    while (q->oldest + 1 < q->states_size) {
+        uint8_t own = q->states[q->oldest], second = q->states[q->oldest + 1];
+        if (own < S_DONE || (second && second < S_DONE)) break;
+        q->oldest += 2;
+    }
+    return q->oldest >> 1 >> BLOCK_BITS;
+}
+
+/* Where the next table goes (a table begins with the number of its block): in place of one whose tasks have all ended, else
+   beside the others; where there are `most`, in place of the one made first. */
+static int64_t slot_for(Queue *q, const void *kept, size_t width, int64_t *size, int64_t *next, int64_t most) {
+    int64_t oldest = oldest_block(q);
+    for (int64_t slot = 0; slot < *size; slot++)
+        if (*(const int64_t *)((const char *)kept + (size_t)slot * width) < oldest) return slot;
+    int64_t slot = *size < most ? (*size)++ : *next;
+    *next = (slot + 1) % most;
+    return slot;
+}
+
 static const Fates *fates_of(Queue *q, int64_t block, int64_t attempt, int64_t copy) {
     int first = attempt == 1;
     Drawn *kept = first ? q->first : q->later;
     int64_t *size = first ? &q->first_size : &q->later_size, *next = first ? &q->first_next : &q->later_next;
     for (int64_t place = *size; place-- > 0;)
         if (kept[place].block == block && kept[place].attempt == attempt && kept[place].copy == copy) return &kept[place].of;
-    int64_t most = first ? FIRST_KEPT : LATER_KEPT, slot = *size < most ? (*size)++ : *next;
-    *next = (slot + 1) % most;
+    int64_t slot = slot_for(q, kept, sizeof *kept, size, next, first ? FIRST_KEPT : LATER_KEPT);
     Drawn *fresh = &kept[slot];
     fresh->block = -1;
     if (q->c.ask.fates(first ? slot : FIRST_KEPT + slot, block, attempt, copy, &fresh->of) <= 0) {
@@ -310,8 +330,7 @@ static int64_t listed(Queue *q, int rivals, int64_t number, int64_t attempt) {
     int64_t arrival = number >> 1, block = arrival >> BLOCK_BITS, index = arrival & (BLOCK - 1);
     for (int64_t place = *size; place-- > 0;)
         if (kept[place].block == block && kept[place].attempt == attempt) return kept[place].of[index];
-    int64_t slot = *size < LATER_KEPT ? (*size)++ : *next;
-    *next = (slot + 1) % LATER_KEPT;
+    int64_t slot = slot_for(q, kept, sizeof *kept, size, next, LATER_KEPT);
     Listed *fresh = &kept[slot];
     fresh->block = -1;
     int64_t got = rivals ? q->c.ask.rivals(slot, block, attempt, &fresh->of) : q->c.ask.kinds(slot, block, &fresh->of);

@@ -2,19 +2,25 @@
 
 import json
 import textwrap
+import tracemalloc
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from browser import launched, needs_browser
 from pages import charts
 
-from soak.reports.data import read_run
+from soak.reports.data import read_metrics, read_run
+from soak.reports.events import read_histories
 from soak.reports.look.figures import Drawing
 from soak.reports.run_page.distribution import BINS, distribution, edges_of, is_wide
 from soak.reports.run_page.ended import Ended, read_ended
 from soak.reports.run_page.windows import windows_of
 from soak.runner.cli import run_command
+from soak.schemas.errors import EvidenceError
+from soak.schemas.evidence.verdict import Verdict
+from soak.schemas.stream.storage import create_compressed
 
 SCENARIO = """
     version: 1
@@ -57,6 +63,67 @@ def test_the_tasks_of_a_stream_are_those_that_a_reader_of_each_line_finds(run: P
     rows = list(zip(ended.due_s.tolist(), ended.ended_s.tolist(), ended.failed.tolist(), strict=True))
     assert rows == list(found.values()) and any(failed for *_, failed in rows)
     assert sorted(ended.all_due_s.tolist()) == sorted(due.values())
+
+
+def test_a_stream_is_read_in_pieces_of_whole_lines(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = read_ended(run / "soak_short.jsonl")
+    monkeypatch.setattr("soak.reports.run_page.ended._PIECE_BYTES", 100)
+    pieces = read_ended(run / "soak_short.jsonl")
+    for name in ("due_s", "ended_s", "failed", "all_due_s"):
+        assert getattr(pieces, name).tobytes() == getattr(whole, name).tobytes()
+
+
+def test_a_stream_with_more_than_is_read_has_no_tasks(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, compressed = run / "soak_short.jsonl", tmp_path / "soak_short.jsonl.zst"
+    with create_compressed(compressed) as file:
+        file.write(plain.read_bytes())
+    size = plain.stat().st_size
+    for most, tasks in ((size, True), (size - 1, False)):
+        monkeypatch.setattr("soak.reports.run_page.ended.MOST_BYTES", most)
+        assert all(bool(len(read_ended(path).due_s)) == tasks for path in (plain, compressed))
+
+
+def test_the_report_of_a_long_stream_takes_less_memory_than_the_stream(run: Path, tmp_path: Path) -> None:
+    header, *lines = (run / "soak_short.jsonl").read_bytes().splitlines(keepends=True)
+    padding = b'{"t":150.000000,"type":"sample.queue_depth","value":1.000000,"name":"%b"}\n' % (b"x" * 900)
+    path = tmp_path / "soak_short.jsonl"
+    with path.open("wb") as file:
+        file.writelines([header, *lines, *[padding] * 20_000])
+    tasks = msgspec.json.decode((run / "verdict.json").read_bytes(), type=Verdict).slowest
+    tracemalloc.start()
+    try:
+        ended, histories = read_ended(path), read_histories(path, tasks)
+        assert tracemalloc.get_traced_memory()[1] < path.stat().st_size / 4
+    finally:
+        tracemalloc.stop()
+    assert ended.latency_s.tolist() == read_ended(run / "soak_short.jsonl").latency_s.tolist()
+    assert histories == read_histories(run / "soak_short.jsonl", tasks) and all(histories.values())
+
+
+def test_series_take_little_more_memory_than_their_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text("t_s,a,b\n" + "".join(f"{60 * minute},{minute}.123456789,\n" for minute in range(20_000)))
+    tracemalloc.start()
+    try:
+        metrics = read_metrics(path)
+        assert tracemalloc.get_traced_memory()[1] < 3 * 8 * 3 * 20_000
+    finally:
+        tracemalloc.stop()
+    assert (
+        metrics.t_s[-1] == 60 * 19_999
+        and np.isnan(metrics.columns["b"]).all()
+        and metrics.columns["a"][7] == 7.123456789
+    )
+
+
+@pytest.mark.parametrize("row", ["1", "1,2,3", "", "1,x"])
+def test_a_row_of_series_that_is_none_is_refused(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text(f"t_s,a\n0,1\n{row}\n")
+    with pytest.raises(EvidenceError, match="damaged"):
+        read_metrics(path)
 
 
 def test_the_histogram_counts_what_the_objectives_count(run: Path) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from soak.runner.judge.course import MOST_STRETCHES, Course
+from soak.runner.judge.course import MOST_PIECES, MOST_STRETCHES, Course
 from soak.runner.judge.samples import Samples
 from soak.schemas.language.slis import LATENCY, STATE_TRANSITIONS, SUCCESS_RATE, THROUGHPUT
 from soak.schemas.stream.block import Floats
@@ -88,3 +88,25 @@ def test_weights_count() -> None:
     course.observe(Samples(np.array([1.0, 2.0]), np.array([3.0, 0.0]), weight=np.array([4.0, 2.0])))
     assert course.weight.tolist() == [4, 2]
     assert course.windows(SUCCESS_RATE, np.array([0.0, 5.0])).value.tolist() == [0.5]
+
+
+def test_memory_does_not_grow_with_observations() -> None:
+    draws, course, shown = np.random.default_rng(4), Course(ranked=True), []
+    for block in range(4 * MOST_PIECES):
+        shown.append(draws.exponential(30.0, 1 << 14))
+        course.observe(Samples(np.full(1 << 14, float(block)), shown[-1]))
+        assert len(course._cells) <= MOST_PIECES
+    values = np.concatenate(shown)
+    distinct = len(np.unique(np.concatenate([codes for codes, _ in course._cells])))
+    assert sum(len(codes) for codes, _ in course._cells) < 1.2 * distinct
+    below, up_to = course.at_most(30.0)
+    assert below.sum() < (values <= 30.0).sum() <= up_to.sum() < below.sum() + 0.01 * len(values)
+    assert course.variance() == pytest.approx(values.var(), rel=0.05)
+
+
+def test_few_observations_of_many_blocks_do_not_wait_one_by_one() -> None:
+    course = Course(ranked=False)
+    for block in range(10 * MOST_PIECES):
+        course.observe(Samples(np.array([float(block)]), np.ones(1)))
+        assert len(course._waiting) < MOST_PIECES
+    assert course.total.sum() == 10 * MOST_PIECES
