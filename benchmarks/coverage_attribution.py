@@ -1,10 +1,10 @@
 """How often a fault is put in doubt that takes effect as planned, and one of which hardly anything does."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from experiment import Row
+from msgspec.structs import replace
 
 from soak.runner.judge.faults import FaultCounts, hardly
 from soak.schemas.evidence.verdict import FaultResult, Status

@@ -5,12 +5,13 @@ of twenty parts of a run, and a change that matters from 5 %. Coverage of pairs 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from experiment import Row
+from msgspec.structs import replace
 
 from soak.runner.cli.compare import ALPHA, LEAST
 from soak.runner.compare.changes import compare

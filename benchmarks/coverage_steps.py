@@ -4,12 +4,12 @@ python benchmarks/coverage_steps.py 200
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from experiment import Row
+from msgspec.structs import replace
 
 from soak.runner.engine import execute, identify
 from soak.runner.judge.changepoints.divisive import divide

@@ -4,6 +4,8 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
+
 from soak.reports.data import RunData
 from soak.reports.events import LONGEST_EVENT, Event, Happened, read_events
 from soak.reports.room import ask, room_of
@@ -29,8 +31,7 @@ _TOLD = ("task.", "fault.", "alert.", "process.", "run.")
 _ORDINARY = {"task.enqueued", "task.dispatched", "task.done"}
 
 
-@dataclass(frozen=True, slots=True)
-class Affected:
+class Affected(Struct, frozen=True):
     """A task affected by the incident; `id` is the system's id, or the key if that is unknown."""
 
     id: str
@@ -41,8 +42,7 @@ class Affected:
     since_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Aftermath:
+class Aftermath(Struct, frozen=True):
     """The extent of an abort: tasks that are open or recently FAILED, BLOCKED or LOST (the first MOST_TASKS); counts of all."""
 
     tasks: list[Affected]

@@ -1,7 +1,8 @@
 """What each fault did and what it cost, in words: the rows of the tables of both reports."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.schemas.evidence.attribution import Cost, FaultAttribution, Occasion, Spread
 from soak.schemas.language.room import Work
@@ -11,8 +12,7 @@ MOST_ROWS = 20
 """The number of windows of a fault that are shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class OccasionRow:
+class OccasionRow(Struct, frozen=True):
     """A window of a fault, as cells."""
 
     fault: str
@@ -24,8 +24,7 @@ class OccasionRow:
     cost: str
 
 
-@dataclass(frozen=True, slots=True)
-class AttributionTables:
+class AttributionTables(Struct, frozen=True):
     """The tables on the faults of a run, and what stands below them.
 
     occasions: a row for each window. more: by fault how many windows are not shown. spreads: the delays of faults with several

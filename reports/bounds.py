@@ -1,6 +1,5 @@
 """A run as reports show it, whatever its evidence holds: texts of bounded length, and of very long lists the worst entries."""
 
-import dataclasses
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -59,12 +58,12 @@ def bounded(run: RunData, *, markdown: bool = False) -> RunData:
     scenario = run.scenario
     title = text(scenario.title)
     description = (_TAG.sub("&lt;", scenario.description) if markdown else scenario.description) or ""
-    return dataclasses.replace(
+    return msgspec.structs.replace(
         run,
         verdict=verdict,
         manifest=cut.of(run.manifest, "manifest"),
         checkpoints=cut.of(run.checkpoints, "checkpoints"),
-        scenario=dataclasses.replace(scenario, title=title, description=brief(description, LONGEST_DESCRIPTION)),
+        scenario=msgspec.structs.replace(scenario, title=title, description=brief(description, LONGEST_DESCRIPTION)),
         left_out=tuple(cut.left_out),
         caveats_in_all=len(run.verdict.caveats),
     )

@@ -1,6 +1,6 @@
 """Change points in words: a line for each, in the reports and in the terminal."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from soak.schemas.evidence.changepoints import FAMILY_ERROR, ChangeKind, ChangePoint, Nearby, SeriesChanges
 from soak.schemas.evidence.verdict import Verdict
@@ -11,8 +11,7 @@ _WHOLE_MINUTES_S = 300.0
 """Times of windows this long are told to the minute, those of shorter ones to the second."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChangesInWords:
+class ChangesInWords(Struct, frozen=True):
     """A sentence for each change and for each indicator of which nothing can be said, in the order of the objectives.
 
     searched: the indicators that were. error: the probability of any change point where nothing changes.

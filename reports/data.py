@@ -1,13 +1,13 @@
 """The typed contents of a run directory."""
 
 import csv
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.errors import EvidenceError, ScenarioError, quoted, reason
 from soak.schemas.evidence.manifest import Manifest
@@ -28,8 +28,7 @@ T = TypeVar("T")
 MINUTE_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Metrics:
+class Metrics(Struct, frozen=True):
     """The per-minute series; each row covers the minute that ends at `t_s`."""
 
     columns: dict[str, Floats]
@@ -58,8 +57,7 @@ class Metrics:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessSamples:
+class ProcessSamples(Struct, frozen=True):
     """Resource usage of one process of a real run: arrays of equal length, in time order; see `schemas.stream.processes`.
 
     A restarted process keeps its name, with CPU time from 0.
@@ -71,8 +69,7 @@ class ProcessSamples:
     open_files: Floats
 
 
-@dataclass(frozen=True, slots=True)
-class RunData:
+class RunData(Struct, frozen=True):
     """The input of a report."""
 
     scenario: Scenario

@@ -1,7 +1,8 @@
 """When a verdict was known, in words: for the reports and the terminal."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.schemas.evidence.decided import Decided, DecidedObjective
 from soak.schemas.evidence.verdict import Verdict
@@ -25,8 +26,7 @@ def summary(verdict: Verdict) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """The section of a report: what it says first, a row for each objective, how often it was looked."""
 
     sentence: str

@@ -3,10 +3,10 @@
 import mmap
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from soak.reports.texts import brief
 from soak.schemas.errors import EvidenceError, reason
@@ -56,8 +56,7 @@ class Event(msgspec.Struct):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(Struct, frozen=True):
     """A line of a timeline."""
 
     t_s: float

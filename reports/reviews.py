@@ -1,9 +1,10 @@
 """Reviews of a run, with whether each is of the evidence that is there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from soak.schemas.errors import EvidenceError, reason
 from soak.schemas.evidence.reviews import FILE, Note, Review, Reviews, Standing, standing
@@ -19,8 +20,7 @@ LARGEST_BYTES = 10_000_000
 """A larger reviews.json is not read: nobody writes that much."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reviewed:
+class Reviewed(Struct, frozen=True):
     """A review, and whether it is of the evidence that is there."""
 
     review: Review
@@ -37,8 +37,7 @@ class Reviewed:
         return "" if self.counts else f"review by {self.review.who} of {self.review.at} is of other evidence"
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """What a report shows of reviews; `problem`: why they cannot be read, otherwise empty."""
 
     rows: Sequence[Reviewed] = ()

@@ -1,10 +1,11 @@
 """What reports know of a system: a room that names the plots, panels and sections that it has beside those of any system."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeAlias, TypeVar
+
+from msgspec import Struct, field
 
 from soak.schemas.errors import SoakError, UsageError, failure_words
 from soak.schemas.language.registry import OURS, find, room
@@ -25,8 +26,7 @@ Inline: TypeAlias = Callable[[str], str]
 """A plot of the run by file name, in base64 for an `<img>`; empty if the run does not have it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Grown:
+class Grown(Struct, frozen=True):
     """A panel of growth.svg: a growth SLI, its title, the unit beside the axis, and the column of metrics.csv it is of."""
 
     sli: str
@@ -55,8 +55,7 @@ def _none(*_: object) -> Mapping[str, str]:
     return {}
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(Struct, frozen=True):
     """A system in reports. One that brings nothing has the parts that any system has.
 
     plots: by file name, shown before the common ones. panels: of throughput.svg, below the tasks per minute, and above them

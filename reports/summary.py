@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -10,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
+from msgspec import Struct
 
 from soak.reports import tails
 from soak.reports.aftermath import read_aftermath
@@ -64,8 +64,7 @@ def render_incident(run: RunData, directory: Path) -> str:
     return render_template(TEMPLATES / INCIDENT_TEMPLATE, run, aftermath=aftermath, run_book=run_book)
 
 
-@dataclass(frozen=True, slots=True)
-class CheckpointSli:
+class CheckpointSli(Struct, frozen=True):
     """A column of the table of checkpoints."""
 
     name: str

@@ -6,9 +6,10 @@ renderer in `reports`.
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
 
 from soak.runner.console import tell
 from soak.runner.evidence.directory import RunDirectory, refuse_in_run
@@ -19,8 +20,7 @@ from soak.schemas.language.load import Loaded, Sources
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
-class ScenarioFile:
+class ScenarioFile(Struct, frozen=True):
     """A scenario file, and what the command line changes in it: `--tier`, `--overlay`, and `--set` and its like."""
 
     path: Path
@@ -37,8 +37,7 @@ class ScenarioFile:
         return self.read().load(tier=self.tier, settings=self.settings).simulated()
 
 
-@dataclass(frozen=True, slots=True)
-class Analysis(Generic[R]):
+class Analysis(Struct, Generic[R], frozen=True):
     """The result of an analysis, the directory it was written to, and the file in it that people open first."""
 
     result: R

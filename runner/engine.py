@@ -5,8 +5,9 @@ It knows nothing about systems or how a target works.
 
 import contextlib
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from soak.runner.checks.beside import MakeChecks, closed_after, no_checks, with_events
 from soak.runner.early import end_early, end_simulation_early
@@ -33,8 +34,7 @@ class Sink(Protocol):
         """Keep a block, with what the judge made of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resumed:
+class Resumed(Struct, frozen=True):
     """A run to continue: its judge, which has seen all recorded events; how long nothing was observed, in scenario time;
     and how long the runner was down after that, in real time."""
 

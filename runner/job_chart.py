@@ -6,8 +6,9 @@ Pages of GitHub and GitLab draw such a block. They show no picture that is part 
 import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from soak.reports.look.palette import Role, light
 from soak.schemas.evidence.verdict import ObjectiveResult, Status, Verdict
@@ -26,8 +27,7 @@ _WORDS = (("<=", "≤"), (">=", "≥"), ("<", "below"), (">", "above"), ('"', "'
 """What a title cannot hold, and what is written for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
+class _Shown(Struct, frozen=True):
     """What is drawn: values over scenario time, in hours; `limit`: None without one."""
 
     title: str

@@ -1,17 +1,16 @@
 """JUnit XML: one test case for each check of a verdict, for tools that show test results."""
 
-from dataclasses import dataclass
 from xml.etree import ElementTree
 
 import msgspec
+from msgspec import Struct
 
 from soak.schemas.evidence.verdict import Outcome, Status, Verdict
 
 FILE = "junit.xml"
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """A test case: `status` is passed, failed or skipped, `detail` explains it."""
 
     group: str
@@ -25,8 +24,7 @@ class Case:
         return f"{self.group}::{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One check of a verdict, with its status."""
 
     group: str

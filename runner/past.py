@@ -1,8 +1,9 @@
 """An incomplete run, read back from its evidence to be resumed."""
 
 import time
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from soak.runner.ends import end_after
 from soak.runner.engine import Resumed
@@ -22,8 +23,7 @@ from soak.schemas.stream.identity import STREAM_VERSION, Identity
 from soak.simulation.plan import Plan
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(Struct, frozen=True):
     """The contents of the run directory of an incomplete or interrupted run."""
 
     directory: RunDirectory

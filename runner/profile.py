@@ -4,8 +4,9 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from msgspec import Struct, to_builtins
 
 from soak.runner.engine import BrokenOffError, execute, identify
 from soak.runner.interruption import Interruption
@@ -25,8 +26,7 @@ from soak.simulation.plan import Plan
 KEPT, BROKEN, NOT_TESTED, NOT_APPLICABLE = "kept", "broken", "not tested", "not applicable"
 
 
-@dataclass(frozen=True, slots=True)
-class Promised:
+class Promised(Struct, frozen=True):
     """A promise, and what was seen of it: `kept`, `broken`, `not tested` or `not applicable`, and why."""
 
     promise: str
@@ -34,8 +34,7 @@ class Promised:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """A task system as it was seen. level: what could be judged. laws: in words, what the run broke beside its promises."""
 
     level: int
@@ -140,7 +139,7 @@ def _value(found: ObjectiveResult) -> str:
 
 def as_data(found: Profile) -> str:
     """As JSON."""
-    return json.dumps({"kept": found.is_kept, **asdict(found)}, indent=2)
+    return json.dumps({"kept": found.is_kept, **to_builtins(found)}, indent=2)
 
 
 def in_words(found: Profile, name: str) -> str:

@@ -6,8 +6,10 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from soak.runner.api import load, open_run, run
 from soak.runner.engine import identify
@@ -33,8 +35,7 @@ _GROUPS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """The run that a test asks for: the options of `soak.run`."""
 
     path: Path

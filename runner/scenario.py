@@ -3,11 +3,12 @@
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TypeAlias
 
 import click
+from msgspec.structs import replace
 
 from soak.runner.console import heard_by
 from soak.runner.engine import execute, identify

@@ -2,9 +2,10 @@
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
+
+from msgspec import Struct
 
 from soak.schemas.errors import UsageError, quoted
 from soak.schemas.language.registry import OURS, language_of, names
@@ -22,8 +23,7 @@ DEFAULT = next(iter(OURS))
 """What `soak init` writes when nothing is asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """A scenario to start from, and the files that go beside it."""
 
     name: str

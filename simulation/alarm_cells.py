@@ -1,9 +1,9 @@
 """A run in cells of time and blocks of cells, and in how many ways a condition holds over a window of cells."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.stream.block import Floats, Ints
 from soak.simulation.false_alarms import Rule, Scan
@@ -19,8 +19,7 @@ _MANY, _PARTS, _NEARLY = 200, 2, 0.1
 """From more than that many phases on, loads whose two halves differ by less than a tenth are taken to be the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class Blocks:
+class Blocks(Struct, frozen=True):
     """A run in cells and blocks.
 
     cell_s: length of a cell. window, size, held: cells of a window, of a block, and over which the condition has to hold.
@@ -96,8 +95,7 @@ class Blocks:
         return np.where(windows > _ROUNDING, windows, 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """Of each number of observations n: the least number of bad ones with which a condition holds, and how likely it is."""
 
     least: Ints

@@ -11,9 +11,9 @@ first window, in which nothing leaves it, is exact: a random walk that is stoppe
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.stream.block import Floats
 from soak.simulation.alarm_cells import Blocks, Walk, least_bad, log_poisson
@@ -35,8 +35,7 @@ class NotComputedError(Exception):
     """The chance cannot be computed: the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chance:
+class Chance(Struct, frozen=True):
     """A probability and its standard error, from the simulation of paths."""
 
     probability: float

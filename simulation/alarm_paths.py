@@ -1,9 +1,9 @@
 """Paths of observations that are drawn given that a condition holds at the end of one cell of a block."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.stream.block import Bools, Floats, Ints
 from soak.simulation.alarm_cells import Blocks, Table, binomial_weights, poisson_rows
@@ -18,8 +18,7 @@ _MOST_CELLS = 4_000_000
 """Cells of all paths through a block together: beyond that, fewer paths are drawn."""
 
 
-@dataclass(frozen=True, slots=True)
-class FirstHold:
+class FirstHold(Struct, frozen=True):
     """The probability that a condition holds in a block and not in those that are looked back to, with its standard error."""
 
     probability: float

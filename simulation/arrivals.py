@@ -1,10 +1,10 @@
 """Arrival times: the processes that follow a rate."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain, count
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.language.model import Batch, Exactly, Process, Workload
 from soak.schemas.language.trace import Trace
@@ -16,8 +16,7 @@ from soak.simulation.trace import TraceArrivals
 UNSET = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Arrivals:
+class Arrivals(Struct, frozen=True):
     """When arrivals are due, ascending, in seconds. scheduled: which entry of workload.scheduled they are of, -1 for none."""
 
     due_s: Floats

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.language.distributions import Distribution, Exponential
 from soak.schemas.language.faults import Fault
@@ -21,8 +21,7 @@ COORDINATED_OMISSION = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(Struct, frozen=True):
     """Of a task of a system: how long it takes at least, how long it keeps one of the workers, other delays, attempts.
 
     taken_s: how long it keeps a worker where work is always waiting; workers: the most that there ever are, inf where tasks do
@@ -40,8 +39,7 @@ class Need:
     """Whether workers belong to several queues."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClosedForecast:
+class ClosedForecast(Struct, frozen=True):
     """Figures of a closed workload, for the largest number of users at any time.
 
     between_s: mean think time, pauses included. users_most_per_s: N / (Z + S); workers_most_per_s: c / S, None without a

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from soak.schemas.language.distributions import ServiceTime
 from soak.schemas.language.faults import Fault
@@ -35,8 +36,7 @@ A plain tuple: one is read for each attempt.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Windowed:
+class Windowed(Struct, frozen=True):
     """What a fault does to tasks of a block, to attempts that start inside its windows.
 
     order: its place among the faults; places: of the tasks in the block, ascending; to each a cause and a share of the attempt.

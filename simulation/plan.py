@@ -4,9 +4,9 @@ The simulation and a real system are driven by the same plan. It is drawn lazily
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Scenario, Workload
@@ -29,8 +29,7 @@ from soak.simulation.turns import Past, Turns
 from soak.simulation.users import Users
 
 
-@dataclass(frozen=True, slots=True)
-class Submissions:
+class Submissions(Struct, frozen=True):
     """Work to offer, in time order: when it is due in seconds, its task number, the cause of a duplicate (0: the original)."""
 
     due_s: Floats

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, cast
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.language.model import Workload
 from soak.schemas.stream.block import TICKS_PER_S, Floats, Ints
@@ -30,8 +31,7 @@ class Which(StrEnum):
     FATES = "fates"
 
 
-@dataclass(frozen=True, slots=True)
-class Redraw:
+class Redraw(Struct, frozen=True):
     """Each task has its draws replaced, with a chance of `share`, by those of `seed`; `which` of them."""
 
     seed: int
@@ -49,8 +49,7 @@ class Redraw:
         return generator.random(BLOCK) < self.share
 
 
-@dataclass(frozen=True, slots=True)
-class TiltedRate:
+class TiltedRate(Struct, frozen=True):
     """A fault that attempts, or tasks, meet with another chance: its stream, the layer of its draws, both chances (0 to 1)."""
 
     stream: str
@@ -59,8 +58,7 @@ class TiltedRate:
     tilted: float
 
 
-@dataclass(frozen=True, slots=True)
-class Tilt:
+class Tilt(Struct, frozen=True):
     """Tasks from place `first` to before `first + length`, in order of arrival, meet faults with other chances.
 
     The stretch is one of `firsts`, chosen with equal chance. The law of such a run is a mixture, and its likelihood ratio
@@ -124,8 +122,7 @@ class RedrawnSeed(AlteredSeed):
         return self._owners[key]
 
 
-@dataclass(frozen=True, slots=True)
-class Weighed:
+class Weighed(Struct, frozen=True):
     """The likelihood ratio of a run with a tilt: its chance without over that with it.
 
     hits, trials: for each of the tilted rates, how many draws inside the stretch met the fault, of how many.

@@ -4,15 +4,14 @@ Exact for exponential times; the means of other service times are near where use
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 _MOST_STATES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
+class Balance(Struct, frozen=True):
     """In the long run: tasks that end per second, and the mean number of tasks in the system (waiting or worked on)."""
 
     throughput_per_s: float

@@ -1,9 +1,10 @@
 """What the simulation knows of a system: a room that names its model, its forecast and what can be seen beforehand."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from msgspec import Struct, field
 
 from soak.schemas.errors import Where
 from soak.schemas.language.model import Scenario
@@ -53,8 +54,7 @@ class Counts(list[float]):
     """Values of a picture that are numbers, not rates."""
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
+class Doubt(Struct, frozen=True):
     """What cannot happen, its place in the scenario, and what to write instead."""
 
     where: Where
@@ -66,8 +66,7 @@ def _none(*_: object) -> tuple[()]:
     return ()
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(Struct, frozen=True):
     """A model that is compiled, and gives the same rows as the one on SimPy.
 
     model: makes it. ready: loads its library; raises Unavailable where that cannot be had. lacks: what of a scenario it does not
@@ -79,8 +78,7 @@ class Compiled:
     lacks: Callable[[Scenario], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(Struct, frozen=True):
     """A system in the simulation.
 
     model: makes the model. forecast: what a plan asks of the system. figures: the forecast in words, a line each; pictures:

@@ -1,9 +1,9 @@
 """A plan in segments: intervals with constant arrival rate and constant faults of attempts."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Process, Scenario
@@ -12,8 +12,7 @@ from soak.simulation.rate import ArrivalRate
 from soak.simulation.shares import AtOnce, at_set_times
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """An interval of arrivals: its length, expected arrivals, and active faults.
 
     by_rate: arrivals that the rate brings; at_once: those at set times. burst: whether the arrival rate is that of a burst,

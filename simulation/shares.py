@@ -5,15 +5,16 @@ Without NumPy: `soak validate` asks it, too.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.schemas.language.expression import Selector
 from soak.schemas.language.model import Scenario, Scheduled, Workload
 from soak.simulation.rate import ArrivalRate, rate_of
 
 
-@dataclass(frozen=True, slots=True)
-class AtOnce:
+class AtOnce(Struct, frozen=True):
     """Tasks that arrive at one instant: the entry of `workload.scheduled` they are of, and their kind (empty: drawn)."""
 
     t_s: float
@@ -96,4 +97,4 @@ def _thinned(workload: Workload, selector: Selector, share: float) -> Iterator[S
     for each in workload.scheduled:
         part = of_tenants * kinds[each.kind].has(wanted) if each.kind else share
         if part:
-            yield replace(each, count=each.count * part)  # type: ignore[arg-type]
+            yield replace(each, count=each.count * part)

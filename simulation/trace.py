@@ -7,10 +7,10 @@ that memory stays flat, however long the trace is.
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.errors import UsageError
 from soak.schemas.language.trace import Trace
@@ -24,8 +24,7 @@ from soak.simulation.streams import BLOCK, Stream
 _PIECES_KEPT, _PARTS_KEPT = 4, 16
 
 
-@dataclass(frozen=True, slots=True)
-class Traced:
+class Traced(Struct, frozen=True):
     """Arrivals in order, with the numbers of their kinds and tenants among the trace's names; None without such a column."""
 
     due_s: Floats

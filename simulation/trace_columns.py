@@ -1,10 +1,10 @@
 """What a trace says of each arrival beside its time: whose it is, of which kind, and how long it takes."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.language.model import Scenario, TaskKind, Tenant
 from soak.schemas.language.trace import Trace
@@ -13,8 +13,7 @@ from soak.simulation.streams import BLOCK
 from soak.simulation.trace import TraceArrivals, Traced
 
 
-@dataclass(frozen=True, slots=True)
-class TraceColumns:
+class TraceColumns(Struct, frozen=True):
     """Each for the BLOCK arrivals of a block; None where it is drawn. tenant, kind: their places in the workload."""
 
     service_s: Callable[[int], Floats] | None = None

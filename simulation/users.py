@@ -5,11 +5,11 @@ fate and the think time after it are the same whatever the system does, in a sim
 """
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.errors import SoakError
 from soak.schemas.language.distributions import Distribution
@@ -32,8 +32,7 @@ Submission: TypeAlias = tuple[float, int, int]
 """When it is due in seconds, its task number, the cause of a duplicate (0: the original)."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Copy:
+class _Copy(Struct, frozen=True):
     """The second submission of a task, should a fault with these windows (none: always) strike it."""
 
     windows: tuple[Window, ...]

@@ -17,13 +17,14 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from textwrap import dedent
 
 import numpy as np
+from msgspec.structs import replace
 
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge

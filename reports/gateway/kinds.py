@@ -1,14 +1,14 @@
 """The table of requests by kind of work, for the summary and the page."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.schemas.systems.gateway.documents import Latencies, LatencyReport
 from soak.schemas.units import show_duration, show_ratio
 
 
-@dataclass(frozen=True, slots=True)
-class KindLine:
+class KindLine(Struct, frozen=True):
     """A line of the table, as text. errors: how many failed of each error; empty for none."""
 
     kind: str

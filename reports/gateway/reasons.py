@@ -1,9 +1,9 @@
 """Why requests failed: the reasons in words that a real run keeps beside the events, for the summary and the page."""
 
 from collections import Counter
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from soak.reports.data import RunData
 from soak.schemas.errors import EvidenceError
@@ -27,8 +27,7 @@ class _Line(msgspec.Struct, frozen=True):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(Struct, frozen=True):
     """A reason: of which error, how many requests of those listed had it, and when and which was the first."""
 
     error: str
@@ -38,8 +37,7 @@ class Reason:
     task: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reasons:
+class Reasons(Struct, frozen=True):
     """The most frequent reasons, how many more there are, and the files that say more, relative to the report."""
 
     shown: list[Reason]

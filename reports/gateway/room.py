@@ -1,11 +1,11 @@
 """The system `gateway` in reports."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from markupsafe import Markup
+from msgspec import Struct
 
 from soak.reports.data import RunData
 from soak.reports.gateway.charts import left_out, small_charts
@@ -70,8 +70,7 @@ def _page(run: RunData, inline: Inline) -> Markup:
     return Markup(text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Tables:
+class _Tables(Struct, frozen=True):
     """Requests by kind of work, and tenants by phase with what is said of them."""
 
     kinds: Sequence[KindLine]
@@ -85,8 +84,7 @@ def _tables(run: RunData) -> _Tables:
     return _Tables(kinds, rows(report), notes(report), fairness(report)) if report else _Tables(kinds)
 
 
-@dataclass(frozen=True, slots=True)
-class _PageTables:
+class _PageTables(Struct, frozen=True):
     kinds: Table
     rows: Table
     reasons: Table

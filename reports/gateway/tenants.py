@@ -1,6 +1,6 @@
 """The table of tenants by phase, for the summary and the page."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from soak.schemas.systems.gateway.documents import ComparisonReport, PhaseReport, TenantInPhase
 from soak.schemas.units import show_duration, show_rate, show_rate_like, show_ratio
@@ -8,8 +8,7 @@ from soak.schemas.units import show_duration, show_rate, show_rate_like, show_ra
 _UNKNOWN = "–"
 
 
-@dataclass(frozen=True, slots=True)
-class TenantLine:
+class TenantLine(Struct, frozen=True):
     """A line of the table, as text."""
 
     phase: str

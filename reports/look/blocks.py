@@ -1,10 +1,10 @@
 """What a page of an analysis is made of: the answer, what to do next, and sections of words, tables and pictures."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from markupsafe import Markup
+from msgspec import Struct
 
 from soak.reports.look.charts import Chart
 from soak.reports.look.figures import Drawing
@@ -12,8 +12,7 @@ from soak.reports.look.page import Head
 from soak.reports.look.table import Table, Tone
 
 
-@dataclass(frozen=True, slots=True)
-class Tile:
+class Tile(Struct, frozen=True):
     """A figure under the verdict: what it is of, the figure, a line below it."""
 
     what: str
@@ -22,8 +21,7 @@ class Tile:
     tone: Tone = Tone.NONE
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """Something to do next, with the command that does it (empty: none) or a file beside the report."""
 
     words: str
@@ -31,30 +29,26 @@ class Step:
     href: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Points:
+class Points(Struct, frozen=True):
     """A list of sentences."""
 
     lines: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A paragraph."""
 
     text: str
     soft: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Struct, frozen=True):
     """Lines as they are in a file or a terminal."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """Names with what is known of each, and a line below it."""
 
     pairs: Sequence[tuple[str, str | Markup, str]]
@@ -63,8 +57,7 @@ class Facts:
 Part: TypeAlias = Points | Text | Code | Facts | Table | Chart | Drawing
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     """A part of a page under its title. folded: opened by the reader."""
 
     title: str
@@ -72,8 +65,7 @@ class Section:
     folded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
+class Sheet(Struct, frozen=True):
     """A whole page. reasons: of the answer, in sentences. shares: of the answer's kinds, drawn as one bar."""
 
     head: Head

@@ -1,8 +1,9 @@
 """What is drawn over time: charts as data."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from soak.reports.look.palette import Role
 from soak.schemas.stream.block import Floats
@@ -27,8 +28,7 @@ class Kind(StrEnum):
     GAP = "gap"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A line: `values` one for each time of its chart, NaN where unknown. filled: to the axis. around: (low, high) of a band."""
 
     name: str
@@ -38,8 +38,7 @@ class Line:
     around: tuple[Floats, Floats] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """A level that must not be passed, with what is written on it."""
 
     words: str
@@ -47,8 +46,7 @@ class Limit:
     role: Role = Role.BAD
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
+class Band(Struct, frozen=True):
     """A stretch of time, in seconds: a fault, a burst, a phase, an alert. strength: from 0 to 1, of lanes."""
 
     start_s: float
@@ -58,8 +56,7 @@ class Band:
     strength: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """A moment, in seconds, with what is written on it."""
 
     at_s: float
@@ -67,8 +64,7 @@ class Mark:
     role: Role = Role.BAD
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(Struct, frozen=True):
     """A row of bands under its name, below the charts."""
 
     name: str
@@ -76,8 +72,7 @@ class Lane:
     bands: Sequence[Band]
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
+class Chart(Struct, frozen=True):
     """Lines on one scale over time.
 
     name: an id within the page. word: what it shows, for those who do not see it. t_s: times in seconds, increasing, of the

@@ -2,11 +2,11 @@
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
 from markupsafe import Markup
+from msgspec import Struct, field
 
 from soak.reports.look.charts import Chart, Line
 from soak.reports.look.palette import DASHES
@@ -70,8 +70,7 @@ class _Chart(msgspec.Struct, frozen=True, omit_defaults=True):
     small: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(Struct, frozen=True):
     """Charts as JSON that is safe inside a script element. fold: points that each point of a chart stands for, by name."""
 
     json: Markup

@@ -5,9 +5,9 @@ size, and its colours are variables of the style sheet, so that it follows dark 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from markupsafe import Markup, escape
+from msgspec import Struct
 
 from soak.reports.look.charts import Form
 from soak.reports.look.palette import Role
@@ -19,8 +19,7 @@ _ROLES = {Tone.OK: Role.OK, Tone.BAD: Role.BAD, Tone.DOUBT: Role.DOUBT, Tone.NOW
 _MOST_DESCRIBED = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Drawing:
+class Drawing(Struct, frozen=True):
     """A picture under its title. note: below it."""
 
     title: str
@@ -28,8 +27,7 @@ class Drawing:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """A row: an interval from `low` to `high` (None: without), a tick at `middle`, a dot at `dot`, and what is written beside."""
 
     label: str

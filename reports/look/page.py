@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
+from msgspec import Struct
 
 from soak.reports.look.charts import Chart
 from soak.reports.look.encoded import Data, encode
@@ -19,8 +19,7 @@ ASSETS = Path(__file__).with_name("assets")
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """What a page begins with. kicker: what it is and of what. status: the answer in a word, in its `tone`. lead: in a sentence.
 
     made: by what and when, at the foot of the page.

@@ -4,8 +4,9 @@ Text has a contrast of at least 4.5:1 against its paper (WCAG 2.2, success crite
 their dashes too, and results are words: nothing is told by colour alone.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Role(StrEnum):
@@ -31,8 +32,7 @@ class Role(StrEnum):
     BURST = "burst"
 
 
-@dataclass(frozen=True, slots=True)
-class Shade:
+class Shade(Struct, frozen=True):
     """A colour as #rrggbb on light and on dark paper."""
 
     light: str

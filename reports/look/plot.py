@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from markupsafe import Markup, escape
+from msgspec import Struct
 
 from soak.reports.look.charts import Form
 from soak.reports.look.palette import DASHES, Role
@@ -14,8 +14,7 @@ from soak.reports.look.ticks import linear, logarithmic, show
 Point = tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
+class Axis(Struct, frozen=True):
     """A scale from `low` to `high`, with what it shows and how. ticks: their values and texts; None: round ones."""
 
     words: str
@@ -39,8 +38,7 @@ class Axis:
         return Scale(self.low, self.high, self.log)
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
+class Curve(Struct, frozen=True):
     """Points joined by a line. around: (x, low, high) of a band behind it."""
 
     name: str
@@ -50,8 +48,7 @@ class Curve:
     around: Sequence[tuple[float, float, float]] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Dot:
+class Dot(Struct, frozen=True):
     """A point, with an interval upwards if it has one. hollow: of lesser weight. square: another sign than a circle."""
 
     x: float
@@ -63,8 +60,7 @@ class Dot:
     square: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A straight line at a value: of x, or of y where `across`."""
 
     name: str
@@ -73,8 +69,7 @@ class Rule:
     across: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(Struct, frozen=True):
     """A bar from `left` to `right` over x: amounts on top of each other, each in its colour."""
 
     left: float
@@ -82,8 +77,7 @@ class Bar:
     amounts: Sequence[tuple[Role, float]]
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """A field of a plane, by its middle in whole numbers. share: how strong its colour is. framed: it counts as good."""
 
     x: int
@@ -93,8 +87,7 @@ class Cell:
     framed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Plot:
+class Plot(Struct, frozen=True):
     """What is drawn between two axes. keys: further names with their colours. tall: its height in pixels."""
 
     word: str

@@ -1,13 +1,13 @@
 """From values to places in a picture, in per cent."""
 
 import math
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 FEW_TICKS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(Struct, frozen=True):
     """From values to per cent of the width, linear or by their logarithm; what is outside is at the edge."""
 
     low: float

@@ -1,11 +1,12 @@
 """Tables of pages: one form for all, that a narrow screen shows as cards and a screen reader can follow."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
 from markupsafe import Markup
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.reports.texts import LONGEST, brief
 
@@ -47,8 +48,7 @@ def has_long_word(text: str) -> bool:
     return any(len(word) > _LONG_WORD for word in text.split())
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """A column. number: right-aligned figures. code: in a fixed width. status: words of results. wide: takes all space."""
 
     title: str
@@ -59,8 +59,7 @@ class Column:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """A cell with more than one text: `small` below it, line by line; `title` as a hint; `tone` of a status or a figure.
 
     bar: a share from 0 to 1, drawn as a bar behind the text. href: a link, to a place in the page or a file beside it.
@@ -84,8 +83,7 @@ class Cell:
 AnyCell: TypeAlias = str | Markup | Cell
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """Rows under columns. caption: what it is of, for screen readers; `shown` above it too. empty: what is said without rows.
 
     Raises ValueError for a row of another length than the columns.

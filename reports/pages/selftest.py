@@ -1,7 +1,8 @@
 """selftest.html: which check found which planted defect, and what is known of task systems of others."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.reports.look.blocks import Part, Section, Sheet, Step, Text, Tile
 from soak.reports.look.page import Head
@@ -13,8 +14,7 @@ _MOST_CHECKS = 8
 _NOT_RUN = "not run"
 
 
-@dataclass(frozen=True, slots=True)
-class FoundCheck:
+class FoundCheck(Struct, frozen=True):
     """A check that did not pass, its status, and since when in seconds of scenario time (None: known at the end)."""
 
     check: str
@@ -23,8 +23,7 @@ class FoundCheck:
     meant: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
+class Tried(Struct, frozen=True):
     """A run of the self-test. name: of the defect or the truth; sound: nothing must be found. target: the system, or a scenario.
 
     verdict: None where it could not be run, and `why` not. expected: what had to come out. after_s: when it was found.

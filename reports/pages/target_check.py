@@ -1,7 +1,8 @@
 """The page of `soak target check`: promises kept, broken and not tested, or the steps of a trial."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.reports.look.blocks import Points, Section, Sheet, Step, Text, Tile
 from soak.reports.look.page import Head
@@ -20,8 +21,7 @@ TONES = {
 _GOOD, _BAD = ("kept", "ok"), ("broken", "failed")
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """A promise or a step, what came out, and why."""
 
     name: str
@@ -29,8 +29,7 @@ class Checked:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TargetCheck:
+class TargetCheck(Struct, frozen=True):
     """A check of a target. noun: what was checked, `promise` or `step`. level: what can be judged, in words; empty: no levels.
 
     tasks: how many there were by state. laws: that were broken. works: whether any task was executed, where tasks were submitted.

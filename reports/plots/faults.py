@@ -1,10 +1,10 @@
 """Faults injected over time, and when alerts fired, on one time axis: a lane for each."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
+from msgspec import Struct
 
 from soak.reports.data import MINUTE_S, RunData
 from soak.reports.plots.canvas import ORANGE, PALETTE, RED, beside, bucketed, figure, nothing, per_bucket, to_svg
@@ -19,8 +19,7 @@ _NARROWEST = 1 / 400
 """Minimum drawn width of a span, as a share of the run, so that it is visible."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Lane:
+class _Lane(Struct, frozen=True):
     """One lane of the plot: counts over time, or spans (start, length) in seconds; `note` is shown at its right."""
 
     name: str

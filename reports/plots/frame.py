@@ -5,7 +5,6 @@ the data; and how much space they need is known only after they were drawn.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.ticker import FixedFormatter, FixedLocator
 from matplotlib.transforms import IdentityTransform
+from msgspec import Struct
 
 from soak.reports.look.palette import Role, light
 
@@ -50,8 +50,7 @@ def fitted(text: str, width: float, size_pt: float = TEXT_PT) -> str:
     return f"{text.rstrip()}…"
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     """An entry of a legend: what it is drawn with, and its name."""
 
     handle: Any
@@ -62,8 +61,7 @@ class _Entry:
         return _HANDLE + _GAP + width_of(self.name, SMALL_PT) + 2 * _GAP
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
+class _Head(Struct, frozen=True):
     """The title, and the rows of the legend: one beside the title where both fit, otherwise all below it."""
 
     title: str
@@ -95,8 +93,7 @@ def _head(axes: Axes, width: float) -> _Head:
     return _Head(title, rows, beside=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ticks:
+class _Ticks(Struct, frozen=True):
     """The ticks of an axis inside its range, and their names."""
 
     values: Sequence[float]
@@ -205,8 +202,7 @@ class _Frame(Artist):
                 x += entry.width
 
 
-@dataclass(frozen=True, slots=True)
-class _Pen:
+class _Pen(Struct, frozen=True):
     """Writes in one size and colour."""
 
     renderer: Any

@@ -1,10 +1,11 @@
 """What is drawn of metrics.csv over time, for throughput.svg and the timeline of the page: panels of lines."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.reports.data import Metrics
 from soak.reports.plots.canvas import BLUE, GREY, RED, mean_per_bucket, per_bucket
@@ -26,8 +27,7 @@ class Over(Enum):
         return self.value.replace("{:.3g}", full).format(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A line of a panel: the sum of some columns. filled: an area in throughput.svg. width: in points, None as usual."""
 
     name: str
@@ -51,8 +51,7 @@ class Line:
                 return mean_per_bucket(counts, step)
 
 
-@dataclass(frozen=True, slots=True)
-class Panel:
+class Panel(Struct, frozen=True):
     """Lines on one scale. unit: beside the axis of throughput.svg. height: beside the 3 of the tasks per minute.
 
     unknown: what the title says if the run has no value of any line.

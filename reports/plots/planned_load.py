@@ -1,11 +1,11 @@
 """The load that a scenario plans, and as it is drawn, over time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from msgspec import Struct
 
 from soak.reports.plots.canvas import BLUE, BURST, GREEN, ORANGE, RED, STYLE, figure, to_svg
 from soak.reports.plots.frame import SMALL_PT
@@ -22,16 +22,14 @@ _MOST_NAMED = 8
 """Of arrivals at set times, that many entries have their name written beside the first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(Struct, frozen=True):
     """A number that is planned over time: its values in equal parts of the run, and what it is."""
 
     values: Sequence[float]
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedLoad:
+class PlannedLoad(Struct, frozen=True):
     """t_s, planned_per_s: the rate at these times. edges_s, drawn_per_s: what was drawn, in bins; one edge more than bins.
 
     levels: what else is planned over the run.

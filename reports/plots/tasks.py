@@ -1,11 +1,11 @@
 """The same tasks in two runs: their difference in latency, and its mean over scenario time."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from msgspec import Struct
 
 from soak.reports.look.charts import Form
 from soak.reports.plots.canvas import BLUE, GREEN, GREY, RED, figure, nothing, to_svg
@@ -56,8 +56,7 @@ def _sizes(axes: Axes, longer_s: Floats) -> None:
     axes.set_title("Paired differences of tasks")
 
 
-@dataclass(frozen=True, slots=True)
-class _Scale:
+class _Scale(Struct, frozen=True):
     """Positions on an axis that is logarithmic on both sides of zero; `nearest_s` is at 1, ten times as much at 2."""
 
     nearest_s: float

@@ -2,7 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.schemas.errors import printable
 from soak.schemas.evidence.runs import RunRow, RunState
@@ -91,8 +92,7 @@ def margin_words(margin: float | None) -> str:
     return f"{margin:.0%}" if abs(margin) >= 0.1 or not margin else f"{100 * margin:.2g}%"
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(Struct, frozen=True):
     state: RunState
     cells: Mapping[str, str]
     problem: str

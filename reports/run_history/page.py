@@ -1,9 +1,9 @@
 """index.html: the runs of a folder in one self-contained page, with trends, changes, and the comparison of any two."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from markupsafe import Markup
+from msgspec import Struct
 
 from soak.reports.look.page import Head, document
 from soak.reports.look.table import AnyCell, Cell, Column, Table, Tone
@@ -46,8 +46,7 @@ _TONES = {
 _CHANGE_TONES = {True: Tone.OK, False: Tone.BAD, None: Tone.DOUBT}
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A change with the objective and the series that it is of."""
 
     series: RunSeries
@@ -227,8 +226,7 @@ def _run_row(view: View, row: RunRow) -> list[AnyCell]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Panel:
+class Panel(Struct, frozen=True):
     """The picture of an objective over the runs of a series."""
 
     id: int

@@ -1,9 +1,9 @@
 """An objective over runs as a picture: values with their intervals, the limit, results, and where the values changed."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from markupsafe import Markup, escape
+from msgspec import Struct
 
 from soak.reports.look.charts import Form
 from soak.reports.look.ticks import extent, linear, show
@@ -29,8 +29,7 @@ _FAR = 4.0
 _MARKS = {Status.PASS: "dot", Status.FAIL: "broken", Status.INCONCLUSIVE: "open", Status.NOT_APPLICABLE: "open"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Scale:
+class _Scale(Struct, frozen=True):
     x: Callable[[float], float]
     y: Callable[[float], float]
     low: float

@@ -1,9 +1,9 @@
 """What is broken or not decided, a row each: observed, limit, since when, where it was worst, and the likely cause."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.reports.data import MINUTE_S, RunData
 from soak.reports.look.table import AnyCell, Cell, Column, Table
@@ -17,8 +17,7 @@ from soak.schemas.units import show_ratio
 _NONE = "none stands out in the evidence"
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(Struct, frozen=True):
     """The table, what the causes cost (a sentence each), and the subjects of reasons that it says already."""
 
     table: Table

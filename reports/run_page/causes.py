@@ -4,7 +4,7 @@ A cause is called likely only where stretches with it were broken more often tha
 them lies in a fault or in the time until the system had recovered from it.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from soak.reports.attribution import cost_words
 from soak.reports.data import RunData
@@ -19,8 +19,7 @@ _SATURATED = 0.95
 """Of a limit, on average: more waits than can be worked off."""
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """What is said of one thing that is broken; empty where nothing sound can be said. clock: `since` as
     a time of day."""
 

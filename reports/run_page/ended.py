@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from soak.schemas.errors import EvidenceError, reason
 from soak.schemas.stream.block import Floats
@@ -24,8 +24,7 @@ _DUE = re.compile(rb'"type":"task\.enqueued",' + _TASK + rb'.*?,"due":([0-9.]+)'
 _ENDED = re.compile(rb'\{"t":([0-9.]+),"type":"task\.(done|failed)",' + _TASK)
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """The tasks that are DONE or FAILED: when each was due, when it ended (seconds), whether it failed.
 
     all_due_s: when those were due that have not ended too.

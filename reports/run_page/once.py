@@ -1,9 +1,9 @@
 """Nothing is drawn twice: charts of one column become one, with the limits and the lines of all of them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 
 from soak.reports.look.charts import Chart, Line
 

@@ -2,9 +2,10 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct
 
 from soak.reports.attribution import AttributionTables, attribution_tables
 from soak.reports.data import RunData
@@ -98,8 +99,7 @@ def _reasons(run: RunData, said: frozenset[str]) -> list[str]:
     return [each.text for each in run.verdict.typed_reasons if each.subject not in said]
 
 
-@dataclass(frozen=True, slots=True)
-class _Charts:
+class _Charts(Struct, frozen=True):
     objectives: list[Chart]
     small: list[Chart]
     lanes: Chart | None
@@ -155,8 +155,7 @@ def _resolution(folds: dict[str, int], windows: Windows | None) -> str:
     return f"Charts show {resolution(minutes)}{seconds}."
 
 
-@dataclass(frozen=True, slots=True)
-class _Tables:
+class _Tables(Struct, frozen=True):
     objectives: Table
     alerts: Table
     faults: Table

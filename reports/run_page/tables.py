@@ -1,7 +1,8 @@
 """The tables of report.html."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.reports import tails
 from soak.reports.attribution import AttributionTables
@@ -253,8 +254,7 @@ def indicators(run: RunData) -> Table:
     return Table(columns, rows, "All indicators")
 
 
-@dataclass(frozen=True, slots=True)
-class CaseTable:
+class CaseTable(Struct, frozen=True):
     """The first cases of an explanation; `same`: that they are those of another one before it, by its subject."""
 
     table: Table | None

@@ -1,8 +1,7 @@
 """What a run of at most half an hour shows over time: not minutes but windows of seconds, from the event stream."""
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from soak.reports.look.ticks import STEPS_S
 from soak.reports.run_page.ended import Ended
@@ -15,8 +14,7 @@ _MOST_WINDOWS = 120
 _LEAST_ENDED = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Windows:
+class Windows(Struct, frozen=True):
     """Windows of `width_s` seconds that follow one another from 0; the last one may be shorter.
 
     t_s: their ends. due, done, failed: tasks that were due, and that ended so, in each. quantiles_s: p50, p95 and p99 of the

@@ -1,9 +1,9 @@
 """Every attempt of a run as a row of columns, from its events: when it could start, started, ended, and what it met."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block, Bools, Floats, Ints, make_block, merge
@@ -37,8 +37,7 @@ _KEPT = kind_flags(
 NOT_HIT = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Attempts:
+class Attempts(Struct, frozen=True):
     """Attempts that were dispatched, by task and number. Times in seconds, NaN where there is no such event.
 
     `task_due_s`, `taken_in_s`: when its task was due, and enqueued; `ready_s`: when the attempt itself was due. `hit`: which

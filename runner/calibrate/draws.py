@@ -1,9 +1,9 @@
 """What the parameters could be as well: scenarios drawn from what is known of them, so that predictions are not too sure."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 
 from soak.runner.calibrate.fits import Fitted
 from soak.schemas.evidence.calibration import CalibratedParameter, Taken

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import msgspec
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.evidence.calibration import Fit
 from soak.schemas.language.distributions import Z95, Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
@@ -29,8 +29,7 @@ EMPIRICAL = "empirical"
 _ALPHA = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(Struct, frozen=True):
     """A 95 % interval."""
 
     low: float
@@ -41,8 +40,7 @@ class Interval:
         return self.low <= value <= self.high
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(Struct, frozen=True):
     """A kind of distribution: how it is fitted, its distribution function, and how many parameters are free."""
 
     name: str
@@ -129,8 +127,7 @@ FAMILIES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fitted:
+class Fitted(Struct, frozen=True):
     """The distribution of durations: which fits best, with the intervals of its parameters, and what else was tried.
 
     `draws`: what the parameters could be as well, for predictions that are not surer than the data.

@@ -1,8 +1,7 @@
 """The part of a run that calibrates: its attempts and submissions, and what was going on meanwhile."""
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.calibrate.attempts import Attempts, attempts_of, originals
 from soak.schemas.language.model import Scenario
@@ -13,8 +12,7 @@ from soak.schemas.stream.vocabulary import Vocabulary
 from soak.simulation.plan import inside_windows
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """Everything that is known of the tasks that were due in a stretch of a run.
 
     `all`: attempts of the whole run, for what one attempt does to another; `mine`: which of them are of this part.

@@ -1,11 +1,11 @@
 """What `soak calibrate` is asked."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Request:
+
+class Request(Struct, frozen=True):
     """Which parameters does the model need to predict the run in the directory `run`?
 
     `hold_back`: share of the run that checks the model. `for_speed`: of the runs the model is for, None: of this run.

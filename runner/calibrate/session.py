@@ -2,11 +2,11 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.analysis import Analysis, dated_directory, write_analysis
 from soak.runner.calibrate.check import judge_predictions, looked_at, observe, replicate
@@ -37,8 +37,7 @@ LEAST_SERVICE_TIMES = 100
 _MOST_MINUTES = 7 * 24 * 60
 
 
-@dataclass(frozen=True, slots=True)
-class Estimates:
+class Estimates(Struct, frozen=True):
     """What the part of a run that calibrates comes to."""
 
     part: Part

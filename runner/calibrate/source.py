@@ -1,7 +1,8 @@
 """The run that calibrates: its scenario, its events, and how far it got."""
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from soak.runner.calibrate.attempts import kept_events
 from soak.runner.calibrate.draws import changes, fits
@@ -22,8 +23,7 @@ from soak.simulation.plan import Plan
 from soak.simulation.room import room_of
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A run as far as it is read: `ended_s` is when its last event took place, `gaps` how often its runner was gone,
     `sealed` whether there are hashes of its evidence: there are none of a run whose runner was killed."""
 

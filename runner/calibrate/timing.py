@@ -5,9 +5,9 @@ apart from what the plan makes long, and is counted as often as the runs need th
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.calibrate.attempts import Attempts
 from soak.runner.calibrate.estimates import measured, poisson, unseen
@@ -25,8 +25,7 @@ LEAST_WAITS, LEAST_FEW = 30, 5
 """Waits of work that found a free worker, and restarts or expired leases, below which nothing is said."""
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """For how long attempts that went well held a worker, in seconds, and how many were left out since the run ended first.
 
     The model knows no time between dispatch and body, nor between body and result: both are counted to the body.

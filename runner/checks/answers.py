@@ -3,8 +3,9 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from soak.schemas.errors import printable, quoted
 from soak.schemas.language.check import MOST_VALUE, Check
@@ -34,8 +35,7 @@ class CancelledError(NoAnswerError):
         super().__init__("interrupted")
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """Values by name, and the texts of those that are not what was expected; `failed`: why there is no whole answer.
 
     more: what the log says of it besides.

@@ -1,10 +1,9 @@
 """The checks of a real run, as its scenario has them."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from soak.runner.checks.beside import MakeChecks, no_checks
-from soak.runner.checks.checking import RunChecks, known_values
-from soak.runner.checks.report import LOG, Reporting
 from soak.runner.evidence.directory import RunDirectory
 from soak.runner.judge.judge import Judge
 from soak.runner.targets.base import FromFile, Target
@@ -14,6 +13,9 @@ from soak.schemas.language.check import Check, Http, Step
 from soak.schemas.language.load import Loaded
 from soak.schemas.language.model import Scenario
 from soak.simulation.plan import Plan
+
+if TYPE_CHECKING:
+    from soak.runner.checks.checking import RunChecks
 
 SYSTEM = "system"
 """Below the run directory: for the files of the target."""
@@ -28,8 +30,10 @@ def checks_of(loaded: Loaded, plan: Plan, target: Target, directory: RunDirector
     return lambda judge: run_checks(loaded, plan, target.speed, directory, judge)
 
 
-def run_checks(loaded: Loaded, plan: Plan, speed: float, directory: RunDirectory, judge: Judge) -> RunChecks:
+def run_checks(loaded: Loaded, plan: Plan, speed: float, directory: RunDirectory, judge: Judge) -> "RunChecks":
     """The checks of a run."""
+    from soak.runner.checks.checking import RunChecks, known_values
+    from soak.runner.checks.report import LOG, Reporting
 
     def write(content: bytes) -> None:
         with directory.append(LOG) as append:
@@ -58,7 +62,7 @@ def _unknown(step: Step, scenario: Scenario, target: Target) -> Iterator[str]:
     texts = (
         [action.url, action.path, action.json, action.body, action.query, action.headers]
         if isinstance(action, Http)
-        else [getattr(action, name) for name in action.__slots__]
+        else [getattr(action, name) for name in action.__struct_fields__]
     )
     named = {name for text in texts_in(texts) for name in names_in(text)}
     for name in sorted(each for each in named if each.startswith(PORT) and each not in ports):

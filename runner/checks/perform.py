@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from soak.runner.checks import command, query
 from soak.runner.checks.answers import CancelledError, NoAnswerError, Outcome, one_object, outcome_of
@@ -15,8 +16,7 @@ from soak.schemas.language.check import Check, Exec, Http, LoadFigure, Sql, Step
 from soak.schemas.language.outlets import Secret
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """What a check is made with: the folder of the scenario, what stands in braces, and whether to end at once."""
 
     folder: Path

@@ -7,10 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from soak.runner.checks.answers import MOST_BYTES, CancelledError, NoAnswerError, one_object
 from soak.runner.http import Answer, Inputs, Prepared, SendError, Session, read_inputs

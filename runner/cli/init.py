@@ -1,10 +1,11 @@
 """`soak init`."""
 
 import re
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.runner import completing
 from soak.runner.cli.options import json_option
@@ -76,8 +77,7 @@ def command(
     return 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Original:
+class _Original(Struct, frozen=True):
     """What is written: a file, its name, the kind of its schema, files beside it, and the command to try, with `{path}`."""
 
     content: bytes

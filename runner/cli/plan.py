@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -105,14 +105,12 @@ def _plotted(plan: "Plan", room: "Room", figures: "Forecast") -> bytes:
 
 def _as_json(plan: "Plan", figures: "Forecast", alarms: "list[FalseAlarm]", warnings: tuple[str, ...]) -> str:
     import json
-    from dataclasses import asdict
 
     from msgspec import to_builtins
 
     from soak.reports.traces import trace_values
 
-    values: dict[str, Any] = asdict(figures)  # type: ignore[call-overload]
-    shown = {name: value.tolist() if hasattr(value, "tolist") else value for name, value in values.items()}
+    shown = to_builtins(figures, enc_hook=lambda array: array.tolist())
     shown |= trace_values(plan.scenario.workload.trace)
     shown["false_alarms"] = to_builtins(alarms)
     shown["warnings"] = [*figures.warnings, *warnings]

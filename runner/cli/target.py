@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
 
 from soak.runner.cli.options import json_option, options_option, patience_option
 from soak.runner.console import tell
@@ -117,8 +117,7 @@ def env(name: str, folder: Path | None) -> None:
         tell(f"use it with: --option python={wanted.python}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
+class _Told(Struct, frozen=True):
     """How a check is reported: to a page (None: to none), and to the terminal as JSON or in words."""
 
     page: Path | None
@@ -194,7 +193,8 @@ def _tell_profile(path: Path, loaded: "LoadedTarget", check: "Profiling", told: 
 def _tell_each(results: "Iterable[Result | Step]", as_json: bool) -> "tuple[Counter[str], list[Checked]]":
     """Tell of each result when it is there, or of all as JSON; how many there are by status, and each."""
     import json
-    from dataclasses import asdict
+
+    from msgspec import to_builtins
 
     from soak.reports.pages.target_check import Checked
 
@@ -202,7 +202,7 @@ def _tell_each(results: "Iterable[Result | Step]", as_json: bool) -> "tuple[Coun
     found: list[dict[str, str]] = []
     for result in results:
         counts[result.status] += 1
-        found.append(asdict(result))
+        found.append(to_builtins(result))
         if not as_json:
             tell(f"  {result.status:8}{result.name}" + (f": {result.detail}" if result.detail else ""))
     if as_json:

@@ -1,11 +1,11 @@
 """`soak validate`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import click
+from msgspec import Struct
 
 from soak.runner.cli.options import all_settings, json_option, options_option, override_options
 from soak.runner.console import remark, tell
@@ -107,8 +107,7 @@ class _Once:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Changes:
+class _Changes(Struct, frozen=True):
     """What the options change in each scenario."""
 
     tier: str | None

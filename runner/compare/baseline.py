@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.reports.data import RunData, read_run
 from soak.runner.compare.parts import Parts, parts_as_long, parts_of
@@ -27,8 +29,7 @@ from soak.schemas.language.slis import Aggregate
 from soak.simulation.plan import Plan
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(Struct, frozen=True):
     """One side of a comparison; `tasks`: what became of each, None where `without_tasks` says why they are not known."""
 
     baseline: Baseline

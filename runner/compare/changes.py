@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.runner.compare.baseline import Side
 from soak.runner.compare.dependence import LEAST_EFFECTIVE, Tested, hold_against, hold_apart
@@ -162,8 +163,7 @@ def direction_of(
 # Objectives relative to a base, such as `latency_p95 <= 1.1x baseline`.
 
 
-@dataclass(frozen=True, slots=True)
-class Relative:
+class Relative(Struct, frozen=True):
     """What must hold of an SLI, relative to what it is in the base."""
 
     sli: str

@@ -7,9 +7,9 @@ valid for them (Zwiers and von Storch, Taking serial correlation into account in
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.student import t_of, t_tail
 from soak.schemas.stream.block import Floats
@@ -26,8 +26,7 @@ _NOTHING = 1e-18
 """Rounding residue of a zero variance, relative to the square of the largest value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tested:
+class Tested(Struct, frozen=True):
     """A mean (or a difference of two) held against 0. `p`: how likely noise alone makes it as large; None: nothing can be said.
 
     `effective`: how many independent values they are worth; None for too few values.

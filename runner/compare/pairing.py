@@ -1,11 +1,11 @@
 """Two simulated runs of the same work, task by task: each task met the same service time and the same faults in both."""
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from soak.runner.compare.baseline import Side
 from soak.runner.compare.dependence import interval_of
@@ -25,8 +25,7 @@ UNFINISHED = "UNFINISHED"
 _QUANTILES = (0.5, 0.9, 0.95, 0.99)
 
 
-@dataclass(frozen=True, slots=True)
-class Pairing:
+class Pairing(Struct, frozen=True):
     """The tasks of two runs one by one; None where `refused` says why they are not compared."""
 
     tasks: TaskChanges | None

@@ -1,6 +1,6 @@
 """Parts of a run to tell a change from noise by: equally long, and each of whole bursts, so that they are alike."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from soak.runner.compare.dependence import LEAST_PARTS
 from soak.schemas.language.model import Phase, Scenario
@@ -15,8 +15,7 @@ _TOO_MANY = 1000
 """Parts of a run that is so much longer than the other that they say nothing of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """`count` parts of `length_s` each, from the start of a run; what is left at its end belongs to none."""
 
     count: int

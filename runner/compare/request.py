@@ -1,11 +1,11 @@
 """What `soak compare BASE RUN` is asked."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Request:
+
+class Request(Struct, frozen=True):
     """What changed between two runs? `base`: a run directory or a baseline file; `run`: a run directory.
 
     `alpha`: how unlikely noise must be, over all SLIs together; `least`: the smallest relative change that matters;

@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.runner.evidence.directory import CHECKSUMS, INCIDENT, RunDirectory
 from soak.runner.evidence.report import UNDRAWABLE
@@ -10,8 +11,7 @@ from soak.runner.incident import emptied, generated_part
 from soak.schemas.errors import EvidenceError, SoakError
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One check; `problem` is empty if it agrees.
 
     `other_rules`: the release that made the run judged by other rules, or this one cannot follow them: it is neither confirmed

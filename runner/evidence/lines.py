@@ -6,12 +6,12 @@ formatted individually, which makes this about ten times as fast as a JSON encod
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from soak.runner.evidence.compiled_lines import LIMIT, CompiledFormatter, formatter_for
 from soak.schemas.errors import SoakError
@@ -141,8 +141,7 @@ class LineFormatter:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
+class _Words(Struct, frozen=True):
     """The literal parts of a line."""
 
     type: str

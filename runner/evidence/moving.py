@@ -32,20 +32,20 @@ class MovingQuantiles:
         result = np.full((count, len(self._quantiles)), np.nan)
         if count == 1 or not len(bucket):
             return result
-        lowest = int(bucket.min())
-        width = int(bucket.max()) - lowest + 1
-        rows = count + self._window
-        cells = np.clip(step - oldest, 0, rows - 2) * width + bucket - lowest
+        buckets, column_of = np.unique(bucket, return_inverse=True)
+        rows, width = count + self._window - 1, len(buckets)
+        cells = np.clip(step - oldest, 0, rows - 1) * width + column_of
         # Weights are whole numbers, and sums far below 2^53: they are exact.
-        weighed = np.bincount(cells, weights=count_of, minlength=(rows - 1) * width).astype(np.int64)
-        by_step = weighed.reshape(rows - 1, width)
-        total = np.concatenate([np.zeros((1, width), dtype=np.int64), np.cumsum(by_step, axis=0)])
-        below = np.cumsum(total[self._window :] - total[: -self._window], axis=1)[:-1]
-        known = below[:, -1]
-        middles = np.array([value_of(lowest + place) for place in range(width)])
+        weighed = np.bincount(cells, weights=count_of, minlength=rows * width).astype(np.int64).reshape(rows, width)
+        total = np.concatenate([np.zeros((1, width), dtype=np.int64), np.cumsum(weighed, axis=0)])
+        inside = total[self._window : -1] - total[: -self._window - 1]
+        known = inside.sum(axis=1)
+        # All windows in a row, so that one search finds the places of a quantile in all of them.
+        below, before = np.cumsum(inside), np.cumsum(known) - known
+        middles = np.array([value_of(each) for each in buckets.tolist()])
         for column, q in enumerate(self._quantiles):
-            wanted = np.array([rank(q, int(n)) for n in known])
-            place = np.argmax(below >= wanted[:, None], axis=1)
+            wanted = np.array([rank(q, n) for n in known.tolist()])
+            place = np.searchsorted(below, before + wanted) % width
             result[:-1, column] = np.where(known > 0, middles[place], np.nan)
         return result
 

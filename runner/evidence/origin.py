@@ -1,10 +1,10 @@
 """By which release a run was made: the rules it was judged by may be others than today's."""
 
 import contextlib
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
+from msgspec import Struct
 
 from soak.runner.evidence.directory import ALERTS, CHECKPOINTS, MANIFEST, VERDICT, RunDirectory
 from soak.schemas.errors import EvidenceError, SoakError
@@ -24,8 +24,7 @@ class _Written(msgspec.Struct):
     versions: dict[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """The release that made a run, in words, and the earlier versions that its files are of."""
 
     release: str

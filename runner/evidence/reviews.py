@@ -3,9 +3,10 @@
 import getpass
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from soak.reports.reviews import LARGEST_BYTES, read_reviews
 from soak.runner.evidence.checksums import check_hashes
@@ -30,8 +31,7 @@ from soak.schemas.units import show_duration
 LONGEST_NAME, LONGEST_NOTE = 200, 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """A review as it is given on the command line; `objective` and `at_s` are what its notes are about."""
 
     by: str

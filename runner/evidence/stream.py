@@ -92,7 +92,7 @@ def _goes_on(path: Path) -> io.RawIOBase:
 
 
 def _identity_fields(identity: Identity) -> dict[str, object]:
-    fields = {name: getattr(identity, name) for name in identity.__slots__}
+    fields = {name: getattr(identity, name) for name in identity.__struct_fields__}
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -167,7 +167,7 @@ class StreamReader:
             header = msgspec.convert(brought_up(msgspec.json.decode(first), STREAM, f"{self._path}:1"), _Header)
         except UNDECODABLE as error:
             raise EvidenceError(f"{self._path}:1: not the header of an event stream: {error}") from None
-        return Identity(**{name: getattr(header, name) for name in Identity.__slots__})
+        return Identity(**{name: getattr(header, name) for name in Identity.__struct_fields__})
 
     def blocks(self) -> Iterator[Block]:
         """The events in order, in blocks."""

@@ -1,7 +1,8 @@
 """Which run it is that is exported, and the time of day of its scenario time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.runner.export.metrics import Labels, run_labels
 from soak.schemas.evidence.manifest import Git, Manifest
@@ -17,8 +18,7 @@ def scenario_tag(scenario: str) -> str:
     return f"scenario:{scenario}"
 
 
-@dataclass(frozen=True, slots=True)
-class About:
+class About(Struct, frozen=True):
     """A run, as a receiver is told of it. `run`: the name of its directory; `commit`: of its scenario's checkout."""
 
     scenario: str
@@ -60,8 +60,7 @@ class About:
         return run_labels(self.scenario, self.target, self.run)
 
 
-@dataclass(frozen=True, slots=True)
-class WallClock:
+class WallClock(Struct, frozen=True):
     """Unix time of scenario time: `zero_s` at its zero, `speed` seconds of it per real one, and pauses of real time."""
 
     zero_s: float

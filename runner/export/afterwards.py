@@ -3,11 +3,12 @@
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from soak.runner.console import remark
 from soak.runner.ends import end_after
@@ -44,8 +45,7 @@ TOKEN, USERNAME, PASSWORD = "SOAK_EXPORT_TOKEN", "SOAK_EXPORT_USERNAME", "SOAK_E
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """What was sent to whom: how many items were taken and how many refused, of which kind."""
 
     receiver: str
@@ -106,8 +106,7 @@ def _header(text: str) -> tuple[str, Secret]:
     return name, Secret(variable, None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ended:
+class _Ended(Struct, frozen=True):
     """A run read back from its evidence."""
 
     scenario: "Scenario"

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.attribution_windows import INJECTED
 from soak.runner.judge.lifecycle import MOST_SLOWEST
@@ -25,8 +26,7 @@ _NO_ATTEMPT = frozenset({Kind.LEASE_CONTENDED})
 """Events that name the attempt to come."""
 
 
-@dataclass(frozen=True, slots=True)
-class TaskEvent:
+class TaskEvent(Struct, frozen=True):
     """An event of a task, at `t_s` of scenario time."""
 
     t_s: float

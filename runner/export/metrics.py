@@ -7,7 +7,9 @@ scenarios (indicators, alerts, faults) is a label, so that one dashboard serves 
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.runner.judge.combined import AnyGuard, Combined
 from soak.runner.judge.compared import shown
@@ -76,8 +78,7 @@ def is_counter(name: str) -> bool:
     return name in _COUNTERS
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """The value of a metric under its labels, in base units."""
 
     name: str
@@ -85,8 +86,7 @@ class Reading:
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class MetricSnapshot:
+class MetricSnapshot(Struct, frozen=True):
     """Every reading at a moment; `time_s`: Unix time."""
 
     time_s: float

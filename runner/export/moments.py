@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import islice
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from soak.runner.judge.judge import Judge
 from soak.schemas.evidence.verdict import Verdict
@@ -22,8 +24,7 @@ class Subject(StrEnum):
     ABORT = "abort"
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """Something that lasted from `start_s` to `end_s` of scenario time; None: it has not ended. `key`: unique in the run.
 
     facts: what is known of it from its beginning on. outcome: what is known once it is over.
@@ -38,8 +39,7 @@ class Span:
     outcome: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """That something began, or (`ended`) that it is over. Unix times, in seconds."""
 
     span: Span

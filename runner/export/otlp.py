@@ -6,11 +6,11 @@ an answer nor whether it refuses permanently. Times are those of the run.
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
+from msgspec import Struct
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
@@ -151,8 +151,7 @@ def _refuse_partly(rejected: int, what: str) -> None:
         raise ExportError(f"it refused {rejected} {what}", final=True)
 
 
-@dataclass(frozen=True, slots=True)
-class TimedSpan:
+class TimedSpan(Struct, frozen=True):
     """A span of a run, and the clock that gives its times."""
 
     span: TraceSpan

@@ -5,9 +5,10 @@ names scenario, seed, target, verdict and the version of soak; that of each colu
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from soak.runner.frames.columns import schema
 from soak.runner.frames.frame import about
@@ -23,8 +24,7 @@ _GROUP_ROWS = 1 << 17
 """Rows of a row group: some megabytes in memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """A file and its number of rows."""
 
     path: Path

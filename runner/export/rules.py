@@ -6,8 +6,9 @@ the existing Alertmanager. No rule fires unless a run is in progress: a Pushgate
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from soak.runner.export.metrics import EXPORTED, RUNNING, VERDICT, Labels, condition_labels, condition_metric
 from soak.schemas.language.conditions import Alert, Combination, Condition, Expectation
@@ -24,8 +25,7 @@ SILENT_AFTER_S = 180
 _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(Struct, frozen=True):
     """A comparison of a metric."""
 
     metric: str
@@ -39,8 +39,7 @@ class Term:
         return f"{series(self.metric, self.selected)} {self.op.value} {number(self.target)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """An alert as a rule of Prometheus: what it compares, and when all of it holds, in PromQL. Times in real seconds."""
 
     name: str

@@ -4,7 +4,8 @@ Spans in scenario time, of no library: `otlp` hands them on.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from soak.runner.export.attempts import Stories, TaskEvent, TaskStory
 from soak.runner.export.moments import Span, Subject, spans_of
@@ -16,8 +17,7 @@ RUN = "run"
 Value = str | int | float | bool
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """Something that happened during a span."""
 
     t_s: float
@@ -25,8 +25,7 @@ class Mark:
     facts: Mapping[str, Value] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class TraceSpan:
+class TraceSpan(Struct, frozen=True):
     """A span of trace `trace`, where its key is unique; `parent`: the key of one in the same trace. Times: scenario time.
 
     error: what went wrong; empty where nothing did. links: trace and key of spans that it belongs with.

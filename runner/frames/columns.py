@@ -6,10 +6,11 @@ and durations are seconds, to the microsecond, and their names end in `_s`; the 
 
 import io
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+
+from msgspec import Struct
 
 from soak.runner.frames.frame import field
 from soak.schemas.errors import EvidenceError, reason
@@ -22,8 +23,7 @@ _PIECE_BYTES = 4 << 20
 WORD, TEXT, SECONDS, NUMBER, WHOLE, SMALL = "word", "text", "seconds", "number", "whole", "small"
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """A field of an event in the stream, and its column: `word` is a text that recurs, `small` an int32, `whole` an int64."""
 
     name: str

@@ -1,12 +1,12 @@
 """The event stream of a run: event by event, in batches, or as one table."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from soak.runner.extras import need
 from soak.runner.frames.frame import to_pandas, to_polars
@@ -24,8 +24,7 @@ Value: TypeAlias = str | int | float | bool | None
 WHO = "a run's events as a table"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One event: when it happened (`t_s`, in seconds of scenario time), its type, and all its line says, by name."""
 
     t_s: float
@@ -45,8 +44,7 @@ class Event:
         return found if isinstance(found, str) else None
 
 
-@dataclass(frozen=True)
-class Events:
+class Events(Struct, frozen=True):
     """The events of a run in time order: `for event in run.events()`, or a table of them, a row each.
 
     A last line that is cut off ends them. What is asked for is read then, and raises EvidenceError where it is missing or

@@ -1,10 +1,11 @@
 """The run directories that a gate checks, and whether their evidence is trustworthy."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
+
+from msgspec import Struct
 
 from soak.runner.evidence.checksums import check_hashes
 from soak.runner.evidence.directory import CHECKSUMS, INCIDENT, MANIFEST, SCENARIO, VERDICT, RunDirectory
@@ -20,8 +21,7 @@ from soak.schemas.units import show_duration
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """A run directory, read: `name` is its path below the root of the evidence. None: the file cannot be read."""
 
     name: str

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.runner.judge.changepoints.divisive import Division, Split, divide, is_straight
 from soak.runner.judge.changepoints.place import half_width
@@ -13,8 +14,7 @@ from soak.schemas.evidence.runs import LEAST_RUNS, WINDOW_RUNS
 from soak.schemas.stream.block import Floats
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A change by places of values: `at` is the first of the new level, `low` and `high` the first and last place where, with
     95 % confidence, it may have begun. A drift goes on from `low` to `high`."""
 
@@ -27,8 +27,7 @@ class Found:
     p: float
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(Struct, frozen=True):
     """What a search gave. detail: why nothing can be said; empty where something can."""
 
     detail: str

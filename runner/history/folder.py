@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
+
+from msgspec import Struct
 
 from soak.runner.evidence.directory import RUNS
 from soak.runner.history.reading import has_signs, read_run
@@ -16,8 +17,7 @@ DEEPEST = 4
 """How many folders deep runs are looked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """Which runs are asked for; empty: all. scenarios, targets: names with `*`; since: the earliest start, in UTC."""
 
     scenarios: tuple[str, ...] = ()

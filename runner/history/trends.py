@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from soak.runner.history.changes import Found, search
 from soak.schemas.evidence.changepoints import ChangeKind
@@ -21,8 +22,7 @@ from soak.schemas.evidence.runs import (
 from soak.schemas.language.expression import AT_LEAST, AT_MOST
 
 
-@dataclass(frozen=True, slots=True)
-class _Point:
+class _Point(Struct, frozen=True):
     """An objective of a run that has a value of it."""
 
     run: RunRow

@@ -1,8 +1,9 @@
 """One request and its answer: rendered, sent, redirects followed where allowed, judged, and what is kept taken out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from soak.runner.http.allowed import Allowed, redirected
 from soak.runner.http.answers import Answer, Outcome, Read, Wrong, extraction, header_of, judge
@@ -23,8 +24,7 @@ _PERSONAL = frozenset({"authorization", "cookie", "proxy-authorization"})
 _OF_BODY = frozenset({"content-type", "content-length"})
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Struct, frozen=True):
     """An exchange, compiled. statuses: those that are expected."""
 
     render: Compiled
@@ -33,8 +33,7 @@ class Ready:
     statuses: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Exchanger:
+class Exchanger(Struct, frozen=True):
     """What all exchanges have in common."""
 
     http: Http

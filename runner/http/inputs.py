@@ -1,9 +1,11 @@
 """What requests need beside the scenario: secrets and rows of data files, read once by the runner and handed on to what sends."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from soak.runner.secrets import secret_of
 from soak.schemas.errors import UsageError, WordingError

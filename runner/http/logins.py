@@ -6,6 +6,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from msgspec import Struct
+
 from soak.runner.http.answers import Outcome
 from soak.schemas.language.http import RequestError
 
@@ -45,8 +47,7 @@ Attempt = Callable[[dict[str, Any]], tuple[Outcome, Mapping[str, Any]]]
 """Sends a login or a renewal with the values so far; gives its outcome and what is to be kept of the answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ways:
+class Ways(Struct, frozen=True):
     """How one holder gets its values. first: the login; again: the renewal, None where values are never renewed."""
 
     first: Attempt

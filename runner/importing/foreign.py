@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from soak.schemas.errors import Mark, ScenarioError, Where
 from soak.schemas.files import STDIN
@@ -18,8 +19,7 @@ _SCRIPT = re.compile(
 _EMPTY = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n?)*(?:\.\.\.[ \t]*\n?)?")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A value in a foreign file, and where it is; wrong shapes give empty results."""
 
     document: Document

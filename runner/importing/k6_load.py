@@ -1,8 +1,9 @@
 """The load of k6: its executors. https://grafana.com/docs/k6/latest/using-k6/scenarios/executors/"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from soak.runner.importing.closed import AT_ONCE, TASKS_DOUBT, users_in_stages, users_of, with_tasks
 from soak.runner.importing.foreign import Place
@@ -19,8 +20,7 @@ _LEFT_OUT: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Scenario:
+class _Scenario(Struct, frozen=True):
     """A scenario of k6, or the options at its top, which say the same by other keys."""
 
     name: str

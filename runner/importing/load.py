@@ -1,15 +1,15 @@
 """The load of Taurus and of k6 as stages of an open workload."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from soak.runner.importing.values import duration_text, seconds_of, target_text
 from soak.schemas.language.expression import Unit
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """A ramp to a rate over a time, or (`for_s` 0) a step to it; rates per second."""
 
     to_per_s: float

@@ -5,8 +5,10 @@ is in `metrics.py`; whatever is not recognised is not translated.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.runner.importing.metrics import (
     DEAD_LETTERS,
@@ -36,8 +38,7 @@ class UntranslatableError(ValueError):
     """An expression that a scenario cannot say; says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Indicator:
+class Indicator(Struct, frozen=True):
     """An indicator, of which the expression is `scale` times its value plus `offset`.
 
     over: the function that takes one of the samples in the window. odds: of an indicator that is a share s, the expression is
@@ -55,8 +56,7 @@ class Indicator:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Simple:
+class Simple(Struct, frozen=True):
     """A comparison of an indicator with a value in base units; `held_s`: for how long it must hold."""
 
     indicator: Indicator
@@ -65,8 +65,7 @@ class Simple:
     held_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Several:
+class Several(Struct, frozen=True):
     """Conditions of which all or any must hold."""
 
     how: str

@@ -1,8 +1,10 @@
 """OpenSLO v1: objectives, indicators and alert policies. https://github.com/OpenSLO/OpenSLO"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.runner.importing.foreign import Place
 from soak.runner.importing.meaning import Indicator, UntranslatableError, indicator_of, now
@@ -19,8 +21,7 @@ _LONGER_S = {"M": 30 * 86_400.0, "Q": 91 * 86_400.0, "Y": 365 * 86_400.0}
 _RATIO = Indicator("success_rate")
 
 
-@dataclass(frozen=True, slots=True)
-class _Documents:
+class _Documents(Struct, frozen=True):
     """The objects of all documents, by kind and name."""
 
     found: Mapping[tuple[str, str], Place]

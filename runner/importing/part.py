@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+
 from soak.schemas.errors import Mark, Problem, ScenarioError, shortened
 from soak.schemas.files import Folders
 from soak.schemas.language.document import Data, parse_document
@@ -25,8 +27,7 @@ _LONG = "30d"
 _NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
+class Imported(Struct, frozen=True):
     """What was made of a file: the part of a scenario, what could not be translated, and what is not quite the same."""
 
     format: str

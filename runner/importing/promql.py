@@ -5,8 +5,9 @@ The grammar is that of https://prometheus.io/docs/prometheus/latest/querying/bas
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from soak.runner.importing.values import seconds_of
 
@@ -20,15 +21,13 @@ class PromqlError(ValueError):
         super().__init__(f"{what} at character {at}")
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     """A constant."""
 
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(Struct, frozen=True):
     """A selector; `range_s` None: an instant."""
 
     name: str
@@ -37,8 +36,7 @@ class Series:
     shifted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A function or an aggregation; `by`: the labels that an aggregation keeps, or leaves out (`without`)."""
 
     name: str
@@ -46,15 +44,13 @@ class Call:
     by: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A string."""
 
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(Struct, frozen=True):
     """Two expressions and what joins them: an operator, or and, or, unless."""
 
     op: str

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from soak.runner.evidence.scenario_copy import as_yaml
 from soak.runner.importing import k6, openslo, prometheus, taurus
@@ -18,8 +19,7 @@ FROM_TEMPLATE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Format:
+class _Format(Struct, frozen=True):
     name: str
     fits: Callable[[Place], bool]
     translate: Callable[[list[Place], Builder], None]

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from soak.runner.importing.foreign import Place
 from soak.runner.importing.part import Builder
@@ -22,8 +23,7 @@ _REMEDY = "write it like p95>250ms for 10s, stop as failed"
 _OPPOSITE = {Op.LE: Op.GT, Op.GE: Op.LT, Op.LT: Op.GE, Op.GT: Op.LE, Op.EQ: Op.NE}
 
 
-@dataclass(frozen=True, slots=True)
-class Criterion:
+class Criterion(Struct, frozen=True):
     """A pass/fail criterion: when it holds, the test stops or goes on, and has failed or not."""
 
     said: str

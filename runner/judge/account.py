@@ -1,18 +1,17 @@
 """What a system's own files of the evidence hold beside the verdict: a fold over the stream, as the verdict is."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 import msgspec
+from msgspec import Struct
 
 from soak.schemas.evidence.processes import Moment
 from soak.schemas.evidence.verdict import End, Resume, paused_s
 from soak.schemas.stream.block import Block, tick
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
+class Beside(Struct, frozen=True):
     """What an account needs that is not in the stream.
 
     started: when the run began, to the second; speed: scenario seconds per real second. read: a file of the target by its name

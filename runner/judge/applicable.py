@@ -4,10 +4,11 @@ The judge follows the rest as if the scenario said no more; what does not apply 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from soak.runner.judge.alerts import abort_result, alert_result, number_or_none
 from soak.runner.judge.combined import guard_of
@@ -30,8 +31,7 @@ GONE = "left_out"
 """The type of a fault that the scenario of a run does not have any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inapplicable:
+class Inapplicable(Struct, frozen=True):
     """By its place in the scenario as written, why an objective, abort condition, alert or fault does not apply.
 
     expected: why nothing is expected of an alert that is watched all the same. gone: by name, why a fault does not apply that

@@ -3,11 +3,11 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.attribution_alerts import Answer, Answers
 from soak.runner.judge.attribution_breach import Breaches, Lateness
@@ -60,8 +60,7 @@ def attribute(judge: "Judge") -> list[FaultAttribution]:
     return list(_Account(judge).results())
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
+class _Span(Struct, frozen=True):
     """A window of a fault from its start to the recovery, or the end of the run."""
 
     place: int

@@ -2,14 +2,14 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.runner.judge.combined import AnyGuard
 from soak.schemas.language.conditions import Alert
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Answer:
+class Answer(Struct, frozen=True, order=True):
     """An alert at the time of a fault, the best first: one that fired then, of the fault by its expectation, and early."""
 
     before: bool

@@ -8,10 +8,10 @@ are weighted by the likelihood of these parts, and the slope's distribution is t
 """
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.student import t_of
 from soak.schemas.stream.block import Floats
@@ -32,8 +32,7 @@ _STRICTER = 5.0
 _TINY = 1e-200
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
+class Spread(Struct, frozen=True):
     """How a slope varies by chance, in the unit of the values times the square root of their number.
 
     scales: of Student's t with `freedom` degrees, one for each length of the dependence, of probability `weights`. walk: the

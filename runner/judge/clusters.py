@@ -3,9 +3,8 @@
 The intervals estimator of the extremal index, and the declustering that follows from it, of Ferro and Segers (2003).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.tails import Largest
 from soak.schemas.stream.block import Floats, Ints
@@ -15,8 +14,7 @@ _SHARE = 0.05
 """Share of the observations that count as large, at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clusters:
+class Clusters(Struct, frozen=True):
     """Values above `threshold` in time order, with their places among all observations, and their clusters.
 
     index: the extremal index, the share of large values that begin a cluster. starts: where in `values` each cluster begins.

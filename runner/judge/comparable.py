@@ -1,15 +1,15 @@
 """Figures of a run that two runs of a scenario and seed must share, beside tasks and indicators: a fold over the stream."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.tolerance import Tolerance
 from soak.schemas.stream.block import Block
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(Struct, frozen=True):
     """Values that come one after the other, as many in each of two runs, each within `tolerance` of its counterpart."""
 
     name: str
@@ -19,8 +19,7 @@ class Series:
     tolerance: Tolerance
 
 
-@dataclass(frozen=True, slots=True)
-class Probed:
+class Probed(Struct, frozen=True):
     """What a share of probes is made of: one is due every `every_s` seconds, and there were `probes` in all.
 
     down_s: how long each stretch lasted in which probes fail, in seconds, by part of the system, in their order.

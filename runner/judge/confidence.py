@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from soak.runner.judge import dependence
 from soak.runner.judge.course import Course
@@ -22,8 +23,7 @@ _NORMAL = 1_000
 """Degrees of freedom from which on Student's t is taken as normal: quantiles agree within 0.3 %."""
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Struct, frozen=True):
     """The interval at a confidence level, and the number of independent observations that say as much.
 
     interval: None where the indicator has none, or where `longer` is above 1: dependence lasts too long, and a run `longer`
@@ -86,8 +86,7 @@ class Evidence:
         return find(self._fold, self._sli, spread)
 
 
-@dataclass(frozen=True, slots=True)
-class _Spread:
+class _Spread(Struct, frozen=True):
     """The number of independent observations, the quantile of the standardised statistic, and the variance of an observation."""
 
     effective: float

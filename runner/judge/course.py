@@ -6,11 +6,11 @@ order of additions.
 """
 
 import math
-from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from soak.runner.judge.histogram import BUCKETS, bucket_of, rank, upper_edge
 from soak.runner.judge.samples import Samples
@@ -33,8 +33,7 @@ _Numbers: TypeAlias = npt.NDArray[np.int32]
 _Cells: TypeAlias = tuple[_Numbers, _Numbers]
 
 
-@dataclass(frozen=True, slots=True)
-class Windows:
+class Windows(Struct, frozen=True):
     """An indicator in windows of time that do not overlap: `value` (NaN without observations) and `samples` of each."""
 
     start_s: Floats

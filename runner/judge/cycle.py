@@ -1,9 +1,9 @@
 """Cycles in a series, such as day and night: found where they stand out of the slow noise, and taken out of it."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.autocorrelation import LOWEST, basis
 from soak.schemas.stream.block import Floats
@@ -22,8 +22,7 @@ _STANDS_OUT = 15.0
 _LEAST_MEANS = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Cycles:
+class Cycles(Struct, frozen=True):
     """What was found: `curve`, the values; `span`, orthonormal columns that span it beside a constant and a line.
 
     correction: of each column of `span`, what a slope needs that no such cycle changes.

@@ -9,9 +9,9 @@ The limits below were chosen by experiment on queues of known distribution; `doc
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.course import Course
 from soak.runner.judge.interval import z_of
@@ -48,8 +48,7 @@ _CAUTION, _CAUTIOUS_FREEDOM = 2.0, 5
 """In 4,000 runs of queues without a statement the interval they give never missed the truth."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dependence:
+class Dependence(Struct, frozen=True):
     """`inflation` of the variance, at least 1, known with `freedom` degrees of freedom.
 
     longer: 1, or how many times as long a run has to be for a statement to be possible.
@@ -146,8 +145,7 @@ def _share(part: Floats, weight: Floats) -> float:
     return float(part.sum()) / total if total else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Stretches:
+class _Stretches(Struct, frozen=True):
     """The stretches of a series: their weights, the single scheduled event that each lies in (from 1; 0 for none), and where
     whole cycles begin, if there are any.
     """
@@ -186,8 +184,7 @@ class _Stretches:
         return self.measured(above, share * (1 - share)) if 0 < share < 1 else INDEPENDENT
 
 
-@dataclass(frozen=True, slots=True)
-class _Residuals:
+class _Residuals(Struct, frozen=True):
     """What the sum of each stretch is above its mean times its weight; and where whole cycles begin, if there are any.
 
     The mean is that of all observations, and within a single scheduled event its own. `expected`: the variance of the sum of all,
@@ -229,8 +226,7 @@ def _measured(residuals: _Residuals) -> Dependence:
     return Dependence(max(1.0, coarse.inflation, middle.corrected), coarse.count - 1, longer)
 
 
-@dataclass(frozen=True, slots=True)
-class _Batches:
+class _Batches(Struct, frozen=True):
     """`correlation` of neighbours, with its bias of -1 / count put right."""
 
     count: int

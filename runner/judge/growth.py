@@ -1,10 +1,10 @@
 """Growth per hour of a series: is it a leak, or noise?"""
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.autocorrelation import LEAST_EFFECTIVE, LEAST_MEANS, Spread, spread_of
 from soak.runner.judge.cycle import Cycles, cycles_of
@@ -21,8 +21,7 @@ _ROUNDING = 1e-24
 """Residues whose squares are so small beside those of the values are rounding."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trend:
+class Trend(Struct, frozen=True):
     """Slope per hour with its interval, the level that goes with it (the line at time 0), and the two-sided p of no slope.
 
     effective: of how many independent samples. doubt: why nothing can be said, empty where it can.
@@ -44,8 +43,7 @@ class Trend:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(Struct, frozen=True):
     """The fitted line, and what is left of the means without it and without their cycles."""
 
     slope: float
@@ -53,8 +51,7 @@ class _Line:
     cycles: Cycles | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Chance:
+class _Chance(Struct, frozen=True):
     """How the slope varies by chance: `spread` times `unit` is per hour. None: not at all."""
 
     spread: Spread | None

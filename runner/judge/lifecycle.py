@@ -4,9 +4,8 @@ Events of a block are sorted by task, so that "the state before", "the last retr
 array operations within a group, carried on from block to block in a table. Nothing depends on where blocks end.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.groups import carried
 from soak.runner.judge.labels import LabelNumbers
@@ -41,8 +40,7 @@ _TOUCHED = kind_flags(
 RESULTS = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED)
 
 
-@dataclass(frozen=True, slots=True)
-class Unfinished:
+class Unfinished(Struct, frozen=True):
     """What is open at the end: tasks, submissions not accepted, tasks that failed once."""
 
     tasks: int

@@ -1,14 +1,13 @@
 """What is asked of a judge beside the verdict on objectives, laws, alerts and faults: what nobody asks for is not followed."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
 class NotFollowedError(Exception):
     """Something in a block is none of a compiled follower's business: what it said of it must not be used."""
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(Struct, frozen=True):
     """findings: whether checkpoints are kept, and what explains a verdict. slis: whether every SLI has a value at the end.
 
     intervals: whether objectives have intervals on which their status does not depend.

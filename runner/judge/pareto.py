@@ -5,9 +5,9 @@ log(1 + theta y) alone, so that one table over theta gives the fit and every pro
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.interval import z_of
 from soak.schemas.stream.block import Floats
@@ -24,8 +24,7 @@ _ZOOMS, _ZOOM_POINTS, _FINE = 4, 12, 100
 _LEAST = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
+class Region(Struct, frozen=True):
     """Pairs (theta, shape) on the border of a confidence region, in units of `mean`; every interval is a range over it."""
 
     theta: Floats
@@ -42,8 +41,7 @@ class Region:
         return float(levels.min()), float(levels.max())
 
 
-@dataclass(frozen=True, slots=True)
-class Pareto:
+class Pareto(Struct, frozen=True):
     """A fit to `excesses` (ascending, above 0): the survival function is (1 + shape y / scale) ** (-1 / shape)."""
 
     excesses: Floats

@@ -1,11 +1,11 @@
 """What the judge knows of a system: a room that names its tracker, and what its faults could have struck."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.account import Account
 from soak.runner.judge.comparable import Comparable
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from soak.runner.judge.lifecycle import Lifecycle
 
 
-@dataclass(frozen=True, slots=True)
-class Law:
+class Law(Struct, frozen=True):
     """What must be true of every run. broken: by how much it is not; None where that cannot be told yet, for `detail`.
 
     applies: whether the target promises it at all; `detail` says why it does not.
@@ -44,16 +43,14 @@ class Law:
     applies: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class AtTheEnd:
+class AtTheEnd(Struct, frozen=True):
     """What is known at the end of a run only of what breaks an objective or a law: in words, and case by case with its cause."""
 
     words: str
     cases: Sequence[tuple[str, Case]]
 
 
-@dataclass(frozen=True, slots=True)
-class Busy:
+class Busy(Struct, frozen=True):
     """A level that shows how loaded a system is: a series of samples, what it counts (`workers busy`), and its limit, if any."""
 
     series: str
@@ -61,8 +58,7 @@ class Busy:
     limit: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tasks:
+class Tasks(Struct, frozen=True):
     """What is known of the tasks of a block when the system's tracker looks at it.
 
     rows: the events of tasks, sorted by task. table: states are as before the block, columns of the core as after it.
@@ -77,8 +73,7 @@ class Tasks:
     transient: Bools
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What is asked of what follows the tasks of a run: everything, or what is needed of some series only.
 
     stall_floor_s, gap_floor_s: the lengths from which on stalls and gaps in telemetry matter.
@@ -94,8 +89,7 @@ class Asked:
     gap_floor_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Consequence:
+class Consequence(Struct, frozen=True):
     """What a fault brought about that no event with its cause says: tasks lost, or executions too many. met_s: when it struck."""
 
     what: str
@@ -104,8 +98,7 @@ class Consequence:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Recovered:
+class Recovered(Struct, frozen=True):
     """The system had recovered at `t_s` from a fault that was injected at `injected_s`."""
 
     fault: str
@@ -243,8 +236,7 @@ def _not_known(scenario: Scenario) -> Sequence[Busy]:
     return (Busy("queue_depth", "queued"),)
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(Struct, frozen=True):
     """A system in the judge.
 
     tracker: makes its tracker. exposed: what its faults by rate could have struck, in the order in which they are asked.

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.violations import Violations
 from soak.schemas.stream.block import TICKS_PER_S, Block, Bools, Floats, Ints, tick
 
 
-@dataclass(frozen=True, slots=True)
-class Samples:
+class Samples(Struct, frozen=True):
     """Part of a series, in time order.
 
     t: seconds. value: in the unit of the series (0 or 1, or a part of `weight`, where it is a ratio).
@@ -42,8 +42,7 @@ class Samples:
 NOTHING = Samples(np.empty(0), np.empty(0))
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Struct, frozen=True):
     """A stretch of time in which something did not happen; `over`: it has ended (otherwise it still lasts at `end_s`)."""
 
     start_s: float
@@ -56,8 +55,7 @@ class Stretch:
         return tick(self.end_s - self.start_s)
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(Struct, frozen=True):
     """What has been seen of a block in passing: how many events by kind, by kind and cause, and how many retries by attempt.
 
     retries: the last attempt stands for all further. gaps: where no sign of life came.

@@ -6,7 +6,8 @@ own mean.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.rhythms import bursts_of, cycles_of
@@ -16,8 +17,7 @@ LEAST_CYCLES = 10
 """A period that comes less often is a number of single events."""
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Struct, frozen=True):
     """`cycle_s`: the longest period that comes often enough, from `start_s` on; 0 without one. `events`: the rest, disjoint."""
 
     start_s: float = 0.0

@@ -1,9 +1,9 @@
 """The largest observations of series of durations, kept while a run goes on: what a statement about tails is made from."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.labels import LabelNumbers
 from soak.runner.judge.samples import Facts, Samples
@@ -52,8 +52,7 @@ class Largest:
         self._t, self._value, self._place = self._t[keep], self._value[keep], self._place[keep]
 
 
-@dataclass(frozen=True, slots=True)
-class Tailed:
+class Tailed(Struct, frozen=True):
     """What a statement is about: the SLI that gives it its name, the labels, and what was kept of the series."""
 
     sli: Sli

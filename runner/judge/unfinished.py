@@ -1,6 +1,6 @@
 """What is outstanding of the observations of an indicator."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from soak.runner.judge.judge import Judge
 from soak.schemas.language.conditions import Comparison

@@ -6,10 +6,10 @@ never noted.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.stream.block import Block, Ints
 from soak.schemas.stream.events import task_name, worker_name
@@ -40,8 +40,7 @@ class Told(NamedTuple):
     part: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Violations:
+class Violations(Struct, frozen=True):
     """Violations in the order of the stream; what is said of one is made for those that are kept only.
 
     of: the series, or `law(name)`. places: of their events in the block. cause: for each, its place in `words`.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.histogram import Histogram, rank
 from soak.runner.judge.samples import Facts, Samples
@@ -60,8 +61,7 @@ class Observations:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(Struct, frozen=True):
     """A window at instants `t`: which of the observations `seen` it holds (from `first` up to `last`), and their sums."""
 
     t: Floats

@@ -6,9 +6,10 @@ All of it is a pure function of the stream, wherever its blocks end.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+from msgspec.structs import replace
 
 from soak.runner.judge.alerts import number_or_none
 from soak.runner.judge.course import Course

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass, field
 from enum import Enum
 
+from msgspec import Struct
+
 ODDS = 2.0
 """The zone of indifference: odds of PASS from half to twice those of the wanted probability (95 %: from 90.5 % to 97.4 %)."""
 ERROR = 0.025
@@ -21,8 +23,7 @@ class Care(Enum):
     DECIDE = "decide"
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Struct, frozen=True):
     """Replications at one point, and how many of them gave PASS."""
 
     passes: int = 0

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct
 
 from soak.schemas import units
 from soak.schemas.conformity import DURATIONS
@@ -30,8 +31,7 @@ def _mostly_varied() -> set[str]:
     return {"workload", "faults", *(key for system in known() for key in own_keys(system))}
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """A number of the scenario that is varied over `row`: the values that can be tried, in order, from end to end of the range.
 
     Values are counted in percent, per unit of time (`per`), in seconds, or in wholes. `own` is the scenario's value; it is in
@@ -90,8 +90,7 @@ def _duration_text(seconds: Decimal) -> str:
     return "".join(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Number:
+class _Number(Struct, frozen=True):
     """A place in the scenario that holds a number; lists in its path by the names of their entries."""
 
     path: str

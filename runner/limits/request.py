@@ -1,8 +1,9 @@
 """What `soak limits` is asked, and the scenario with every value that is tried."""
 
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+
+from msgspec import Struct
 
 from soak.runner.analysis import ScenarioFile
 from soak.runner.limits.foreseen import PointValues
@@ -12,8 +13,7 @@ from soak.schemas.language.load import Loaded
 from soak.schemas.language.model import Scenario
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """Where does the scenario break? `vary` as PATH or PATH=LOW..HIGH, twice at most.
 
     `probability`: of PASS, that is good enough; `tolerance`: the largest step, as a share of the range; `most`: replications at

@@ -5,8 +5,9 @@ border are decided.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from soak.runner.limits.decision import Care
 
@@ -24,8 +25,7 @@ class Trials(Protocol):
         """Whether there are enough to base the answer on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(Struct, frozen=True):
     """Two neighbours: PASS is likely enough at `good` and not at `beyond`."""
 
     good: int

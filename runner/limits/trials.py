@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from soak.runner.limits.decision import Care, SequentialTest, Tally
 from soak.runner.limits.foreseen import Foreseen, Key, NothingIdleError, Points, PointValues
@@ -145,8 +145,7 @@ def _causes(replication: Replication, scenario: Scenario) -> tuple[str, ...]:
     return tuple(objectives or replication.doubts or ["telemetry"])
 
 
-@dataclass(frozen=True, slots=True)
-class PointTrials:
+class PointTrials(Struct, frozen=True):
     """Points in a row, or the cells of a plane, by their number: the trials that a search asks for."""
 
     replications: Points

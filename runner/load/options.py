@@ -1,6 +1,6 @@
 """How load is made: by which processes, here or elsewhere."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from soak.schemas.errors import UsageError
 
@@ -10,8 +10,7 @@ PATIENCE_REAL_S = 60.0
 _MOST_PORT = 65_535
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """How load is made. processes: on this machine. master: address and port that workers elsewhere come to, if any do.
 
     expect: how many of those there are, for which is waited `patience_s`.

@@ -4,11 +4,11 @@ import io
 import pickle
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import EnumType
 from typing import Any, ClassVar
 
 import msgspec
+from msgspec import Struct
 
 from soak.runner.http import Inputs
 from soak.runner.load.shares import Share
@@ -22,8 +22,7 @@ MOST_OPEN = 4_000
 """Requests in flight at most, of one process: with more, it is the process that cannot keep up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Struct, frozen=True):
     """A scenario, and what is sent for each kind of work (an empty name where there are none)."""
 
     scenario: Scenario

@@ -1,16 +1,15 @@
 """Who sends what: the tasks of a plan divided among processes, and divided again when one of them is lost."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.stream.block import Bools, Floats, Ints
 from soak.schemas.stream.events import KEY_SHIFT
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Struct, frozen=True):
     """The arrivals whose number leaves `remainder` when divided by `modulus`, if they are due at `from_s` or later."""
 
     modulus: int

@@ -1,6 +1,6 @@
 """The end of a run for people, in parts: what services that show more than text are sent."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from soak.runner.explained import explanation_of
 from soak.schemas.evidence.verdict import Status, Verdict
@@ -12,8 +12,7 @@ MOST_ROWS = 20
 """Objectives that are shown, broken ones first."""
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectiveLine:
+class ObjectiveLine(Struct, frozen=True):
     """An objective: its status in words, what it says, what was observed, and the margin."""
 
     status: str
@@ -22,8 +21,7 @@ class ObjectiveLine:
     margin: str
 
 
-@dataclass(frozen=True, slots=True)
-class Digest:
+class Digest(Struct, frozen=True):
     """A verdict: `why` has each reason with what explains it; `commands` are to be copied. picture: a PNG, with what it shows.
 
     more: how many objectives are left out.

@@ -1,8 +1,9 @@
 """A message to people."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from soak.reports.look.palette import Role, light
 from soak.runner.notify.digest import Digest
@@ -26,8 +27,7 @@ COLOURS = {
 """Of a message, on white."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """A message as text; at the end of a run also in parts (`digest`), for services that show more than text."""
 
     title: str

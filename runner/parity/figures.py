@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.comparable import Probed, Series
 from soak.runner.parity.outcomes import Outcomes
@@ -23,8 +23,7 @@ _FLOAT_ERROR = 1e-9
 NO_PROBES: Mapping[str, tuple[Probed, Probed]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Pairs:
+class Pairs(Struct, frozen=True):
     """Every task of both runs: what became of it in each. Both have the same size."""
 
     base: Outcomes
@@ -84,8 +83,7 @@ class Pairs:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(Struct, frozen=True):
     """Judges figures; `speed` is the larger one of the two runs. interval_s: between samples; 0: not known."""
 
     speed: float

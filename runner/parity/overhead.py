@@ -4,10 +4,10 @@ A figure that differs by no more than that does not speak against the model, and
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.parity.figures import Pairs, kolmogorov_smirnov
 from soak.schemas.evidence.parity import Agreement, Figure, Latencies
@@ -43,8 +43,7 @@ _WAIT: Mapping[str, Statistic] = {
 _DISTANCE, _MEDIAN, _LAG = "latency_distance_beyond_overhead", "latency_paired_median", "submission_lag_p99"
 
 
-@dataclass(frozen=True, slots=True)
-class HostOverhead:
+class HostOverhead(Struct, frozen=True):
     """By task that ended in both runs: what the machine added, in seconds of scenario time. host_s: the HOST_QUANTILE.
 
     Of a task that was submitted `l` late, this is `min(w, l + 2 n h) + min(s, n h) + min(b, n h) + min(e, n h)`. In its `n`

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from soak.runner.judge.comparable import Probed
 from soak.schemas.language.tolerance import Tolerance

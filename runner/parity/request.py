@@ -1,11 +1,11 @@
 """What `soak compare --parity` is asked."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Request:
+
+class Request(Struct, frozen=True):
     """Do a simulated and a real run of one scenario and seed agree? `base` and `run` are run directories."""
 
     base: Path

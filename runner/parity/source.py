@@ -1,9 +1,10 @@
 """The two runs to be compared: opened, checked against themselves, and refused when they are not of the same work."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from soak.runner.ends import end_after
 from soak.runner.evidence.directory import SCENARIO, VERDICT, RunDirectory
@@ -24,8 +25,7 @@ from soak.simulation.plan import Plan
 _MOST_TOLD = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A run directory whose scenario, stream and verdict belong together."""
 
     directory: RunDirectory

@@ -1,7 +1,8 @@
 """How far two runs may be apart: in the fates of pairs of tasks, and in their indicators."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from soak.schemas.language.slis import Sli
 from soak.schemas.language.tolerance import TIME, Tolerance

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.runner.judge.confidence import DEFAULT_CONFIDENCE
 from soak.runner.judge.histogram import bucket_of, upper_edge, value_of
@@ -46,8 +47,7 @@ class NoStatementError(Exception):
     """Nothing sound can be said of an objective: the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """An objective of which something can be said; `default`: the violation to look for where nobody names one.
 
     `share_of`: the share of observations beyond the target that a size stands for, of a quantile. `any_duration`: whether more

@@ -8,9 +8,10 @@ never see less.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
+
+from msgspec import Struct
 
 from soak.runner.judge.histogram import rank
 from soak.runner.judge.interval import normal_tail, quantile_ranks, wilson
@@ -36,8 +37,7 @@ class Detector(Protocol):
 # Shares: ratios and quantiles.
 
 
-@dataclass(frozen=True, slots=True)
-class RatioRule:
+class RatioRule(Struct, frozen=True):
     """When a ratio is broken: by how many bad ones of `n`. `good_counts`: whether the ratio counts the good ones."""
 
     op: Op
@@ -57,8 +57,7 @@ class RatioRule:
         return bad
 
 
-@dataclass(frozen=True, slots=True)
-class AboutRule:
+class AboutRule(Struct, frozen=True):
     """When what was observed excludes a target for being too bad: Wilson's interval at `confidence` leaves it out."""
 
     target: float
@@ -83,8 +82,7 @@ class AboutRule:
         return low
 
 
-@dataclass(frozen=True, slots=True)
-class QuantileRule:
+class QuantileRule(Struct, frozen=True):
     """When the `q` quantile lies above its target: by how many of `n` that do. With a confidence its whole interval must."""
 
     q: float
@@ -121,8 +119,7 @@ def _next_tooth(rule: ShareRule, n: int, least: int) -> int:
     return following
 
 
-@dataclass(frozen=True, slots=True)
-class ShareDetector:
+class ShareDetector(Struct, frozen=True):
     """So many observations an hour, each bad with a probability that `bad` makes of the size.
 
     `design_effect`: how many observations say as much as one independent one (Kish 1965, 8.2).
@@ -151,8 +148,7 @@ class ShareDetector:
 # Counts.
 
 
-@dataclass(frozen=True, slots=True)
-class CountDetector:
+class CountDetector(Struct, frozen=True):
     """What may happen at each of so many opportunities an hour, and is broken from `least` on; sizes are per opportunity.
 
     Without known opportunities sizes are per hour, and the number is Poisson's. Events come in clusters of `design_effect`.
@@ -173,8 +169,7 @@ class CountDetector:
         return binomial_at_least(least, n, min(size, 1.0))
 
 
-@dataclass(frozen=True, slots=True)
-class RarityDetector:
+class RarityDetector(Struct, frozen=True):
     """One event breaks it; sizes are events an hour that come at random (Poisson)."""
 
     limit: float = 0.0
@@ -188,8 +183,7 @@ class RarityDetector:
 # What varies normally.
 
 
-@dataclass(frozen=True, slots=True)
-class SpreadDetector:
+class SpreadDetector(Struct, frozen=True):
     """What varies normally between runs; after `pilot_hours` with the standard deviation that `sd_of` makes of the size.
 
     `shrinks`: the power of time with which it falls. `beyond`: how far beyond the limit, after `pilot_hours`, breaks it.
@@ -212,8 +206,7 @@ class SpreadDetector:
         return normal_tail(-distance / (self.sd_of(size) * shrunk)) if math.isfinite(shrunk) else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class EnoughDetector:
+class EnoughDetector(Struct, frozen=True):
     """A detector of an objective that needs `least` observations: with fewer it is INCONCLUSIVE, and that is no FAIL.
 
     `dispersion`: the variance of how many there are, over their mean.

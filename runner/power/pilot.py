@@ -3,8 +3,9 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import fmean, stdev
+
+from msgspec import Struct
 
 from soak.runner.judge.histogram import upper_edge, value_of
 from soak.runner.replications.replication import ObjectiveOutcome, Replication
@@ -19,8 +20,7 @@ LEAST = 5
 _STATED = 0.9
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """One objective in all replications that went to their end; `hours` of observation in each."""
 
     objective: Objective

@@ -1,13 +1,13 @@
 """What `soak power` is asked."""
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from soak.runner.analysis import ScenarioFile
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What do the objectives detect? `violations` as `--violation` takes them; `power`: the probability that counts as seen.
 
     `replications` of the pilot are made by `jobs` processes (None: one a core).

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.runner.power.cases import scale_of
 from soak.runner.power.detection import Detector
@@ -18,8 +19,7 @@ _FACTOR = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)x")
 _HOUR_S = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class ViolationRequest:
+class ViolationRequest(Struct, frozen=True):
     """A violation named with --violation: of an objective, this size, in events per hour where `hourly`."""
 
     text: str

@@ -1,7 +1,8 @@
 """What `soak predict` is asked."""
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from soak.runner.analysis import ScenarioFile
 
@@ -9,8 +10,7 @@ EFFORT = 5_000
 """How many runs the estimate of a rare event takes, about, unless asked otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """How likely is PASS? The scenario's seed gives those of all replications.
 
     `precision`, `required`: shares; half the width of the interval at which to stop, and the PASS probability there must be.

@@ -8,11 +8,11 @@ import pickle
 import threading
 import zlib
 from collections import OrderedDict
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from soak.runner.replications.replication import Job, Replication, replicate
 from soak.runner.replications.scenarios import KEPT
@@ -21,8 +21,7 @@ from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import use
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(Struct, frozen=True):
     """A scenario as it is sent, and the hash that it is named by."""
 
     name: bytes

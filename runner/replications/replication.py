@@ -3,10 +3,10 @@
 import gc
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from soak.runner.engine import BrokenOffError, execute, identify
 from soak.runner.judge.folds import Fold, Sketch

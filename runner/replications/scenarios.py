@@ -5,6 +5,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from msgspec import Struct
+
 from soak.schemas.language.model import Scenario
 
 KEPT = 16
@@ -35,8 +37,7 @@ class Shelf(Generic[V]):
         return self._values[number]
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
+class Packed(Struct, frozen=True):
     """A scenario as it is sent; it is held, so that no other one gets its identity."""
 
     number: int

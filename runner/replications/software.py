@@ -3,11 +3,12 @@
 import hashlib
 import platform
 from collections.abc import Iterable
-from dataclasses import astuple
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+
+from msgspec.structs import astuple
 
 from soak.schemas.errors import UsageError
 from soak.schemas.language.registry import OURS, find

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
+from msgspec import Struct
+
 from soak.runner.lifeline import die_with_parent
 from soak.runner.replications.replication import Job, Replication, replicate
 from soak.runner.replications.scenarios import Shelf, unpacked
@@ -20,8 +22,7 @@ from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import use
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """A job without its scenario, which is known by its number; `packed`: the scenario, where the worker does not have it yet."""
 
     number: int
@@ -31,8 +32,7 @@ class Order:
     job: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """What came of an order: a replication or an error."""
 
     number: int

@@ -1,7 +1,8 @@
 """The findings of a verdict: every check that did not pass, by name."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.schemas.evidence.verdict import Status, Verdict
 
@@ -9,8 +10,7 @@ NEVER: Mapping[str, float] = {}
 _WELL = frozenset({Status.PASS, Status.NOT_APPLICABLE})
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """A check that did not pass, and since when (seconds of scenario time; None: known at the end)."""
 
     check: str

@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.runner.console import remark
 from soak.runner.evidence.directory import VERDICT, RunDirectory
@@ -23,8 +24,7 @@ MOST_TRIES = 3
 _RAN = {outcome.exit_code for outcome in Outcome}
 
 
-@dataclass(frozen=True, slots=True)
-class TrialResult:
+class TrialResult(Struct, frozen=True):
     """Result of a trial. `as_meant`: the check meant for the defect found it; for a sound system, nothing was found."""
 
     trial: Trial
@@ -56,8 +56,7 @@ class TrialResult:
         return [each for each in self.found if each.check in meant and status in {None, each.status}]
 
 
-@dataclass(frozen=True, slots=True)
-class Bench:
+class Bench(Struct, frozen=True):
     """What trials are run with: the target, the environment variable that plants a defect in it, scenarios, speed-up factor."""
 
     target: str

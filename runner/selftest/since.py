@@ -1,6 +1,6 @@
 """Since when an objective was broken: found by replaying the stream with the objective turned into an alert."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from soak.runner.evidence.directory import RunDirectory
 from soak.runner.evidence.stream import StreamReader

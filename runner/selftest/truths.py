@@ -3,12 +3,13 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.runner.evidence.directory import VERDICT
 from soak.runner.selftest.findings import findings
@@ -30,8 +31,7 @@ class Side(StrEnum):
     CONTROL = "control"
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """A run and what has to come out of it.
 
     name: of the truth, the first word of its file. indicator: that breaks, cause: a word of its explanation; None: any. tries: at
@@ -50,8 +50,7 @@ class Case:
     tries: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class CaseResult:
+class CaseResult(Struct, frozen=True):
     """What came out. outcome: None where it could not be run, and `why` not."""
 
     case: Case

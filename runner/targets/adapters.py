@@ -3,8 +3,9 @@
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from soak.schemas.errors import UsageError, quoted, reason
 from soak.schemas.language.shape import did_you_mean
@@ -36,8 +37,7 @@ def requirements() -> dict[str, Path]:
     return {path.parent.name + path.stem.removeprefix(REQUIREMENTS): path for path in files}
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(Struct, frozen=True):
     """A virtual environment to be made in `folder` from the file `requirements`."""
 
     name: str

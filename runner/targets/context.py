@@ -3,8 +3,9 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from soak.contract import BusyError, Snapshot
 from soak.runner.targets.agenda import Agenda
@@ -30,8 +31,7 @@ CHECKS_REAL_S = 0.05
 """Interval of looking whether the checks at the end of a run are over."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunContext:
+class RunContext(Struct, frozen=True):
     """The context of one real run. All times are seconds of scenario time."""
 
     plan: Plan

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import Kind
@@ -36,8 +37,7 @@ _OUTCOMES = (Kind.TASK_RETRY, Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKE
 _CLOSING = (Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED)
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(Struct, frozen=True):
     """An execution that had started and not ended."""
 
     number: int

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+
+from msgspec import Struct, to_builtins
 
 from soak.runner.targets.adapters import adapters, requirements
 from soak.runner.targets.room import room_of
@@ -14,8 +14,7 @@ from soak.schemas.target.model import Option, Promises, TargetFile
 from soak.schemas.units import show_duration
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """A target by its name; system: None for an adapter. environment: whether its own is there; None: it needs none."""
 
     name: str
@@ -54,8 +53,7 @@ def promise_words(promises: Promises) -> tuple[str, ...]:
 
 def as_data(found: Sequence[Listed]) -> str:
     """As JSON."""
-    data: list[dict[str, Any]] = [asdict(each) for each in found]
-    return json.dumps(data, indent=2)
+    return json.dumps(to_builtins(found), indent=2)
 
 
 def in_words(found: Sequence[Listed]) -> str:

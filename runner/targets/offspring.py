@@ -6,7 +6,8 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.runner.console import remark
 from soak.runner.targets.caller import SlowError
@@ -20,8 +21,7 @@ _PATIENCE_S = 2.0
 _SHOWN = 3
 
 
-@dataclass(frozen=True, slots=True)
-class _Guard:
+class _Guard(Struct, frozen=True):
     """A process that ends what carries `mark` once this one is gone; `limits` are those without a mark."""
 
     mark: int
@@ -42,8 +42,7 @@ _guards: list[_Guard] = []
 """At most one: it stays while something may still be started, and is then reused."""
 
 
-@dataclass(frozen=True, slots=True)
-class Offspring:
+class Offspring(Struct, frozen=True):
     """All processes that were started in an `offspring_ended`, whatever has become of their parents."""
 
     _mark: int

@@ -1,13 +1,13 @@
 """What a check of a target file of a task system consists of: a short scenario, and what of its verdict tells of each promise."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.schemas.target.load import LoadedTarget
 
 
-@dataclass(frozen=True, slots=True)
-class Tested:
+class Tested(Struct, frozen=True):
     """How a promise is tested. slis: indicators of objectives, of which one that is broken breaks it.
 
     faults: without which, by type, nothing was tested. untested: why it is not tested at all; empty: it is. promised: whether the
@@ -21,8 +21,7 @@ class Tested:
     untested: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Profiling:
+class Profiling(Struct, frozen=True):
     """A check: the text of its scenario, how much can be judged (`Identity.level`), and how each promise is tested."""
 
     scenario: str

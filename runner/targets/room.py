@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
-from soak.contract import Queue, System
+from msgspec import Struct
+
 from soak.runner.targets.base import Target
 from soak.runner.targets.profiling import MakeProfiling
 from soak.runner.targets.trials import MakeTrials, Trials
@@ -14,9 +15,11 @@ from soak.schemas.language.registry import OURS, find, names, room
 from soak.schemas.target.load import LoadedTarget
 from soak.simulation.plan import Plan
 
+if TYPE_CHECKING:
+    from soak.contract import Queue, System
 
-@dataclass(frozen=True, slots=True)
-class Named:
+
+class Named(Struct, frozen=True):
     """A target that a user calls by its name.
 
     make: constructs it for a speed-up factor. resumable: a run of it can go on. trials: of its planted defects, for
@@ -37,8 +40,7 @@ _OF_ANY = frozenset({"simulation"})
 """Targets that run scenarios of any system."""
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(Struct, frozen=True):
     """How many open files and threads a run takes of the machine, and for whom; 0: no more than any program."""
 
     open_files: int = 0
@@ -50,8 +52,7 @@ def _none(plan: Plan) -> tuple[()]:
     return ()
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(Struct, frozen=True):
     """A system's real targets.
 
     named: those that have a name. attach: makes a target of a class of a user's own (its name, the class, speed-up factor,
@@ -64,7 +65,7 @@ class Room:
     """
 
     named: Sequence[Named] = ()
-    attach: Callable[[str, type[Queue] | type[System], float, float | None], Target] | None = None
+    attach: Callable[[str, "type[Queue] | type[System]", float, float | None], Target] | None = None
     from_file: Callable[[LoadedTarget, float, bool], Target] | None = None
     told_by: str | None = None
     files_resumable: bool = True

@@ -1,13 +1,13 @@
 """Trials of a self-test: planted defects of a target, each with the scenario and the check that must find it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.schemas.evidence.verdict import Status
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(Struct, frozen=True):
     """A defect (None: a sound system), the scenario run against it, and the checks meant for it, of which one suffices.
 
     settings: of the scenario, as for `--set`. speed: speed-up factor; None for that of the self-test. status: the one that a
@@ -27,8 +27,7 @@ class Trial:
         return self.defect or f"clean ({self.scenario})"
 
 
-@dataclass(frozen=True, slots=True)
-class Trials:
+class Trials(Struct, frozen=True):
     """What proves that a soak of a target finds bugs.
 
     variable: the environment variable that plants a defect by its name; none is planted where it is empty. planted: a trial

@@ -7,12 +7,12 @@ send, so that it is in no log and no referrer.
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
+from msgspec import Struct
 
 from soak.runner.loopback import is_loopback
 from soak.runner.requests import LONGEST_NAME, LONGEST_TEXT, Request, ask
@@ -26,8 +26,7 @@ _MOST_DIGITS = 20
 _ACTIONS = {"/mark": "mark", "/stop": "stop"}
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """A POST request: its path and headers, its stated length, and what reads its body."""
 
     path: str

@@ -1,9 +1,9 @@
 """The steps in which a run is shown: minutes, as in metrics.csv; less for a short run, more for a very long one."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.evidence.metrics import MINUTE_S, WINDOW_MINUTES
 from soak.schemas.language.model import Scenario
@@ -17,8 +17,7 @@ WINDOW = WINDOW_MINUTES
 """Steps in a rolling window."""
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(Struct, frozen=True):
     """Steps of `step_s` seconds; what happens at the end of a step belongs to it."""
 
     step_s: float

@@ -5,9 +5,9 @@ and Analysis, 5th ed. 2015, sections 10.2 and 11.2). What is said rests on signs
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.compare.changes import direction_of
 from soak.runner.compare.noise import LEAST_PAIRS, gain
@@ -21,8 +21,7 @@ from soak.schemas.stream.block import Floats
 from soak.schemas.units import show_ratio
 
 
-@dataclass(frozen=True, slots=True)
-class SliValues:
+class SliValues(Struct, frozen=True):
     """The values of one SLI, by replication; None where one observed nothing."""
 
     sli: Sli
@@ -43,8 +42,7 @@ class SliValues:
         return variant - base
 
 
-@dataclass(frozen=True, slots=True)
-class Together:
+class Together(Struct, frozen=True):
     """How SLIs are judged: `level`, of each, so that anything false is said of any of them as rarely as `alpha`.
 
     `least`: the smallest relative change that matters; `needed`: pairs it takes for all that vary to come out significant.
@@ -56,8 +54,7 @@ class Together:
     needed: int
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What the differences of one SLI say: `note` says why there is no interval, empty where there is one."""
 
     direction: Direction

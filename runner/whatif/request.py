@@ -1,13 +1,13 @@
 """What `soak compare SCENARIO --with KEY=VALUE` is asked."""
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from soak.runner.analysis import ScenarioFile
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What does the variant do? `variant`: settings that the variant has and the base does not.
 
     `alpha`: how unlikely noise must be, over all SLIs together; `least`: the smallest relative change that matters;

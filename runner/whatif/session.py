@@ -1,8 +1,9 @@
 """One `soak compare SCENARIO --with KEY=VALUE`, from a request to files and a result."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
+
+from msgspec import Struct
 
 from soak.runner.analysis import Analysis, numbered_directory, write_analysis
 from soak.runner.compare.changes import WORDS, Relative, parse_relative
@@ -28,8 +29,7 @@ FILE, REPORT = "what_if.json", "what_if.html"
 Pair = tuple[Replication, Replication]
 
 
-@dataclass(frozen=True, slots=True)
-class _Sides:
+class _Sides(Struct, frozen=True):
     """Both scenarios, the SLIs that both have, and the objectives relative to the base."""
 
     base: Loaded

@@ -1,9 +1,9 @@
 """A pinned baseline and what changed since, as data: what a baseline file and changes.json hold."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
+from msgspec import Struct
 
 from soak.schemas.evidence.verdict import Outcome, Status
 from soak.schemas.stream.block import Floats
@@ -150,8 +150,7 @@ class TaskChanges(msgspec.Struct, frozen=True):
     p: float
 
 
-@dataclass(frozen=True, slots=True)
-class Differences:
+class Differences(Struct, frozen=True):
     """How much longer each task took in the run than in the base, in seconds, by when it was due; and the means of batches.
 
     `edges_s`: when the first task of each batch was due, and the last of all.

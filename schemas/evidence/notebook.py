@@ -1,11 +1,11 @@
 """How notebooks and consoles show evidence: what says and draws it is above this layer, and is put in here when it is loaded."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class _Drawing:
+class _Drawing(Struct, frozen=True):
     line: Callable[..., str]
     html: Callable[..., str]
 

@@ -1,9 +1,9 @@
 """How two runs of the same scenario and seed compare, as data: what parity.json holds, and what its plot is drawn from."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
+from msgspec import Struct
 
 from soak.schemas.evidence.verdict import End, Outcome
 from soak.schemas.stream.block import Floats
@@ -104,8 +104,7 @@ class Parity(msgspec.Struct, frozen=True):
     other_attempts: list[TaskDifference]
 
 
-@dataclass(frozen=True, slots=True)
-class Latencies:
+class Latencies(Struct, frozen=True):
     """Latencies in seconds: of each run by itself, ascending; and of the tasks that both have, by when they were due."""
 
     base_s: Floats

@@ -5,8 +5,9 @@ added and may be missing is not a new version: it gets a default in its struct a
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from soak.schemas.evidence import changes, manifest, reviews, trace, verdict
 from soak.schemas.stream.events import worker_name
@@ -23,8 +24,7 @@ class TooOldError(Exception):
     """A document of an earlier version that cannot be brought up; says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(Struct, frozen=True):
     """The version that is written, and a step from each earlier one that can be read."""
 
     version: int

@@ -1,10 +1,11 @@
 """Where a value is in the answer to an HTTP request: `$.items[0].id` of its JSON, `header:Location`, `regex:id=([0-9]+)`."""
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import Any
+
+from msgspec import Struct
 
 from soak.schemas.errors import WordingError
 
@@ -27,8 +28,7 @@ class Part(StrEnum):
     REGEX = "regex"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a value is: of JSON by steps, of the headers by a name in lower case, of the text by a pattern with one group."""
 
     part: Part

@@ -5,8 +5,9 @@ U(0, b), equal is b/2 + U(0, b/2), decorrelated is min(max, U(initial, 3 * the w
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from soak.schemas import units
 
@@ -18,8 +19,7 @@ GROWTH = 3.0
 """How many times the wait before decorrelated jitter reaches."""
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+class Backoff(Struct, frozen=True):
     """The wait after attempt n, in seconds: `listed_s[n-1]`, whose last value repeats, or else initial * factor^(n-1) up to max.
 
     jitter: the share of a wait that is drawn, from 0 to 1; `decorrelated` waits depend on each other instead.

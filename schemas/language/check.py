@@ -1,9 +1,10 @@
 """Checks of what a system holds, and the teardown: commands, HTTP requests and SQL queries beside the load."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
 
 from soak.schemas.language.expression import Op, Unit
 from soak.schemas.language.outlets import Secret
@@ -35,8 +36,7 @@ class Figure(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class LoadFigure:
+class LoadFigure(Struct, frozen=True):
     """A figure of the load, of all kinds of work or of one."""
 
     figure: Figure
@@ -48,15 +48,13 @@ class LoadFigure:
         return f"{self.figure.value}.{self.kind}" if self.kind else self.figure.value
 
 
-@dataclass(frozen=True, slots=True)
-class Exec:
+class Exec(Struct, frozen=True):
     """A command, as its words: there is no shell."""
 
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Http:
+class Http(Struct, frozen=True):
     """A request to `url`, or to `path` below the URL of the target; `json` is the body, None for none."""
 
     method: str
@@ -68,8 +66,7 @@ class Http:
     body: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Sql:
+class Sql(Struct, frozen=True):
     """A query of a database, which is given by its URL."""
 
     database: str | Secret
@@ -79,15 +76,13 @@ class Sql:
 Action = Exec | Http | Sql
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """Another field of the same answer."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Exactly:
+class Exactly(Struct, frozen=True):
     """Text, or true or false, which an answer is expected to equal."""
 
     value: str | bool
@@ -101,8 +96,7 @@ class Exactly:
 Target = float | Field | LoadFigure | Exactly
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(Struct, frozen=True):
     """An entry of `expect`: `field op target`."""
 
     field: str
@@ -140,8 +134,7 @@ class Expected:
         return isinstance(self.target, Field) and self.op in {Op.EQ, Op.GE, Op.GT}
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """A step of the teardown; `tenants`: the one empty name where it is not done for each tenant."""
 
     name: str
@@ -151,8 +144,7 @@ class Step:
     """In real seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Check(Step):
+class Check(Step, frozen=True):
     """A check. every_s: of `every`, the interval; within_s: of `settled`, for how long it is tried; in scenario time."""
 
     when: When

@@ -1,9 +1,10 @@
 """The clock on the wall during a run: what scenario time is on it, with changes of the UTC offset (DST)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 DAY_S = 86_400.0
 WEEK_S = 7 * DAY_S
@@ -21,8 +22,7 @@ class ClockError(ValueError):
         self.remedy = remedy
 
 
-@dataclass(frozen=True, slots=True)
-class Spell:
+class Spell(Struct, frozen=True):
     """A stretch of scenario time with one UTC offset: the local time is scenario time plus `local_s`, counted from a Monday."""
 
     start_s: float
@@ -30,8 +30,7 @@ class Spell:
     local_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(Struct, frozen=True):
     """Scenario time 0 at `start`, in the time zone `zone`."""
 
     start: datetime

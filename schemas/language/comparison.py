@@ -3,8 +3,10 @@
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import product
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.schemas.errors import quoted
 from soak.schemas.language.conditions import Comparison, Reference
@@ -42,8 +44,7 @@ _TIME_IN_TEXT = "a time after the target is a key of its own"
 FILTER_FIELDS = ("fault", "error", "worker", "tenant", "kind", "to")
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """The context of expressions: the SLIs of a scenario, and the possible values of each label."""
 
     slis: Mapping[str, Sli]

@@ -1,15 +1,15 @@
 """What a scenario demands and watches: objectives, conditions, alerts."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from soak.schemas.language.expression import Op, Selector, Unit
 from soak.schemas.language.slis import Sli
 from soak.schemas.units import write_duration
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """A target that is `factor` times the same SLI with `selector`.
 
     quotient: what is said of it is the quotient of the two, and not the value itself.
@@ -20,8 +20,7 @@ class Reference:
     quotient: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """`sli{selector} op target`: the comparison of an objective or condition; `target` in base units."""
 
     text: str
@@ -48,8 +47,7 @@ class Comparison:
         return self.target
 
 
-@dataclass(frozen=True, slots=True)
-class Objective:
+class Objective(Struct, frozen=True):
     """An objective; `note`: source of its target. `entry`: the number of the entry it is of: `{tenant=*}` is many objectives.
 
     window_s: it must hold in every window of this length (None: at the end, over the run), or, with `share`, in that share of
@@ -85,8 +83,7 @@ class Objective:
         return Unit.COUNT if self.comparison.is_quotient else self.comparison.sli.unit
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """A condition evaluated during the run; `window_s` None: the run so far.
 
     name: empty for a part of a combination. stops: whether an abort condition ends the run.
@@ -115,8 +112,7 @@ class Condition:
         return self.window_s
 
 
-@dataclass(frozen=True, slots=True)
-class Combination:
+class Combination(Struct, frozen=True):
     """Conditions that hold together: at the same time (`every`), or at least one of them."""
 
     name: str
@@ -156,8 +152,7 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(Struct, frozen=True):
     """The expected behaviour of an alert; `never`: it must not fire."""
 
     of: str | None = None
@@ -168,8 +163,7 @@ class Expectation:
     never: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Struct, frozen=True):
     """A condition that fires and resolves."""
 
     condition: Condition | Combination

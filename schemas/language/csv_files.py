@@ -3,9 +3,10 @@
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from msgspec import Struct
 
 from soak.schemas.errors import WordingError, quoted
 from soak.schemas.files import Folders
@@ -14,8 +15,7 @@ _WITHHELD = "# rows are not kept:"
 """How the only line begins that follows the header where the rows are left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """The rows of a data file: every row has a text for each column; none where a copy of the file withholds them."""
 
     columns: tuple[str, ...]

@@ -6,8 +6,9 @@ share       <series>_share_below(<limit>)  latency_share_below(2s): the share of
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from soak.schemas import units
 from soak.schemas.errors import quoted

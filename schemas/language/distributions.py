@@ -1,12 +1,12 @@
 """Distributions of durations, as a scenario names them."""
 
 import math
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+
+class Constant(Struct, frozen=True):
     """Always `value_s`."""
 
     value_s: float
@@ -17,15 +17,13 @@ class Constant:
         return self.value_s
 
 
-@dataclass(frozen=True, slots=True)
-class Exponential:
+class Exponential(Struct, frozen=True):
     """Exponential with mean `mean_s`."""
 
     mean_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Uniform:
+class Uniform(Struct, frozen=True):
     """Uniform from `low_s` to `high_s`."""
 
     low_s: float
@@ -41,8 +39,7 @@ Z95 = 1.6448536269514722
 """The 95 % quantile of the standard normal distribution."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogNormal:
+class LogNormal(Struct, frozen=True):
     """Lognormal given by its median and its 95th percentile."""
 
     median_s: float
@@ -59,8 +56,7 @@ class LogNormal:
         return self.median_s * math.exp(self.sigma**2 / 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Empirical:
+class Empirical(Struct, frozen=True):
     """Values drawn with replacement from the measured ones of `file`."""
 
     file: str
@@ -75,8 +71,7 @@ class Empirical:
 Distribution: TypeAlias = Constant | Exponential | Uniform | LogNormal | Empirical
 
 
-@dataclass(frozen=True, slots=True)
-class Mixture:
+class Mixture(Struct, frozen=True):
     """One of several distributions, each with its share; of tasks of several kinds."""
 
     parts: tuple[tuple[float, Distribution], ...]

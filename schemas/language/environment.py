@@ -6,7 +6,9 @@ replaced by the default. `$${NAME}` is the text `${NAME}`.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from msgspec import Struct
 
 from soak.schemas.errors import Problem, Where, quoted, shortened
 from soak.schemas.language.document import Data, Document
@@ -114,8 +116,7 @@ def _scalar(text: str) -> Data:
         return text
 
 
-@dataclass(frozen=True, slots=True)
-class _Replacement:
+class _Replacement(Struct, frozen=True):
     """Replaces names by their values; problems and marks go into `document`."""
 
     document: Document

@@ -9,8 +9,9 @@ filter     <event type>[{field=value, …}]              task.retry{fault=transi
 import operator
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from soak.schemas import beside, units
 from soak.schemas.errors import quoted
@@ -185,16 +186,14 @@ Selector = tuple[tuple[str, str], ...]
 """Labels and the values they must have; a value `*` stands for each value by itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Relative:
+class Relative(Struct, frozen=True):
     """A target that is a multiple of the same SLI with other labels."""
 
     factor: float
     selector: Selector
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(Struct, frozen=True):
     """A parsed objective or condition, its target still as written: the SLI's unit gives it meaning."""
 
     text: str
@@ -205,8 +204,7 @@ class Expression:
     relative: Relative | None
 
 
-@dataclass(frozen=True, slots=True)
-class EventFilter:
+class EventFilter(Struct, frozen=True):
     """Events of one type whose fields have the given values."""
 
     type: str

@@ -1,16 +1,17 @@
 """Fault types of a system, and the faults of a scenario. Each system's room has a table of its types."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.schemas.language.distributions import Distribution
 from soak.schemas.language.windows import Recurrence, Window
 from soak.schemas.stream.events import Kind
 
 
-@dataclass(frozen=True, slots=True)
-class FaultSpec:
+class FaultSpec(Struct, frozen=True):
     """All that is known of a type of fault in one system.
 
     type: its word in a scenario. seen_by: the events by which it shows; they carry the fault's name. counts: what its rate is
@@ -42,8 +43,7 @@ class FaultSpec:
         return not self.counts
 
 
-@dataclass(frozen=True, slots=True)
-class Timed:
+class Timed(Struct, frozen=True):
     """A fault at times of which the system itself knows more: its spec, when it takes place, and how many it strikes then."""
 
     spec: FaultSpec
@@ -67,8 +67,7 @@ LOSS = FaultSpec(TELEMETRY_LOSS, (Kind.SAMPLE_LOST,), resumable=False)
 """What can go wrong with the observation of any system."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One fault: by rate, scheduled (`windows`), or by rate within its windows."""
 
     name: str

@@ -1,10 +1,11 @@
 """The gate language as typed data: a gate file to a typed gate, or to all its problems."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from soak.schemas.errors import Problem, ScenarioError
 from soak.schemas.evidence.verdict import Outcome
@@ -30,8 +31,7 @@ def slis_of_every_system() -> dict[str, Sli]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """Requirements for every run that a rule checks; `max_age_s` None: any age."""
 
     max_age_s: float | None
@@ -41,8 +41,7 @@ class Evidence:
     laws: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TestsRule:
+class TestsRule(Struct, frozen=True):
     """JUnit results in which every test case must have passed; `cases` are patterns that must each match one."""
 
     name: str
@@ -52,8 +51,7 @@ class TestsRule:
     skipped: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(Struct, frozen=True):
     """`sli op target`, in base units."""
 
     text: str
@@ -63,8 +61,7 @@ class Bound:
     unit: Unit
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewsRule:
+class ReviewsRule(Struct, frozen=True):
     """Acceptances that each run needs: by how many people, in which roles, and how old they may be (None: any age)."""
 
     at_least: int
@@ -72,8 +69,7 @@ class ReviewsRule:
     within_s: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class RunsRule:
+class RunsRule(Struct, frozen=True):
     """Run directories with a verdict; see the schema for the fields. None: not required."""
 
     name: str
@@ -95,8 +91,7 @@ class RunsRule:
     reviewed: ReviewsRule | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(Struct, frozen=True):
     """A whole gate, checked."""
 
     name: str

@@ -1,9 +1,10 @@
 """HTTP requests of a scenario: what is sent, what is expected of the answer, what is kept of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
 
 from soak.schemas import units
 from soak.schemas.language.outlets import Secret
@@ -59,8 +60,7 @@ Texts = tuple[tuple[str, str], ...]
 """Names and texts, in order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A request as it is written; texts are templates. body: by its kind, data of JSON, `Texts` of a form, or a text."""
 
     method: str
@@ -71,8 +71,7 @@ class Request:
     body: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(Struct, frozen=True):
     """What an answer must be. statuses: those allowed (empty: 200 to 299). json: by place."""
 
     statuses: frozenset[int] = frozenset()
@@ -82,8 +81,7 @@ class Expected:
     within_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """A request, what is expected of its answer, and what is kept of it: names and places."""
 
     request: Request
@@ -91,8 +89,7 @@ class Exchange:
     saved: Texts = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
+class Login(Struct, frozen=True):
     """What gives a token. renew: what renews it (None: nothing does); renew_after_s: when (None: after a 401 only)."""
 
     who: Who
@@ -101,8 +98,7 @@ class Login:
     renew_after_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DataFile:
+class DataFile(Struct, frozen=True):
     """A CSV file of values, looked up in the scenario's folder."""
 
     name: str
@@ -110,8 +106,7 @@ class DataFile:
     pick: Pick
 
 
-@dataclass(frozen=True, slots=True)
-class Http:
+class Http(Struct, frozen=True):
     """What all requests have in common. url: empty where the target says it."""
 
     url: str = ""

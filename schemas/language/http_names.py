@@ -1,8 +1,10 @@
 """The names that templates of HTTP requests may use, by where they stand, and what is wrong with a use of any other."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from soak.schemas.errors import Problem, Where, WordingError, quoted
 from soak.schemas.language.csv_files import Table, read_data_file
@@ -18,8 +20,7 @@ _DECLARE = {
 """Of names that every request has: what is wrong where it has none, and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """What is known at a place. tables: data by name, None where they cannot be read. first: names that have a value from the
     start; later: those that have one only once an answer gave it. lacking: of names that requests have elsewhere, why not here.
     variables: their texts, of secrets none.

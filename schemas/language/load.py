@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+
 from soak.schemas.errors import Problem, ScenarioError, SoakError, UsageError
 from soak.schemas.files import STDIN, Folders, folder_of
 from soak.schemas.language.build import build_scenario
@@ -69,8 +71,7 @@ class Loaded:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(Struct, frozen=True):
     """A scenario file, its overlays and the files they refer to: each is read once."""
 
     path: Path

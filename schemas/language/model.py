@@ -1,10 +1,12 @@
 """The typed, frozen scenario, in base units."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.schemas.language.conditions import Alert, Combination, Condition, Objective
 from soak.schemas.language.distributions import Distribution, ServiceTime
@@ -31,8 +33,7 @@ class Process(StrEnum):
     CONSTANT = "constant"
 
 
-@dataclass(frozen=True, slots=True)
-class Burst:
+class Burst(Struct, frozen=True):
     """During the first `for_s` of every `every_s` the arrival rate is `rate_per_s`."""
 
     every_s: float
@@ -40,8 +41,7 @@ class Burst:
     rate_per_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """A stretch of the run over which the arrival rate goes linearly `from_per_s` `to_per_s`; `burst`: in one of the bursts."""
 
     start_s: float
@@ -51,8 +51,7 @@ class Piece:
     burst: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Rhythm:
+class Rhythm(Struct, frozen=True):
     """What comes at set times: `windows` in order, and their `period_s` (0: they do not come back)."""
 
     name: str
@@ -60,8 +59,7 @@ class Rhythm:
     period_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """An arrival rate that changes: its `pieces`, one after the other from 0 to the end of arrivals.
 
     bursts: by name, those that never take place left out. cycles_s: after which a profile or repeated stages begin anew.
@@ -76,8 +74,7 @@ class Shape:
     stages_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Scheduled:
+class Scheduled(Struct, frozen=True):
     """`count` arrivals at each of `times_s`, beside the rate; `period_s` where they are evenly spaced, otherwise 0."""
 
     name: str
@@ -87,8 +84,7 @@ class Scheduled:
     kind: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """Sizes of batches: uniform whole numbers from `low` to `high`, or geometric from 1 with the mean `mean`."""
 
     low: int = 1
@@ -101,24 +97,21 @@ class Batch:
         return (self.low + self.high) / 2 if self.geometric_mean is None else self.geometric_mean
 
 
-@dataclass(frozen=True, slots=True)
-class Exactly:
+class Exactly(Struct, frozen=True):
     """That `count` arrive from 0 to `until_s`, by the rate."""
 
     count: int
     until_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Tenant:
+class Tenant(Struct, frozen=True):
     """A tenant and its share of the arrivals."""
 
     name: str
     share: float
 
 
-@dataclass(frozen=True, slots=True)
-class TaskKind:
+class TaskKind(Struct, frozen=True):
     """A kind of work: its share of the arrivals, and how long an attempt takes.
 
     own_service: whether that differs from the workload's. labels: names and values of further labels that follow from it.
@@ -136,8 +129,7 @@ class TaskKind:
         return all(wanted.get(label, value) == value for label, value in own.items())
 
 
-@dataclass(frozen=True, slots=True)
-class Workload:
+class Workload(Struct, frozen=True):
     """The load: `tasks` of them (None: for the whole duration), each attempt taking its `service` time.
 
     rate_per_s: the base rate, of a `shape` its mean. burst: the one burst of a constant base rate. batch: how many arrive at a
@@ -193,16 +185,14 @@ def fastest(workload: Workload) -> Workload:
     return replace(workload, rate_per_s=users.count / users.between_s) if users else workload
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
+class Phase(Struct, frozen=True):
     """A named part of the run."""
 
     name: str
     window: Window
 
 
-@dataclass(frozen=True, slots=True)
-class Telemetry:
+class Telemetry(Struct, frozen=True):
     """Settings of sampling and self-observation, in seconds."""
 
     sample_interval_s: float
@@ -212,8 +202,7 @@ class Telemetry:
     """How the event stream is compressed; None: not at all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(Struct, frozen=True):
     """A whole scenario, checked."""
 
     name: str

@@ -1,7 +1,8 @@
 """Notifications and exports: the `notify` and `export` keys of a scenario."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 DEFAULT_EVERY_S, DEFAULT_TIMEOUT_S = 15.0, 5.0
 """Default interval and timeout of exports."""
@@ -16,8 +17,7 @@ class Occasion(StrEnum):
     FINISHED = "finished"
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(Struct, frozen=True):
     """Place of a secret: an environment variable, or a file beside the scenario."""
 
     from_env: str | None
@@ -29,8 +29,7 @@ class Secret:
         return f"the environment variable {self.from_env}" if self.from_env else str(self.from_file)
 
 
-@dataclass(frozen=True, slots=True)
-class Notify:
+class Notify(Struct, frozen=True):
     """A recipient: place of its URL, and the events to notify."""
 
     to: Secret
@@ -65,8 +64,7 @@ class Signal(StrEnum):
 BOTH = frozenset(Signal)
 
 
-@dataclass(frozen=True, slots=True)
-class Export:
+class Export(Struct, frozen=True):
     """A receiver of metrics or of what happens (`database`: InfluxDB's, or its bucket), or an endpoint to scrape; real seconds.
 
     secret: the password where there is a user name, a token otherwise. headers: further ones, by name. signals: of `otlp`.

@@ -3,7 +3,9 @@
 import copy
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.schemas.errors import Mark, Problem, ScenarioError, Where, quoted, shortened, show_path
 from soak.schemas.language.document import Data, Document, parse_document
@@ -60,8 +62,7 @@ def _copy(document: Document) -> Document:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(Struct, frozen=True):
     """Place of an override, whether list entries are merged by name, and whether other lists at the top are joined."""
 
     document: Document

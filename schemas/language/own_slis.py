@@ -1,8 +1,9 @@
 """Indicators of a scenario's own: `slis:` entries, and those that objectives and conditions name beside the catalogue."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from soak.schemas import units
 from soak.schemas.language.comparison import event_filter, own_sli

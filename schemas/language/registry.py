@@ -8,9 +8,11 @@ scenario is not of, and one that is broken keeps no other from working.
 import importlib
 import traceback
 from collections.abc import Iterator, Mapping
-from dataclasses import astuple, dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import astuple, replace
 
 from soak.schemas.errors import SoakError, UsageError, culprits, printable, reason
 
@@ -39,8 +41,7 @@ class BrokenSystemError(UsageError):
         return BrokenSystemError, (self.system, self.what, self.remedy)
 
 
-@dataclass(frozen=True, slots=True)
-class System:
+class System(Struct, frozen=True):
     """A registered system: for each layer the room that holds what it knows of it, as `module:object`.
 
     language: a `soak.schemas.language.room.Language`. model: a `soak.simulation.room.Room`. judge: a
@@ -237,8 +238,7 @@ def use_all() -> list[str]:
     return broken
 
 
-@dataclass(frozen=True, slots=True)
-class Blame:
+class Blame(Struct, frozen=True):
     """A failure of a system of another package: where, and with which words."""
 
     system: str

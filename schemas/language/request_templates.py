@@ -7,9 +7,10 @@
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from soak.schemas.errors import WordingError, quoted
 
@@ -27,8 +28,7 @@ DRAWN = (UUID, RANDOM)
 """What is drawn for every request, by seed and number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """What stands in braces: a name, with a column if it is of data; for `random` the smallest and the largest number.
 
     numeric: whether its text is sent as the number that it is.

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from soak.schemas.errors import Problem, Where
 from soak.schemas.files import Folders
@@ -25,8 +26,7 @@ def _nothing(*_: object) -> tuple[()]:
     return ()
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(Struct, frozen=True):
     """A whole number that events raise and lower by one, such as that of the calls in flight.
 
     sampled: its samples, which correct it once events were lost; without any it is unknown from the loss on. workers: of
@@ -52,8 +52,7 @@ TASK_COUNTS: Mapping[str, Kind] = {
 """Columns of metrics.csv that systems with tasks have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(Struct, frozen=True):
     """What the events of a kind in a minute amount to: the sum of their values, or (most) the largest, if there is any.
 
     records: how many records they stand for, and not their values. worker: only those of this part of the system.
@@ -71,8 +70,7 @@ COLUMNS = ("t_s", *LEVEL_COLUMNS, *QUANTILE_COLUMNS)
 """Columns of metrics.csv that every system has; there is one for each fault besides."""
 
 
-@dataclass(frozen=True, slots=True)
-class Minutes:
+class Minutes(Struct, frozen=True):
     """What metrics.csv holds of a run, minute by minute.
 
     counts: columns of how many events of a kind there were. waiting: the states whose tasks make up the depth of the queue.
@@ -101,8 +99,7 @@ class Minutes:
         return (*self.more, *(column for name in self.levels for column in (name, f"{name}_max")), *self.amounts)
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Struct, frozen=True):
     """Work other than tasks, which has none of their states: what it is called, and what becomes of it.
 
     `558,000 records sent, 557,990 stored`: units, offered, answered. unit: one of it. beside: indicators that are said
@@ -116,8 +113,7 @@ class Work:
     beside: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TaskWords:
+class TaskWords(Struct, frozen=True):
     """What tasks are called where each has exactly one attempt: `906 requests: 891 well, 15 failed`.
 
     states: the word of a state of tasks, by its name; others have their name. Of a case, attempt, worker and state say
@@ -130,8 +126,7 @@ class TaskWords:
     simulated: str
 
 
-@dataclass(frozen=True, slots=True)
-class Language:
+class Language(Struct, frozen=True):
     """What a scenario of a system may say, beside what any scenario may.
 
     fragment: a JSON file; `schemas/language/schema.py` says what it holds. build: from checked data, defaults filled in, to

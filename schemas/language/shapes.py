@@ -7,9 +7,10 @@ result is a function of scenario time, so that how arrivals are drawn from it do
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
+
+from msgspec.structs import replace
 
 from soak.schemas import units
 from soak.schemas.language.clock import DAY_S, WEEK_S, Clock

@@ -5,8 +5,10 @@ An SLI is an aggregate over a series. A series is what the judge extracts from t
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.schemas.language.expression import EventFilter, Unit
 from soak.schemas.language.tolerance import BY_UNIT, EXACT, EXTREME, OVERHEAD_S, SHARE, TIME, TOTAL, WAIT, Tolerance
@@ -34,8 +36,7 @@ class Better(StrEnum):
     LOWER = "lower"
 
 
-@dataclass(frozen=True, slots=True)
-class Sli:
+class Sli(Struct, frozen=True):
     """One indicator; `q` is the quantile of a QUANTILE, `filters` (good, total) define a series of the scenario's own."""
 
     name: str

@@ -1,7 +1,8 @@
 """Windows written into an objective or condition, as one would say them: `latency_p95 <= 30s over 30m`."""
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.schemas.language.expression import Expression
 
@@ -12,8 +13,7 @@ _WINDOW = (
 _SPOKEN = re.compile(rf"(?P<target>\S+) (?:{_WINDOW}|for {_TIME.replace('time', 'lasting')})")
 
 
-@dataclass(frozen=True, slots=True)
-class Spoken:
+class Spoken(Struct, frozen=True):
     """A time in words: the expression without it; the time, and in which share of windows; whether it follows `for`."""
 
     plain: str

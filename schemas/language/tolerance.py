@@ -1,13 +1,13 @@
 """How far an indicator may be apart in two runs of one scenario and seed, a simulated and a real one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.schemas.language.expression import Unit
 
 
-@dataclass(frozen=True, slots=True)
-class Tolerance:
+class Tolerance(Struct, frozen=True):
     """The largest difference: `absolute` in base units, a share of the base's value, or `real_s` of the real clock.
 
     The largest of the three counts. A second of the real clock is `speed` seconds of scenario time, and so are the

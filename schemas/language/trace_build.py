@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from soak.schemas.errors import EvidenceError, quoted, reason, shortened
 from soak.schemas.files import Folders

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from soak.schemas import units
 from soak.schemas.language.distributions import Constant, Distribution, ServiceTime
@@ -13,8 +14,7 @@ from soak.schemas.language.windows import Window
 Make = Callable[[Mapping[str, Any]], Distribution]
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     """After `tasks` tasks a user pauses instead of thinking."""
 
     tasks: int
@@ -26,8 +26,7 @@ Levels: TypeAlias = tuple[tuple[float, float], ...]
 last one the number stays."""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """The users of one tenant."""
 
     tenant: str
@@ -44,8 +43,7 @@ class Group:
         return sum(number * (end_s - start_s) for (start_s, number), (end_s, _) in pairwise(self.levels))
 
 
-@dataclass(frozen=True, slots=True)
-class Users:
+class Users(Struct, frozen=True):
     """Users of a closed workload.
 
     levels: how many are at work over time. timeout_s: after which a user waits no longer for a task (inf: never). groups: where

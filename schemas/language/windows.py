@@ -2,19 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """A half-open interval of scenario time, in seconds."""
 
     start_s: float
     end_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Recurrence:
+class Recurrence(Struct, frozen=True):
     """From `at_s` for `for_s`, and again every `every_s` (0: once), `times` times in all (0: until the end)."""
 
     at_s: float

@@ -1,11 +1,11 @@
 """Events in memory: blocks of columns, in time order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -25,8 +25,7 @@ def tick(seconds: float) -> float:
     return round(seconds * TICKS_PER_S) / TICKS_PER_S if seconds < 1e9 else seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """Events as columns of equal length, in time order, complete up to `until_s`.
 
     t: seconds of scenario time. kind: `Kind`. task: task number, -1 for none. attempt: from 1, 0 for none.
@@ -62,7 +61,7 @@ class Block:
         return self.take(slice(0, cut), at_s), self.take(slice(cut, None))
 
 
-COLUMNS = tuple(field.name for field in fields(Block) if field.name != "until_s")
+COLUMNS = tuple(name for name in Block.__struct_fields__ if name != "until_s")
 
 _FILL = {"task": -1, "attempt": 0, "worker": -1, "cause": 0, "label": -1, "value": np.nan}
 

@@ -1,6 +1,6 @@
 """What was run: the first line of its event stream."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 STREAM_VERSION = 2
 FORMER_TARGETS = {"stub": "calls"}
@@ -19,8 +19,7 @@ LEAST_LAG_REAL_S = 0.05
 """Submissions at most this late, in real time, count as on time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """Which scenario, with which seed, against which target and clock; `abort`: whether abort conditions end the run.
 
     `speed`: seconds of scenario time per second of real time; 1 for a simulated clock. `patience_s`: timeout of calls to an

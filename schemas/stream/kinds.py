@@ -1,7 +1,8 @@
 """The kinds of events, and how a kind is described."""
 
-from dataclasses import dataclass
 from enum import Enum, IntEnum, auto, unique
+
+from msgspec import Struct
 
 
 class Value(Enum):
@@ -170,8 +171,7 @@ class Kind(IntEnum):
         return (Kind, (int(self),)) if spec is None else (kind_named, (spec.type, spec.state))
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(Struct, frozen=True):
     """How a kind is written: its type, the columns it fills, the name and meaning of its value, a fixed state.
 
     The column `by` says who: in memory it is the error of a cause. `records` is how many records an event stands

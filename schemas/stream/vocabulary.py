@@ -1,10 +1,9 @@
 """The words of one event stream, as small numbers."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """Why something happened: the fault that caused it and the error class (either may be empty)."""
 
     fault: str = ""
@@ -15,8 +14,7 @@ NO_CAUSE = 0
 """Index of the empty cause in every vocabulary."""
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(Struct, frozen=True):
     """The labels of a task in the stream: its tenant and its kind of work (either may be empty)."""
 
     tenant: str = ""

@@ -5,8 +5,9 @@ What records need (source, streams, sinks) is apart from what any group of progr
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from soak.schemas.language.document import Data
 from soak.schemas.target.promise import Promise as Promise  # noqa: PLC0414 - part of a target file
@@ -41,8 +42,7 @@ class TimeFormat(StrEnum):
     ISO = "iso"
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """One way to probe a program; `what`: URL, address, command line, path or pattern, empty for `notify`.
 
     status: accepted codes, empty: 200 to 299. contains: in the answer or the output. fresh_s: maximum age of the file, or of
@@ -58,8 +58,7 @@ class Probe:
     within_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """How a program is stopped: by `signal` (`TERM`), or by the command line `command`."""
 
     signal: str = "TERM"
@@ -67,16 +66,14 @@ class Stop:
     grace_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Kill:
+class Kill(Struct, frozen=True):
     """How a process is killed: SIGKILL to what `of` says, or the command line `command`."""
 
     of: Killed = Killed.PROCESS
     command: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Find:
+class Find(Struct, frozen=True):
     """How a process is found by those who are not its parent: one of the three is set. `command_line`: a regular expression."""
 
     pid_file: str | None = None
@@ -84,8 +81,7 @@ class Find:
     port: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(Struct, frozen=True):
     """Where a number that a process reports is read: exactly one of `prometheus`, `json` and `log` is set.
 
     prometheus, json: a URL or a path. labels: what a sample must have. at: keys and indices with dots in between. pattern: with
@@ -103,8 +99,7 @@ class Metric:
     timeout_s: float = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """A request to `url`, or the command line `command`."""
 
     url: str | None = None
@@ -114,8 +109,7 @@ class Action:
     timeout_s: float = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Struct, frozen=True):
     """What is started from a command line; its output is appended to `<name>.log`. after: names of what must be ready before.
 
     outage: of a service, the type of the fault that takes it down, and `kill` how. role: what it is to the system, such as
@@ -134,8 +128,7 @@ class Program:
     role: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Supervisor:
+class Supervisor(Struct, frozen=True):
     """Theirs: it starts the processes. says: files in which it reports what it does, by what they are about."""
 
     program: Program
@@ -143,16 +136,14 @@ class Supervisor:
     gives_up: "LogLine | None" = None
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(Struct, frozen=True):
     """A line of a text file: a regular expression with one group."""
 
     log: str
     pattern: str
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(Struct, frozen=True):
     """A process of the system. program: None where their supervisor starts it; find: None where soak is its parent.
 
     log: the file to which its log is appended.
@@ -170,8 +161,7 @@ class Process:
     log: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenFile:
+class WrittenFile(Struct, frozen=True):
     """A file that is written before anything is started."""
 
     path: str
@@ -179,8 +169,7 @@ class WrittenFile:
     executable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class FaultActions:
+class FaultActions(Struct, frozen=True):
     """What brings a fault about, and what ends it (None: it ends by itself), or the SQLite database that is locked meanwhile."""
 
     begin: Action | None
@@ -188,8 +177,7 @@ class FaultActions:
     sqlite: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """What sends the records. go: None, where the run begins as soon as everything is ready."""
 
     program: Program
@@ -197,8 +185,7 @@ class Source:
     disconnect: Action | None
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(Struct, frozen=True):
     """Records that a program writes: `jsonl`, or `sqlite` with `query`. Other fields name what a line or row holds.
 
     first, last: of consecutive keys that a line stands for. time: how `at` and `sent` are written.
@@ -219,8 +206,7 @@ class Ledger:
     time: TimeFormat
 
 
-@dataclass(frozen=True, slots=True)
-class Promises:
+class Promises(Struct, frozen=True):
     """All that a system promises. redelivery_s: within which time of its own clock work of a dead worker is started again."""
 
     made: frozenset[Promise] = frozenset()
@@ -230,8 +216,7 @@ class Promises:
         return promise in self.made
 
 
-@dataclass(frozen=True, slots=True)
-class Workers:
+class Workers(Struct, frozen=True):
     """The worker processes of a task system: `count` of `program` (None: as many as the scenario has), each with its own name.
 
     In its texts the names `{name}` and `{port}`, which are of one worker, stay until it is started. concurrency: tasks that each
@@ -245,8 +230,7 @@ class Workers:
     kill: Kill = Kill(Killed.TREE)
 
 
-@dataclass(frozen=True, slots=True)
-class Spoken:
+class Spoken(Struct, frozen=True):
     """How a program is asked: by `command`, once for each question, or by `process`, which lives and speaks JSON lines."""
 
     command: str | None = None
@@ -257,8 +241,7 @@ class Spoken:
     """Of commands: how many may run at the same time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Struct, frozen=True):
     """Something that a user may say differently: `{option.NAME}`. default: None, where it must be said. choices: empty: any."""
 
     name: str
@@ -267,16 +250,14 @@ class Option:
     choices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
+class Proxy(Struct, frozen=True):
     """A TCP proxy of soak's in front of an address, so that the network can be cut: `{proxy.NAME}` is its port."""
 
     name: str
     to: str
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(Struct, frozen=True):
     """Python modules that the interpreter `python` must have. env: the environment that has them (None: the target's name)."""
 
     modules: tuple[str, ...]
@@ -284,8 +265,7 @@ class Needs:
     env: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TargetFile:
+class TargetFile(Struct, frozen=True):
     """A whole target file, checked. system: None where the file does not name one.
 
     conventions: what of a scenario is otherwise with this target, as plain data. url, ready, metrics: of a service that requests

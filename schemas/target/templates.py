@@ -2,9 +2,11 @@
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.schemas.braces import fill, names_in
 from soak.schemas.errors import Where
@@ -102,8 +104,8 @@ def texts_of(value: Any) -> Iterator[str]:
         yield from (text for each in value for text in texts_of(each))
     elif isinstance(value, Mapping):
         yield from (text for each in value.values() for text in texts_of(each))
-    elif is_dataclass(value) and not isinstance(value, type):
-        yield from (text for each in fields(value) for text in texts_of(getattr(value, each.name)))
+    elif isinstance(value, Struct):
+        yield from (text for name in value.__struct_fields__ for text in texts_of(getattr(value, name)))
 
 
 def _expand(value: Any, values: Mapping[str, str]) -> Any:
@@ -115,15 +117,15 @@ def _expand(value: Any, values: Mapping[str, str]) -> Any:
         return type(value)(_expand(each, values) for each in value)
     if isinstance(value, Mapping):
         return {key: _expand(each, values) for key, each in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
+    if isinstance(value, Struct):
         return replace(value, **dict(_expanded(value, values)))
     return value
 
 
-def _expanded(value: Any, values: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+def _expanded(value: Struct, values: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
     """The fields of a part of a target file; its command lines stay as many words as they are."""
     commands = {"command", "process", *(["what"] if getattr(value, "kind", None) == "exec" else [])}
-    for name in (each.name for each in fields(value)):
+    for name in value.__struct_fields__:
         content = getattr(value, name)
         is_command = name in commands and isinstance(content, str)
         yield name, fill_command(content, values) if is_command else _expand(content, values)

@@ -1,8 +1,7 @@
 """Rows of CSV text: a buffer of bytes to the places of the fields, all rows at once (RFC 4180; any one-byte delimiter)."""
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.stream.block import Bools, Ints
 from soak.schemas.trace.fields import WIDEST, Bytes, Fields
@@ -11,8 +10,7 @@ NEWLINE, RETURN, QUOTE = 10, 13, 34
 _DELIMITERS = b",;\t|"
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Struct, frozen=True):
     """How rows are written: the delimiter, and the names of the columns."""
 
     delimiter: int
@@ -30,8 +28,7 @@ def read_header(line: bytes) -> Dialect:
     return Dialect(delimiter, names)
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """Whole rows of a buffer that have as many fields as they should.
 
     starts, ends: where each field begins, and where it ends, shape (rows, width). line: of the file, from 1. `ragged`: lines that

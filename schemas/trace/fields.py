@@ -4,11 +4,11 @@ A field is given by its start and its length in a buffer of bytes; a buffer has 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 from numpy.lib.stride_tricks import sliding_window_view
 
 from soak.schemas.stream.block import Bools, Floats, Ints
@@ -24,8 +24,7 @@ _NUMERIC = np.zeros(256, dtype=np.bool_)
 _NUMERIC[list(b"\0+-.0123456789eE")] = True
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(Struct, frozen=True):
     """One column: a field for each row of a buffer."""
 
     buffer: Bytes

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.stream.block import Bools, Floats, Ints
 from soak.schemas.trace.fields import Fields
@@ -22,8 +23,7 @@ class TraceError(ValueError):
         super().__init__(f"{what} ({remedy})")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """Rows with one problem: how many there are, and the first of them: line and what is wrong with it."""
 
     count: int = 0
@@ -52,7 +52,7 @@ class Rows:
     tenant: Ints | None = None
     service_s: Floats | None = None
     raw: Fields | None = field(default=None, compare=False, repr=False)
-    bad: Found = Found()
+    bad: Found = field(default_factory=Found)
 
     def __len__(self) -> int:
         return len(self.time_us)
@@ -73,8 +73,7 @@ def together(parts: Sequence[Rows]) -> Rows:
     return Rows(*columns)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a piece is: offset and size in the file (of Parquet: the row group, and rows before it), and its first line."""
 
     offset: int

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec import Struct
+
 SERVICE_UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 FORMATS = {
@@ -48,8 +50,7 @@ class Reading:
         return tuple(column for column in (self.time, self.kind, self.tenant, self.service) if column is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(Struct, frozen=True):
     """How the times of a file are written: as dates (`text`), or as numbers in `unit`; `clock`: whether they are clock times."""
 
     text: bool
@@ -57,8 +58,7 @@ class Timing:
     clock: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What reading the whole file has shown, so that any piece of it can be read alone: the numbers of names are their places."""
 
     timing: Timing | None = None

@@ -5,12 +5,12 @@ its own is left to datetime.fromisoformat, one by one.
 """
 
 import zoneinfo
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from soak.schemas.errors import quoted
 from soak.schemas.stream.block import Bools, Ints
@@ -52,8 +52,7 @@ def from_floats(value: npt.NDArray[np.float64], bad: Bools, unit: str) -> tuple[
     return np.where(bad, float(NO_TIME), scaled).astype(np.int64), bad
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(Struct, frozen=True):
     """Reads clock times; those without a zone are in `zone`."""
 
     zone: zoneinfo.ZoneInfo

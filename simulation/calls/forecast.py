@@ -1,9 +1,9 @@
 """The load of a plan on a client and its dependencies, without running it."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Floats
@@ -19,8 +19,7 @@ _ROUNDING = 1e-9
 """Of a load, relative: what is left when a rate is multiplied by a time."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallsForecast:
+class CallsForecast(Struct, frozen=True):
     """Figures of a plan.
 
     arrivals: drawn. in_flight: calls in flight on average between bursts, and `peak_in_flight` in bursts, by Little's law:

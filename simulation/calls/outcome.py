@@ -1,9 +1,9 @@
 """What passes between a client's policies and what they call."""
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from msgspec import Struct
 from simpy import Event
 
 Steps: TypeAlias = Generator[Event, Any, None]
@@ -42,8 +42,7 @@ class Request:
         self.degraded = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(Struct, frozen=True):
     """Memory that a call needs, a piece after the other; `piece_s`: how long each takes (None: the latency of the call)."""
 
     piece_bytes: int

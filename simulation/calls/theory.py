@@ -8,10 +8,11 @@ capacity, memory, a store) or comes and goes (windows, crashes, releases) has no
 import math
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.schemas.language.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
 from soak.schemas.language.faults import Fault
@@ -28,8 +29,7 @@ _POINTS, _SHUFFLE = 1 << 12, 2_531
 """Number of points for averages over a distribution; multiples of an odd number visit all of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(Struct, frozen=True):
     """Probabilities of one task: that its first call succeeds, that it is DONE; and the mean number of calls."""
 
     first_call: float
@@ -37,8 +37,7 @@ class Expected:
     calls: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Tried:
+class _Tried(Struct, frozen=True):
     """How a try comes out: with which probability it fails, by error class, and what it takes on average.
 
     calls: how many. under_way_s: how long they are, summed. served_s: how long the first dependency works for them: also on
@@ -63,8 +62,7 @@ def expected(scenario: Scenario) -> Expected | None:
     return Expected(_first(scenario).success, tried.success, tried.calls)
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(Struct, frozen=True):
     """Load of one task: seconds its calls are in flight, and seconds the first dependency works on them."""
 
     under_way_s: float

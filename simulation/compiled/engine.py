@@ -1,7 +1,8 @@
 """Which engine simulates: SimPy, the reference, or a compiled model that gives the same events."""
 
-from dataclasses import dataclass
 from enum import StrEnum, unique
+
+from msgspec import Struct
 
 
 @unique
@@ -14,8 +15,7 @@ class Engine(StrEnum):
     COMPILED = "compiled"
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
+class Ran(Struct, frozen=True):
     """The engine that ran, and in one line why not the other; empty where it was asked for by name."""
 
     engine: Engine

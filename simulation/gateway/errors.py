@@ -1,7 +1,8 @@
 """What is a success, as requests expect it, and the causes by which one is none, numbered the same in every run."""
 
 import math
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.schemas.language.http import Exchange, RequestError
 from soak.schemas.stream.vocabulary import Vocabulary
@@ -14,8 +15,7 @@ def error_causes(vocabulary: Vocabulary) -> dict[RequestError, int]:
     return {error: vocabulary.cause("", error.value) for error in RequestError}
 
 
-@dataclass(frozen=True, slots=True)
-class Success:
+class Success(Struct, frozen=True):
     """What requests of a kind expect. status: that of a good answer. also: others that are. within_s: the longest it may take."""
 
     status: int = _OK

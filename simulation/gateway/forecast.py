@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Floats
@@ -17,8 +17,7 @@ from soak.simulation.shares import expected_shares
 POINTS = 72
 
 
-@dataclass(frozen=True, slots=True)
-class Tenant:
+class Tenant(Struct, frozen=True):
     """A tenant in a stretch of the run; its name is empty where there are none.
 
     users: at work on average (0 where work arrives at a rate). sent_per_s: requests; admitted_per_s: those that its limit lets
@@ -37,8 +36,7 @@ class Tenant:
     chain: float
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Struct, frozen=True):
     """A phase, or the whole run where there are none. outbox: rows that come, for each that can be worked off."""
 
     phase: str
@@ -58,8 +56,7 @@ class Stretch:
         return math.fsum(each.sent_per_s for each in self.tenants)
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayForecast:
+class GatewayForecast(Struct, frozen=True):
     """Figures of a plan. expected: requests of the run; drawn: of an open workload. rate_per_s: in POINTS equal parts of the run.
 
     users_over_time: at work, in the same parts; none where work arrives at a rate.
@@ -73,8 +70,7 @@ class GatewayForecast:
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(Struct, frozen=True):
     """What a request needs of the parts of a gateway, in seconds; shares of requests that need the lock, and that leave a row."""
 
     service_s: float
@@ -106,8 +102,7 @@ def _share(scenario: Scenario, kinds: tuple[str, ...]) -> float:
     return math.fsum(share for kind, share in zip(declared, shares, strict=True) if kind.name in kinds)
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(Struct, frozen=True):
     """The stations that the requests of a tenant go through, in order: workers, store, lock; `of`: its share of all requests."""
 
     workers: Station

@@ -6,14 +6,14 @@ Workers are numbered; worker w is in process w modulo the number of processes. A
 import heapq
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from soak.simulation.gateway.agenda import Action, Agenda, Request
 
 
-@dataclass(frozen=True, slots=True)
-class Staff:
+class Staff(Struct, frozen=True):
     """What all pools have in common.
 
     service: how long a request is worked on, in seconds, by its number. then: called with the time when that is over.

@@ -4,7 +4,8 @@ A request that its client has given up is worked on all the same: a server does 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.schemas.language.model import Scenario
 from soak.schemas.systems.gateway.settings import Discipline, Gateway, Pools, gateway_of
@@ -19,8 +20,7 @@ from soak.simulation.plan import Plan
 THROTTLED, UNAVAILABLE = 429, 503
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
+class Answers(Struct, frozen=True):
     """Called with the time and a request: it is answered well; with the status given; not at all. The last: a fault shows.
 
     The number after it is the cause of a fault, 0 for none.

@@ -2,8 +2,9 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from soak.simulation.gateway.agenda import Action, Agenda, Request
 
@@ -11,8 +12,7 @@ Refuse: TypeAlias = Callable[[float, Request, int], None]
 """Called with the time, a request that ends with an error of the server, and the cause of a fault (0: none)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ends:
+class Ends(Struct, frozen=True):
     """What is called when a request has had what it waited for, when it is refused, and when a fault shows, with its cause."""
 
     then: Action

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.stream.block import Floats
 
@@ -12,8 +12,7 @@ MOST_USERS = 4_000
 """A closed network of more is left to its bounds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Station:
+class Station(Struct, frozen=True):
     """Seconds that a request needs of it on average, and how many it serves at once (inf: nobody waits)."""
 
     need_s: float
@@ -24,8 +23,7 @@ class Station:
         return rate_per_s * self.need_s / self.servers if math.isfinite(self.servers) else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(Struct, frozen=True):
     """In the long run: requests that end per second, and the mean time to the end of one in seconds."""
 
     throughput_per_s: float

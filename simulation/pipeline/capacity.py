@@ -8,7 +8,8 @@ exponential services.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.schemas.language.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
 from soak.schemas.language.model import Process as Arrivals
@@ -16,8 +17,7 @@ from soak.schemas.language.model import Scenario
 from soak.schemas.systems.pipeline.settings import SOURCE, Passes, Pipeline, Process, Sink, pipeline_of
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(Struct, frozen=True):
     """What a process is asked for. share: of the records of the source that it gets. passed: of these, what it passes on.
 
     utilisation: seconds of work per second, at a rate. wait_s: the mean time that a record waits for it; infinite if it cannot

@@ -1,8 +1,7 @@
 """What the records of a pipeline are like, as a pure function of number and time: the same for a model and a real source."""
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.stream.block import Bools, Floats, Ints
 from soak.schemas.stream.events import KEY_SHIFT
@@ -12,8 +11,7 @@ from soak.simulation.plan import Plan, inside_windows
 from soak.simulation.streams import BLOCK, Stream
 
 
-@dataclass(frozen=True, slots=True)
-class Records:
+class Records(Struct, frozen=True):
     """What records are like. strength, consistency: uniform from 0 to 1; a record is strong, or of low consistency, where it is
     below the share that is to be so. confirmed: strong and not of low consistency.
     """

@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.windows import Window
@@ -18,8 +20,7 @@ STRIKES_WITHIN_S = 30.0
 """A fault that finds its process down strikes it as soon as it is started again, if that is not later than this."""
 
 
-@dataclass(frozen=True, slots=True)
-class Absence:
+class Absence(Struct, frozen=True):
     """A time in which a process does not work, and the place of the fault that it is due to."""
 
     window: Window

@@ -1,10 +1,11 @@
 """Records in the order of a stream, as columns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.schemas.stream.block import Bools, Floats, Ints
 from soak.schemas.systems.pipeline.settings import Passes
@@ -16,8 +17,7 @@ FIRST = -1
 """In the column `again`: a record that is in its stream for the first time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(Struct, frozen=True):
     """Records. number: task numbers. sent_s: when the source sent them. at_s: since when their reader can have them, ascending.
 
     label: indices of the vocabulary. marks: STRONG, LOW. again: the cause by which a record is in its stream once more, or FIRST.
@@ -72,7 +72,7 @@ class Flow:
         return self.strong if passes is Passes.STRONG else self.confirmed
 
 
-_COLUMNS = tuple(field.name for field in fields(Flow))
+_COLUMNS = Flow.__struct_fields__
 _NO_INTS = np.empty(0, dtype=np.int64)
 NONE = Flow(_NO_INTS, np.empty(0), np.empty(0), _NO_INTS, _NO_INTS, _NO_INTS)
 """No records."""

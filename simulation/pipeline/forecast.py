@@ -1,8 +1,7 @@
 """The load of a plan on a pipeline, without running it."""
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Floats
@@ -18,8 +17,7 @@ POINTS = 72
 _ROUNDING = 1e-9
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessForecast:
+class ProcessForecast(Struct, frozen=True):
     """Of a process. utilisation: between bursts; peak: in bursts. wait_s: of a record, on average, between bursts; infinite
     if it cannot keep up. down_s, restarts: by the planned faults.
     """
@@ -33,8 +31,7 @@ class ProcessForecast:
     down_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class SinkForecast:
+class SinkForecast(Struct, frozen=True):
     """Of a sink. latency_s: the mean time from the source until it holds a record, between bursts and without faults."""
 
     name: str
@@ -42,8 +39,7 @@ class SinkForecast:
     latency_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class PipelineForecast:
+class PipelineForecast(Struct, frozen=True):
     """Figures of a plan. records: drawn. dropped: expected at the buffer of the reader, as a fluid.
 
     rate_per_s: records per second, drawn, in POINTS equal parts of the run.

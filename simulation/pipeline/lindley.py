@@ -7,23 +7,21 @@ that does, the rest of a stretch is stepped one by one.
 """
 
 from collections import deque
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.stream.block import Floats, Ints
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """How many records may wait beside the one in service, and whether the oldest makes room for a new one."""
 
     waiting: int
     drops_oldest: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(Struct, frozen=True):
     """finish_s: when each record is done, ascending but for those that are dropped; infinite where it is not known yet."""
 
     finish_s: Floats

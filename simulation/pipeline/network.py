@@ -1,7 +1,8 @@
 """Processes and sinks joined by streams, through which records go from instant to instant."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.schemas.stream.block import Bools
 from soak.schemas.systems.pipeline.settings import SOURCE, Pipeline
@@ -12,8 +13,7 @@ from soak.simulation.pipeline.source import Source
 from soak.simulation.pipeline.stage import Losses, Stage, Step
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(Struct, frozen=True):
     """A sink that the records of a process reach if they pass these filters."""
 
     sink: int

@@ -1,9 +1,10 @@
 """What a process writes to: a sink that is written in batches, or its stream itself, at once."""
 
 import math
-from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.schemas.stream.block import Floats, Ints
 from soak.simulation.pipeline.flow import NONE, Flow, join
@@ -11,8 +12,7 @@ from soak.simulation.pipeline.flow import NONE, Flow, join
 _NO_PLACES = np.empty(0, dtype=np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """Records that were written, to be had from then on (`at_s`), and their places in the input of the process."""
 
     flow: Flow

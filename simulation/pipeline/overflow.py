@@ -1,8 +1,9 @@
 """What does not fit into the buffer of the reader, as a fluid. Without NumPy: `soak validate` asks, too."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from soak.schemas.language.model import Scenario
 from soak.schemas.systems.pipeline.faults import PipelineFaultType
@@ -13,8 +14,7 @@ from soak.simulation.rate import ArrivalRate
 _ROUNDING = 1e-6
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
+class Dropped(Struct, frozen=True):
     """Records that are expected to be dropped at about a time."""
 
     at_s: float

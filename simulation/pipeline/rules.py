@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.schemas.systems.pipeline.settings import AlertRule, Alerts
 
@@ -11,8 +12,7 @@ SETTLING_S = 1.0
 """How long after its end a minute is closed: what was sent in it has come through by then, as long as nothing is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Minute:
+class Minute(Struct, frozen=True):
     """Records sent in a minute that the first sink held when it was closed."""
 
     total: int

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 
 from soak.schemas.stream.block import Floats, Ints
 from soak.schemas.stream.vocabulary import NO_CAUSE
@@ -15,8 +15,7 @@ from soak.simulation.pipeline.lindley import Limit, departures, serve
 from soak.simulation.pipeline.outputs import Output, Written
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """What a process did in a stretch. taken: records it worked on for the first time. written: by output.
 
     dropped: at its full buffer. output_s: when it first passed on something new after its start; infinite if it did not.
@@ -28,8 +27,7 @@ class Step:
     output_s: float = math.inf
 
 
-@dataclass(frozen=True, slots=True)
-class Losses:
+class Losses(Struct, frozen=True):
     """What a process lost when it died. whole: records that none of its outputs will have; of_output: more, by output."""
 
     whole: Flow

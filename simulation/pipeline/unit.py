@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from msgspec import Struct
 from simpy import Environment, Event
 
 from soak.schemas.stream.vocabulary import NO_CAUSE
@@ -28,8 +29,7 @@ class Hang:
     seen: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Strike:
+class Strike(Struct, frozen=True):
     """A fault that strikes a process as soon as it is there, if it is by then."""
 
     until_s: float

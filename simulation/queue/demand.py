@@ -6,10 +6,11 @@ low-discrepancy set of points (Roberts' R2 sequence), not drawn.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Process, Scenario
@@ -25,8 +26,7 @@ _R2 = (0.7548776662466927, 0.5698402909980532)
 _ROUNDING = 1e-9
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(Struct, frozen=True):
     """Of one task: attempts; seconds for which it holds a worker, and for which that worker then waits for a poll.
 
     A worker is held while it runs an attempt, hangs, waits for the database or is started again. fails: the probability
@@ -42,8 +42,7 @@ class Demand:
     apart_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
+class _Outcome(Struct, frozen=True):
     """How an attempt comes out: `chance` of it, and of that the share after which another attempt is made.
 
     fails: the rest ends FAILED or BLOCKED, otherwise DONE. expires: it is tried again because its lease has expired.

@@ -3,10 +3,11 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.schemas.language.distributions import Constant
 from soak.schemas.language.model import Process, Scenario
@@ -45,8 +46,7 @@ _ROUNDING = 1e-9
 """Of a load, relative: what is left when a rate is multiplied by a time."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueueForecast:
+class QueueForecast(Struct, frozen=True):
     """Figures of a plan.
 
     arrivals, duplicates: drawn. attempts_per_task, service_mean_s: expected. mean_load, load, peak_load: workers that are
@@ -139,8 +139,7 @@ def _draw(plan: Plan) -> tuple[int, int, dict[str, int], Floats]:
     return arrivals, duplicates, faults, histogram / (edges[1] - edges[0])
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(Struct, frozen=True):
     """The load on the workers, by segments of the plan; see `QueueForecast`."""
 
     parts: list[Segment]

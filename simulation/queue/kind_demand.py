@@ -1,7 +1,8 @@
 """The expected load of a queue by kinds of work, and on queues with workers of their own."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Scenario
@@ -11,8 +12,7 @@ from soak.simulation.segments import Segment
 from soak.simulation.shares import expected_shares
 
 
-@dataclass(frozen=True, slots=True)
-class KindFigures:
+class KindFigures(Struct, frozen=True):
     """A kind of work: its share of the arrivals, the mean service time, attempts of a task, workers that it holds on average."""
 
     name: str
@@ -24,8 +24,7 @@ class KindFigures:
     queue: str
 
 
-@dataclass(frozen=True, slots=True)
-class QueueFigures:
+class QueueFigures(Struct, frozen=True):
     """A queue with workers of its own, and how many of them are held on average."""
 
     name: str

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.windows import Window
@@ -14,8 +14,7 @@ from soak.schemas.systems.queue.settings import Queue
 FOREVER = math.inf
 
 
-@dataclass(frozen=True, slots=True)
-class Leases:
+class Leases(Struct, frozen=True):
     """The timing of leases: duration, heartbeat and watchdog interval in seconds, and when the database is out."""
 
     lease_s: float
@@ -84,10 +83,8 @@ class Leases:
         return look_s if seeing_s == look_s else math.ceil(seeing_s / self.watchdog_s) * self.watchdog_s
 
 
-class VisibilityTimeouts(Leases):
+class VisibilityTimeouts(Leases, frozen=True):
     """Leases that nothing renews: an attempt that runs longer loses it at the watchdog's next round."""
-
-    __slots__ = ()
 
     @property
     def watched(self) -> bool:
@@ -113,10 +110,8 @@ class VisibilityTimeouts(Leases):
         return lost
 
 
-class NoLeases(Leases):
+class NoLeases(Leases, frozen=True):
     """Tasks that were acknowledged when they were handed out: nobody takes them back."""
-
-    __slots__ = ()
 
     def first_expiry(self, start_s: float, end_s: float, silences: Sequence[Window]) -> None:
         """See `Leases`."""

@@ -8,11 +8,11 @@ at set times joins the queue at that instant; work is served in the order in whi
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Floats
@@ -28,8 +28,7 @@ _HARDLY = 3.0
 """Workers beyond the load and this number of standard deviations of a Poisson number hardly ever have anything to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedWorkers:
+class PlannedWorkers(Struct, frozen=True):
     """Workers over time: from each of these times on, `up` are up; `able`: as how many they work, slow ones counted less."""
 
     t_s: Floats
@@ -59,8 +58,7 @@ class PlannedWorkers:
         return float(values @ np.diff(edges)) / (end_s - start_s) if end_s > start_s else float(values[0])
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """Tasks that arrive at one instant, and the seconds that each holds a worker."""
 
     t_s: float

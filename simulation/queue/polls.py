@@ -1,7 +1,8 @@
 """When dispatchers poll: computed, never stepped."""
 
 import math
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.schemas.language.windows import Window
 from soak.schemas.systems.queue.faults import QueueFault
@@ -11,8 +12,7 @@ from soak.simulation.queue.lease import Leases, first_outside, windows_of
 from soak.simulation.streams import Stream
 
 
-@dataclass(frozen=True, slots=True)
-class Polls:
+class Polls(Struct, frozen=True):
     """The poll interval in seconds (0: at any time), and at which point of it each dispatcher polls."""
 
     interval_s: float

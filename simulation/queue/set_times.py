@@ -7,8 +7,9 @@ whatever came in between. Outages are left aside, and so is the time between att
 import math
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from soak.schemas.language.model import Scenario
 from soak.schemas.units import show_duration
@@ -20,8 +21,7 @@ Steps = Sequence[tuple[float, float]]
 _ROUNDING = 1e-9
 
 
-@dataclass(frozen=True, slots=True)
-class SetTimeFigures:
+class SetTimeFigures(Struct, frozen=True):
     """Tasks that arrive at set times: how many at once, how often, and how long until they are cleared.
 
     cleared_after_s: the longest of all times; None if one is not in the run with its drain. workers: those whose work it is,
@@ -36,8 +36,7 @@ class SetTimeFigures:
     queue: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(Struct, frozen=True):
     """Workers that share their work, or a rate limit: what is left of them over time, and the work in each of the arrivals.
 
     least_s: how long a task of each takes at least, with its retries. workers, queue: see `SetTimeFigures`.

@@ -1,6 +1,5 @@
 """Reports as they are: a change shows as a difference. `pytest --update-expected` writes them anew; read what it wrote."""
 
-import dataclasses
 from pathlib import Path
 
 import msgspec
@@ -41,7 +40,7 @@ def run(name: str, out: Path) -> RunData:
         versions={"soak": "0"},
         git=None,
     )
-    return dataclasses.replace(data, manifest=manifest)
+    return msgspec.structs.replace(data, manifest=manifest)
 
 
 def assert_golden(request: pytest.FixtureRequest, path: Path, text: str) -> None:

@@ -8,15 +8,19 @@ from typing import NoReturn
 import numpy as np
 
 from soak.runner.engine import execute, identify
+from soak.runner.evidence.record import verdict_files
 from soak.runner.judge import sweep
+from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
-from soak.runner.judge.need import Need
+from soak.runner.judge.need import EVERYTHING, Need
 from soak.runner.judge.queue import compiled, compiled_exposure, follow
 from soak.runner.judge.samples import Facts, Samples
 from soak.runner.replications.replication import Job, Replication, _outcome, replicate
 from soak.runner.targets.simulation import Simulation
+from soak.schemas.evidence.verdict import End
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block, merge
+from soak.schemas.stream.identity import Identity
 from soak.simulation.compiled.library import Unavailable
 from soak.simulation.plan import Plan
 from soak.simulation.run import simulate
@@ -57,26 +61,25 @@ def without_compiled() -> Iterator[None]:
 
 def is_followed(scenario: Scenario) -> bool:
     """Whether compiled code follows the tasks of a scenario in a simulation."""
-    judge = lean_judge(scenario)
-    return isinstance(judge.lifecycle, compiled.CompiledLifecycle)
+    return all(isinstance(judge_of(scenario, need).lifecycle, compiled.CompiledLifecycle) for need in (LEAN, EVERYTHING))
 
 
-def lean_judge(scenario: Scenario) -> Judge:
-    """The judge of a replication."""
+def judge_of(scenario: Scenario, need: Need = LEAN) -> Judge:
+    """The judge of a replication, or what else is needed."""
     plan = Plan(scenario)
-    return Judge.of(scenario, plan.vocabulary, identify(scenario, "", plan.seed, Simulation(), abort=True), LEAN)
+    return Judge.of(scenario, plan.vocabulary, identify(scenario, "", plan.seed, Simulation(), abort=True), need)
 
 
-def differences(scenario: Scenario, seed: int) -> list[str]:
+def differences(scenario: Scenario, seed: int, need: Need = LEAN) -> list[str]:
     """What both judges make of the blocks of a simulation, cut at random places, where it is not the same."""
     plan = Plan(scenario, seed)
     whole = merge(list(simulate(plan)))
     identity = identify(scenario, "", seed, Simulation(), abort=True)
-    fast = Judge.of(scenario, plan.vocabulary, identity, LEAN)
+    fast = Judge.of(scenario, plan.vocabulary, identity, need)
     with without_compiled():
         usual = Judge.of(scenario, plan.vocabulary, identity)
     # Without checkpoints both have the same parts.
-    usual.with_findings = False
+    usual.with_findings = need.findings
     found: list[str] = []
     for block in cut(whole, random.Random(seed)):
         told = list(_facts(fast, block))
@@ -86,6 +89,8 @@ def differences(scenario: Scenario, seed: int) -> list[str]:
         found += [f"at {block.until_s}: {each}" for each in _unlike_state(usual, fast)]
         if found or usual.aborted_by:
             break
+    if need.findings and not found:
+        found += _unlike_verdict(usual, fast, identity)
     return found
 
 
@@ -115,6 +120,29 @@ def _unlike(usual: Facts, fast: Facts) -> Iterator[str]:
             yield f"stretches {name} up to {usual.until_s}: {one} and {two}"
 
 
+    if fast.wanted and (one := _violations(usual)) != (two := _violations(fast)):
+        yield f"violations up to {usual.until_s}: {sorted(one ^ two)[:5]}"
+
+
+def _violations(facts: Facts) -> set[tuple[object, ...]]:
+    """The violations of a block, with all that is said of them."""
+    return {
+        (
+            *(each.of, int(place), each.words[int(each.cause[n])], *each.told(n)),
+            *(-1 if column is None else int(column[n]) for column in (each.label, each.amount)),
+        )
+        for each in facts.violations
+        for n, place in enumerate(each.places)
+    }
+
+
+def _unlike_verdict(usual: Judge, fast: Judge, identity: Identity) -> Iterator[str]:
+    """What is written at the end: verdict, checkpoints, alerts."""
+    end = End.ABORTED if usual.aborted_by else End.INTERRUPTED
+    one, two = (verdict_files(decide(judge, identity, end), judge) for judge in (usual, fast))
+    yield from (f"{name} differs" for name in one if one[name] != two[name])
+
+
 def same(one: Samples, two: Samples) -> bool:
     """Whether two series are the same to the last bit."""
     columns = [(one.t, two.t), (one.value, two.value), (one.weights, two.weights)]
@@ -141,6 +169,7 @@ def _unlike_state(usual: Judge, fast: Judge) -> Iterator[str]:
         "faults": (usual.faults.results(usual.until_s), fast.faults.results(fast.until_s)),
         "slis": (usual.slis(), fast.slis()),
         "telemetry": (usual.telemetry.longest_gap_s, fast.telemetry.longest_gap_s),
+        **({"slowest": (one.slowest, two.slowest)} if fast.need.findings else {}),
     }
     yield from (f"{name}: {a} and {b}" for name, (a, b) in asked.items() if a != b)
     if not np.allclose(one.littles_law(), two.littles_law(), rtol=1e-9, atol=1e-6):

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.generated import scenario_of
-from engines.judges import both, cut, differences, is_followed, lean_judge, without_compiled
+from engines.judges import LEAN, both, cut, differences, is_followed, judge_of, without_compiled
+from soak.runner.judge.need import EVERYTHING, Need
 from soak.runner.judge.queue import compiled, compiled_exposure, follow
 from soak.runner.judge.queue.exposure import Attempts
 from soak.runner.judge.sweep import swept
@@ -109,9 +110,15 @@ def test_random_scenarios_are_judged_alike(seed: int, folder: Path) -> None:
     assert fast == usual
 
 
+@pytest.mark.parametrize("need", [LEAN, EVERYTHING])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_facts_are_the_same_wherever_blocks_end(seed: int, folder: Path) -> None:
-    assert not differences(generated(seed, folder), seed)
+def test_the_facts_are_the_same_wherever_blocks_end(seed: int, need: Need, folder: Path) -> None:
+    assert not differences(generated(seed, folder), seed, need)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_scenarios_are_explained_alike(name: str) -> None:
+    assert not differences(shipped(name), 31, EVERYTHING)
 
 
 def test_many_of_the_random_scenarios_are_followed_by_compiled_code(folder: Path) -> None:
@@ -139,7 +146,7 @@ def test_mistakes_are_found(what: str, tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_memory_is_bounded_while_one_task_waits_and_another_is_tried_again() -> None:
     """Work is in line again after each attempt, behind the task that has waited longest."""
-    judge = lean_judge(shipped("72h"))
+    judge = judge_of(shipped("72h"))
     retries = np.tile([Kind.TASK_DISPATCHED, Kind.TASK_RETRY], 50_000)
     list(judge.observe(make_block([0.0, 0.0], [Kind.TASK_ENQUEUED] * 2, until_s=0.0, task=[0, 2], value=[0.0, 0.0])))
     resident: list[int] = []

@@ -1,6 +1,5 @@
 """The analysis commands: rooms of one shape, the first free directory, and what an interruption leaves."""
 
-import dataclasses
 import importlib
 import inspect
 from collections.abc import Iterator
@@ -8,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -29,9 +29,8 @@ ROOMS = ("predict", "power", "limits", "calibrate", "compare", "whatif", "parity
 def test_every_analysis_has_the_same_shape(room: str) -> None:
     request = importlib.import_module(f"soak.runner.{room}.request").Request
     perform = importlib.import_module(f"soak.runner.{room}.session").perform
-    assert dataclasses.is_dataclass(request)
-    assert request.__dataclass_params__.frozen
-    assert "out" in {field.name for field in dataclasses.fields(request)}
+    assert request.__struct_config__.frozen
+    assert "out" in request.__struct_fields__
     signature = inspect.signature(perform)
     assert next(iter(signature.parameters.values())).annotation is request
     assert signature.return_annotation.__origin__ is Analysis
@@ -109,7 +108,7 @@ def test_jobs_in_turn_and_in_pairs_have_the_seeds_of_the_series() -> None:
     from soak.runner.replications.replication import jobs, jobs_in_turn, paired_jobs
 
     scenario = load(SCENARIO, tier="pr").scenario
-    other = dataclasses.replace(scenario, seed=99)
+    other = msgspec.structs.replace(scenario, seed=99)
     plain = [job.seed for job in islice(jobs(scenario, scenario.seed), 6)]
     turns = list(islice(jobs_in_turn([scenario, other], scenario.seed, 7), 6))
     assert [job.seed for job in turns] == plain

@@ -1,11 +1,11 @@
 """What a CI service is told of a run: annotations at the lines of the scenario, and a chart in its summary."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from soak.runner.ci_annotations import annotations_of
 from soak.runner.cli import run_command

@@ -458,7 +458,7 @@ def test_schema_and_vocabulary_name_the_same_fields_of_an_event(kind: Kind) -> N
 
 
 def test_schema_and_header_name_the_same_fields() -> None:
-    assert set(EVENTS[HEADER]["properties"]) == {"type", "schema_version", *Identity.__slots__}
+    assert set(EVENTS[HEADER]["properties"]) == {"type", "schema_version", *Identity.__struct_fields__}
     assert set(EVENTS[HEADER]["required"]) == set(EVENTS[HEADER]["properties"]) - {
         "patience_s",
         "redelivery_s",

@@ -4,10 +4,10 @@ import base64
 import json
 import re
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from pages import charts as read_charts
 from pages import tables as read_tables
 

@@ -1,6 +1,5 @@
 """A system's part of the report comes from its room, and a system whose room brings nothing has a sound report."""
 
-import dataclasses
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -59,7 +58,7 @@ def show(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Show]:
     """Makes a run of a system of another package, with this room: it has no tasks, one SLI and one column."""
     module = ModuleType("bare_system")
     minutes = Minutes(counts={}, waiting=frozenset())
-    language = dataclasses.replace(
+    language = msgspec.structs.replace(
         language_of("queue"), name="bare", headline={"jobs": "success_rate"}, minutes=minutes
     )
     parts = ["LANGUAGE", "MODEL", "JUDGE", "TARGETS", "ROOM"]
@@ -81,13 +80,13 @@ def show(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Show]:
 def bare(run: RunData) -> RunData:
     """The run as if it were of the system `bare`."""
     points = [msgspec.structs.replace(each, slis={"jobs": 3.0}) for each in run.checkpoints.checkpoints]
-    sli = dataclasses.replace(count("jobs", "jobs that ended"), unit=Unit.COUNT)
+    sli = msgspec.structs.replace(count("jobs", "jobs that ended"), unit=Unit.COUNT)
     verdict = msgspec.structs.replace(
         run.verdict, slis={"jobs": 7.0}, growths=[], objectives=[], retries_by_attempt={}, clock="real", slowest=[]
     )
-    return dataclasses.replace(
+    return msgspec.structs.replace(
         run,
-        scenario=dataclasses.replace(run.scenario, system="bare", slis={"jobs": sli}),
+        scenario=msgspec.structs.replace(run.scenario, system="bare", slis={"jobs": sli}),
         verdict=verdict,
         manifest=msgspec.structs.replace(run.manifest, speed=60.0),
         checkpoints=msgspec.structs.replace(run.checkpoints, checkpoints=points),
@@ -97,7 +96,7 @@ def bare(run: RunData) -> RunData:
 
 def aborted(run: RunData) -> RunData:
     held = AbortResult("stuck", "jobs > 1", None, 300.0, 2.0, "count", 1.0)
-    return dataclasses.replace(run, verdict=msgspec.structs.replace(run.verdict, aborts=[held]))
+    return msgspec.structs.replace(run, verdict=msgspec.structs.replace(run.verdict, aborts=[held]))
 
 
 # Look-up.
@@ -159,7 +158,7 @@ def test_an_empty_room_has_an_incident_without_a_run_book(show: Show, directory:
 def test_the_section_of_a_system_is_shown_as_text(show: Show, directory: Path, title: str) -> None:
     run = show(Room())
     section = Section(title, ["job", EVIL], [["first", EVIL], ["second", "2"]], f"Of {EVIL} jobs.")
-    run = dataclasses.replace(run, verdict=msgspec.structs.replace(run.verdict, section=section))
+    run = msgspec.structs.replace(run, verdict=msgspec.structs.replace(run.verdict, section=section))
     text, page = render_summary(run, []), render_page(run, directory, {})
     cell = "&lt;script>alert('x')&lt;/script>\\|"
     assert (
@@ -173,7 +172,7 @@ def test_the_section_of_a_system_is_shown_as_text(show: Show, directory: Path, t
 def test_a_section_may_be_a_note_alone(show: Show, directory: Path) -> None:
     run = show(Room())
     section = Section("Jobs", [], [], "There were none.")
-    run = dataclasses.replace(run, verdict=msgspec.structs.replace(run.verdict, section=section))
+    run = msgspec.structs.replace(run, verdict=msgspec.structs.replace(run.verdict, section=section))
     assert "\n## Jobs\n\nThere were none.\n\n## Integrity" in render_summary(run, [])
     page = render_page(run, directory, {})
     assert re.search(r"<h2[^>]*>Jobs</h2>\s*<p>There were none.</p>", page) and "Jobs" not in tables(page)
@@ -270,7 +269,7 @@ def test_a_client_without_series_of_its_calls_is_drawn_without_them(client: Path
     run = read_run(client)
     added = language_of("calls").minutes.added
     columns = {name: values for name, values in run.metrics.columns.items() if name not in added}
-    before = dataclasses.replace(run, metrics=Metrics(columns))
+    before = msgspec.structs.replace(run, metrics=Metrics(columns))
     drawn = render_plots(before)["throughput.svg"].decode()
     assert "Open tasks not in a call" in drawn
     assert "calls per minute" not in drawn

@@ -1,10 +1,10 @@
 """Tails in reports: a table and a plot of what is stated, a reason where nothing is, and nothing for earlier evidence."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from pages import tables
 
 from soak.reports.data import RunData, read_run

@@ -46,6 +46,12 @@ BANS = (
     Ban(r"print", "click.echo in a command, or nothing", tuple({*CODE} - {"docs", "benchmarks"})),
     Ban(r"sys\.exit", "an error of soak.schemas.errors, or an exit code returned", CODE, ("runner/cli/__init__.py",)),
 )
+DATACLASSES = {"schemas/errors.py", "schemas/versions_seen.py"}
+"""Modules whose frozen dataclasses are no structs: `soak --help` loads them, and click alone of others' packages."""
+
+_NO_STRUCT = re.compile(r"\b(?:compare|init|repr)=False|cached_property")
+"""What a dataclass can and a struct cannot."""
+
 READ_BACK: Mapping[str, int] = {"runner/targets/caller.py": 1}
 """Modules that take apart a text meant for people, and in how many places. The list only shrinks."""
 
@@ -167,6 +173,13 @@ def broken_bans(path: str, source: str) -> list[str]:
     return [f"{path}:{line}: {name} is banned here: use {instead}" for line, name, instead in sorted(found)]
 
 
+def needless_dataclasses(source: str) -> Iterator[str]:
+    """The frozen dataclasses that could be structs, whose classes are made in a fraction of the time."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ClassDef) and not _NO_STRUCT.search(ast.unparse(node)):
+            yield from (node.name for each in node.decorator_list if "frozen=True" in ast.unparse(each))
+
+
 def empty_promises(path: str, source: str) -> list[str]:
     """Where a module swallows every error, or asserts nothing."""
     found = []
@@ -232,6 +245,19 @@ def test_sizes_are_measured() -> None:
 @pytest.mark.parametrize("folder", CODE)
 def test_nothing_banned_is_used(folder: str) -> None:
     assert [where for path, source in modules(folder).items() for where in broken_bans(path, source)] == []
+
+
+@pytest.mark.parametrize("folder", ["schemas", "simulation", "runner", "reports"])
+def test_what_never_changes_is_a_struct(folder: str) -> None:
+    found = {path: list(needless_dataclasses(source)) for path, source in modules(folder).items()}
+    assert {path: names for path, names in found.items() if names and path not in DATACLASSES} == {}
+
+
+def test_a_dataclass_that_could_be_a_struct_is_found() -> None:
+    could = "@dataclass(frozen=True, slots=True)\nclass A:\n    a: int = 0\n"
+    changes = "@dataclass(slots=True)\nclass B:\n    b: int\n"
+    cannot = "@dataclass(frozen=True)\nclass C:\n    c: int = field(compare=False)\n"
+    assert list(needless_dataclasses(could + changes + cannot)) == ["A"]
 
 
 @pytest.mark.parametrize("folder", CODE)

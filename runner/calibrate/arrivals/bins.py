@@ -1,11 +1,11 @@
 """Arrivals counted in equal bins of time, and what part of the day or week each bin is in."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.calibrate.arrivals.source import Arrivals
 from soak.schemas.stream.block import TICKS_PER_S, Floats, Ints
@@ -18,8 +18,7 @@ _MONDAY_DAYS = 4
 _ENOUGH, _MEDIAN_OF_CHI_SQUARED = 10.0, 0.4549364231195725
 
 
-@dataclass(frozen=True, slots=True)
-class Bins:
+class Bins(Struct, frozen=True):
     """edges_us: of bins, one after the other; count: arrivals in each. by_clock: whether they are quarters of hours."""
 
     edges_us: Ints

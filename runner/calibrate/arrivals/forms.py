@@ -7,9 +7,9 @@ not get a rate per burst.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.calibrate.arrivals.bins import Bins, begin_of, hours_of_the_week, noise, phases_of
 from soak.runner.calibrate.arrivals.source import Arrivals
@@ -23,8 +23,7 @@ _MOST_PARTS = 500
 """A scenario has no more than 1,000 stages."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(Struct, frozen=True):
     """A form with its rates. begins: of each part, as an hour of the day or week, a bin, or a cell of the cycle.
 
     edges_us, expected: times, and how many arrivals are expected between them.

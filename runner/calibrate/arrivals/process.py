@@ -5,9 +5,9 @@ Times are rescaled by the integral of the rate: a Poisson process then has the r
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.calibrate.arrivals.forms import Fit
 from soak.runner.calibrate.arrivals.source import Arrivals
@@ -24,8 +24,7 @@ _LAGS = 10
 _LEAST_FOR_LAGS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Batches:
+class Batches(Struct, frozen=True):
     """Arrivals at the same time: how many batches, the mean and the variance of their sizes."""
 
     count: int

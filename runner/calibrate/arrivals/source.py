@@ -1,11 +1,11 @@
 """Arrivals to fit: those of a trace, or those of a run, in time order and as often as they are asked for."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.evidence.directory import RunDirectory
 from soak.runner.evidence.stream import StreamReader
@@ -22,8 +22,7 @@ from soak.simulation.trace import OrderedRows
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Arrivals:
+class Arrivals(Struct, frozen=True):
     """Times in microseconds, ascending, in arrays of any length: since 1970 if `clock`, otherwise from the start."""
 
     name: str

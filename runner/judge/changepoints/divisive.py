@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.changepoints.energy import Splits, best_splits, without_levels, without_line
 from soak.schemas.evidence.changepoints import LEAST_EFFECTIVE, LEAST_WINDOWS
@@ -33,8 +33,7 @@ significant at 1 %: below it no permutations are drawn. With `_STRICT_SCREEN` by
 _STRICT = 0.005
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(Struct, frozen=True):
     """A change: `index` values of the series come before it. begin, end: its neighbours. p: of the permutation test."""
 
     index: int
@@ -44,8 +43,7 @@ class Split:
     inflation: float
 
 
-@dataclass(frozen=True, slots=True)
-class Division:
+class Division(Struct, frozen=True):
     """What a search gave: `effective`, the number of independent values that the series is worth; `splits` in time order.
 
     straight: a straight line describes the series at least as well as the levels between its changes.

@@ -8,10 +8,10 @@ Dependent values wander, and wandering looks like a change: the statistic of ind
 which dependence makes the variance of a mean larger. It is divided by this factor, estimated from what the change leaves over.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.stream.block import Floats, Ints
 
@@ -25,8 +25,7 @@ _UNSURE = 1.5
 _MOST_LAG1 = 0.95
 
 
-@dataclass(frozen=True, slots=True)
-class Splits:
+class Splits(Struct, frozen=True):
     """Of each series: the statistic, where the change is (`first` values come before it), where the stretch after it ends
     (`second`), and the factor by which dependence makes a mean less sure (`inflation`, at least 1)."""
 

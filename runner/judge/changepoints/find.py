@@ -4,7 +4,8 @@ They change no verdict.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.runner.judge.changepoints.divisive import Division, divide
 from soak.runner.judge.changepoints.near import Happening, happenings, near
@@ -22,16 +23,14 @@ CAUTION = 5.0
 as large when it was tried (`benchmarks/coverage_steps.py`): the level of the tests is smaller by this factor."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Struct, frozen=True):
     """What is searched: the course of the series of an objective."""
 
     comparison: Comparison
     course: Course
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
+class _Run(Struct, frozen=True):
     """What changes are held against: all that happened from `begin_s` to `end_s`."""
 
     known: Sequence[Happening]

@@ -1,8 +1,9 @@
 """What else happened when an indicator changed: scheduled faults, phases, releases, restarts and resumptions."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from soak.runner.judge.changepoints.marks import Marks
 from soak.schemas.evidence.changepoints import Nearby
@@ -13,8 +14,7 @@ _MOST = 5
 """Of what happened near a change, the most that are named."""
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
+class Happening(Struct, frozen=True):
     """What happened at several times: stretches of scenario time, in order; `lost`: there were more of them.
 
     gradual: something may change all the time that it lasts, not only where it begins and where it ends.

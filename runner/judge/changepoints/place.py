@@ -1,9 +1,9 @@
 """When an indicator changed: the time of a change and its interval."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.changepoints.divisive import Split, is_straight
 from soak.runner.judge.changepoints.series import Series
@@ -18,8 +18,7 @@ _STEPS = 12
 """Parts of a window that its time is told to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Struct, frozen=True):
     """A change with its time, interval, and the indicator before and after it."""
 
     kind: ChangeKind

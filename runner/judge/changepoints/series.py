@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.runner.judge.course import Course, Windows
 from soak.schemas.evidence.changepoints import LEAST_WINDOWS
@@ -48,8 +49,7 @@ _LENGTHS_S = (
 _LEVELS = {Unit.DURATION_PER_HOUR: Unit.DURATION, Unit.COUNT_PER_HOUR: Unit.COUNT, Unit.SIZE_PER_HOUR: Unit.SIZE}
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(Struct, frozen=True):
     """An indicator in windows of `window_s`, of which only those with observations count.
 
     short: why it cannot be searched; empty where it can.

@@ -8,6 +8,8 @@ both are 0: there was nothing to look at.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from soak.runner.judge.checks.outcomes import Answer, Outcomes
 from soak.schemas.evidence.verdict import Status
 from soak.schemas.language.check import Check, Exactly, Expected, When
@@ -17,8 +19,7 @@ from soak.schemas.language.model import Scenario
 _RANK = {Status.PASS: 0, Status.INCONCLUSIVE: 1, Status.FAIL: 2}
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What an answer says of an expectation; value and target where they are known."""
 
     status: Status

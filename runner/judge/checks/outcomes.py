@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.checks.series import VALUES, signed
 from soak.schemas.language.check import numbered
@@ -21,8 +22,7 @@ _ENDS = kind_flags(Kind.CHECK_DONE, Kind.CHECK_FAILED, Kind.TEARDOWN_DONE, Kind.
 _FOLLOWED = VALUES | _ENDS | kind_flags(Kind.RUN_RESUMED)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """One answer of a check: its values by name, texts of those that are not what was expected; `failed`: why there is none."""
 
     t_s: float
@@ -60,8 +60,7 @@ class Answers:
             self.failures[answer.failed] += 1
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """What a step of the teardown came to; `failed`: why it failed."""
 
     t_s: float

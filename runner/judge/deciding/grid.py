@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.deciding.bounds import LEAST_BATCHES
 from soak.schemas.language.model import Scenario
@@ -23,8 +23,7 @@ _ENDLESS = 1 << 62
 """Ticks that no run has: a cycle of many intervals that fit into nothing common is not longer, and fits into an integer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(Struct, frozen=True):
     """Steps of equal length over the arrivals of a run.
 
     cycle_s: of the load and of recurring faults, 0 without any. first: the first step after the warm-up. least: steps before

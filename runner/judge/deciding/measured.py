@@ -6,8 +6,9 @@ the target for a mean.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from soak.runner.judge.deciding.bounds import (
     LEAST_BATCHES,
@@ -44,8 +45,7 @@ class Found(NamedTuple):
     bounds: tuple[float, float] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(Struct, frozen=True):
     """What is summed of an objective: `of` the observations, `expected` of each (of a rate: of each second) at the target.
 
     share: whether it is a proportion. higher: whether more than is expected meets the objective.

@@ -1,9 +1,9 @@
 """Sums of a series for each step of a run: whole numbers, so that they do not depend on where blocks end."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.deciding.grid import Grid
 from soak.runner.judge.samples import Facts, Samples
@@ -15,8 +15,7 @@ SCALE = 1000
 _LARGEST = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """Which part of which series: of these label numbers (None: all), after the warm-up."""
 
     series: str

@@ -1,9 +1,9 @@
 """What a scenario schedules: phases, bursts of arrivals, and windows of faults; and which of them a time falls into."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.evidence.explanation import BurstWindow, FaultWindow, Spread, Stretch
 from soak.schemas.language.model import Scenario
@@ -12,8 +12,7 @@ from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Floats
 
 
-@dataclass(frozen=True, slots=True)
-class Hits:
+class Hits(Struct, frozen=True):
     """How many of some times fall into each phase, into bursts, and into windows of each fault; names without any left out."""
 
     phases: dict[str, int]

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from soak.runner.judge.combined import AnyGuard
 from soak.runner.judge.compared import target_of, value_of

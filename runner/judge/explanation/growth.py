@@ -1,9 +1,10 @@
 """What is said of a series that grows: over which levels, and from when on it lay above all that it began with."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.runner.judge.compared import target_of, value_of
 from soak.runner.judge.course import Course
@@ -78,8 +79,7 @@ def _left_for_ever(course: Course, until_s: float, side: int) -> float | None:
     return float(course.first_s[place]) if place < len(course) else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Steps:
+class _Steps(Struct, frozen=True):
     """Changes of the mean from part to part: how many, how many of them along with the growth, and the one that stands out."""
 
     count: int

@@ -1,9 +1,9 @@
 """From the course of a series: from when on an objective was broken, and in which stretches of the run."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.course import Course
 from soak.schemas.evidence.explanation import Stretch
@@ -34,8 +34,7 @@ def side_of(op: Op, value: float, target: float) -> int:
     return int(np.sign(value - target)) if math.isfinite(value) and math.isfinite(target) else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Struct, frozen=True):
     """Stretches of a run: the worst, those with enough observations, and those that were broken by themselves, in time order."""
 
     length_s: float
@@ -44,8 +43,7 @@ class Places:
     broken: list[Stretch]
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Struct, frozen=True):
     """How an indicator went on beside a target; `op`: how they must compare, `side`: where it is broken, `least`: samples."""
 
     course: Course

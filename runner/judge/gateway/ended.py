@@ -1,8 +1,7 @@
 """Requests from when they were due to their end, in memory for those that are open only."""
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from soak.schemas.stream.block import Block, Bools, Floats, Ints, quantise
 from soak.schemas.stream.by_kind import kind_flags
@@ -12,8 +11,7 @@ _ENDS = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_CANCELLED)
 NO_STATUS = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """Requests that ended in a block, in time order. status: `NO_STATUS` where no answer came."""
 
     t: Floats
@@ -31,7 +29,7 @@ class Ended:
 
     def take(self, index: Bools) -> "Ended":
         """Some of them."""
-        return Ended(*(getattr(self, name)[index] for name in self.__slots__))
+        return Ended(*(getattr(self, name)[index] for name in self.__struct_fields__))
 
 
 class OpenRequests:

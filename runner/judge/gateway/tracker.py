@@ -1,9 +1,9 @@
 """Requests followed a block at a time: what the series of a gateway's SLIs are made of."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 
 from soak.runner.judge.gateway.answers import ANSWERS, Answers
 from soak.runner.judge.gateway.generator import Generator

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.pipeline.parts import Gathered, Parts, note_one
 from soak.runner.judge.samples import Facts
@@ -40,8 +41,7 @@ class Minute:
     low: float = math.nan
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """A change of an alert: whether it fires, and when. until_s: up to when it can be answered."""
 
     fires: bool

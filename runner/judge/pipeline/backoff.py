@@ -3,6 +3,8 @@
 from collections import deque
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from soak.runner.judge.pipeline.lives import Exit
 from soak.schemas.stream.identity import Identity
 from soak.schemas.systems.pipeline.settings import RestartWhen, Supervisor
@@ -22,8 +24,7 @@ _MOST_RESTARTS = 10_000
 """Limits of restarts beyond that are not followed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What became of a restart. least_s, most_s: the wait that was planned before it; wrong: what is wrong, empty for nothing."""
 
     least_s: float

@@ -5,10 +5,10 @@ opportunities each of them stands for.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.pipeline.parts import Parts
 from soak.runner.judge.samples import NOTHING, Facts, Samples
@@ -20,8 +20,7 @@ from soak.schemas.stream.events import SPECS, Kind, Value
 from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(Struct, frozen=True):
     """A count. kinds: of what is counted; seen: of what shows that it would have been seen. word: why, where no cause says so.
 
     of: how its label follows from an event: `process`, `sink`, or empty for none. told: of a real process only it knows; an event

@@ -4,7 +4,9 @@ One fold, by which the verdict judges restarts, the run manifest lists them and 
 shutdown began has not failed. What was away when the runner itself was started again was not restarted by its supervisor.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from soak.schemas.stream.block import tick
 from soak.schemas.stream.events import Kind
@@ -23,8 +25,7 @@ LIVES = (
 """The events that are followed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Consecutive:
+class Consecutive(Struct, frozen=True):
     """Which exit in a row one is: by the times of the stream, and the fewest and the most that a supervisor can take it for."""
 
     number: int = 0
@@ -71,7 +72,7 @@ class Life:
     output_s: float | None = None
     well_since_s: float | None = None
     """Since when it has been healthy without a break."""
-    in_a_row: Consecutive = Consecutive()
+    in_a_row: Consecutive = field(default_factory=Consecutive)
 
 
 class Lives:

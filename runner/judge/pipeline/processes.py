@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.pipeline.backoff import Backoffs
 from soak.runner.judge.pipeline.lives import LIVES, Exit, Lives
@@ -25,8 +26,7 @@ MOST_LISTED = 20
 """How many restarts of each process are listed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """A restart as it is listed. waited_s: from the exit to the start; least_s, most_s: its backoff."""
 
     waited_s: float
@@ -34,8 +34,7 @@ class Listed:
     most_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class CameBack:
+class CameBack(Struct, frozen=True):
     """A process that had come back from an exit at a time."""
 
     number: int

@@ -6,7 +6,7 @@ export: at the next that is made.
 """
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ class Recovery:
     def __deepcopy__(self, memo: dict[int, Any]) -> "Recovery":
         """Faults never change: they are shared."""
         twin = copy.copy(self)
-        twin._open, twin.fresh = [replace(each) for each in self._open], []
+        twin._open, twin.fresh = [copy.copy(each) for each in self._open], []
         return twin
 
     def observe(self, block: Block, back: list[CameBack]) -> None:

@@ -6,9 +6,9 @@ than the target says that redelivery takes, no outage left in; before that it is
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.applicable import not_promised
 from soak.runner.judge.queue.redelivery import LAW, Redelivery, Stranded
@@ -33,8 +33,7 @@ BROKER_LOST = "broker lost its queue"
 NEVER_STARTED = "never started"
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(Struct, frozen=True):
     """When a broker exited, and by which cause."""
 
     t_s: float

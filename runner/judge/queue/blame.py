@@ -3,9 +3,9 @@
 import copy
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import astuple
 
 import numpy as np
+from msgspec.structs import astuple
 
 from soak.runner.judge.room import DUPLICATED, Consequence
 from soak.runner.judge.samples import Samples

@@ -1,9 +1,10 @@
 """Executions whose process died: which task, by which worker, and at which exit of its process."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.schemas.evidence.explanation import Case
 from soak.schemas.stream.block import Block
@@ -14,8 +15,7 @@ from soak.schemas.units import show_duration
 _LEAST_APART_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Death:
+class Death(Struct, frozen=True):
     """When an execution died, its attempt and worker (-1: unknown), its cause; exit_s: when its process exited, if known."""
 
     t_s: float

@@ -1,10 +1,10 @@
 """Executions that should not have been, one by one: what else ran or had been DONE, and so how they came about."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from msgspec.structs import replace
 
 from soak.runner.judge.rows import NEW_STATES
 from soak.runner.judge.samples import Facts, Samples

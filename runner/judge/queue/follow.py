@@ -2,12 +2,12 @@
 
 import ctypes
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from soak.runner.judge.faults import MOST_ATTEMPTS
 from soak.runner.judge.need import NotFollowedError
@@ -120,8 +120,7 @@ class _Elements(ctypes.Structure):
     _fields_ = (("at", POINTER), ("size", NUMBER), ("room", NUMBER))
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(Struct, frozen=True):
     """The events of a block of which something is noted: fields are those of `Noted` in `follow.c`."""
 
     fields: npt.NDArray[Any]

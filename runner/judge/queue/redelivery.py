@@ -3,9 +3,9 @@
 import copy
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.judge.queue.attempts import DIED
 from soak.runner.judge.queue.deaths import Death, Deaths
@@ -34,8 +34,7 @@ OVER = kind_flags(Kind.EXECUTION_STARTED, Kind.TASK_DONE, Kind.TASK_FAILED, Kind
 """Events after which a task no longer waits to be started again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stranded:
+class Stranded(Struct, frozen=True):
     """Work of dead workers: tasks not started again in time, and tasks that may still be.
 
     `allowed_s`: how long it may take; `lacking_s`: how much longer the run would have to be to decide the others.

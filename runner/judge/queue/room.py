@@ -1,6 +1,6 @@
 """The system `queue` in the judge."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from soak.runner.judge.queue.compiled import followed
 from soak.runner.judge.queue.compiled_exposure import attempts

@@ -6,8 +6,10 @@ limit. A condition with its limit moved there holds in every run in which the co
 
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.runner.replications.replication import Replication
 from soak.schemas.evidence.verdict import Status
@@ -19,8 +21,7 @@ _UPWARDS, _DOWNWARDS = frozenset({Op.GT, Op.GE}), frozenset({Op.LT, Op.LE})
 _HALFWAY = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class AbortHolds:
+class AbortHolds(Struct, frozen=True):
     """An abort condition holds. Others are left out: none of them is to end a run first."""
 
     condition: Condition | Combination
@@ -56,8 +57,7 @@ class AbortHolds:
         return self.name in replication.held
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectiveBroken:
+class ObjectiveBroken(Struct, frozen=True):
     """An objective is broken (FAIL) at the end of a run that no abort condition ends."""
 
     objective: Objective

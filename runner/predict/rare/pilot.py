@@ -1,8 +1,7 @@
 """The pilot of a splitting: where levels lie, and how much a move redraws. Its runs are not part of the estimate."""
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.predict.rare.splitting import Ladder, Measure, Recipe, fresh, moved, resampled
 from soak.schemas.stream.block import Floats, Ints
@@ -20,8 +19,7 @@ _EASY, _HARD = 0.5, 0.25
 _FIRST_SHARE, _SMALLEST = 0.5, 1e-4
 
 
-@dataclass(frozen=True, slots=True)
-class Stuck:
+class Stuck(Struct, frozen=True):
     """Why no ladder was found: up to which fraction of the way runs came, and after how many levels."""
 
     fraction: float
@@ -29,8 +27,7 @@ class Stuck:
     runs: int
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A ladder, what the pilot itself makes of the probability (nearly unbiased, not used), and its runs."""
 
     ladder: Ladder

@@ -9,10 +9,11 @@ Doucet and Jasra 2006). So a pilot chooses the levels and moves, and its runs do
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.schemas.stream.block import Ints
 from soak.simulation.redraws import Redraw, Which
@@ -25,8 +26,7 @@ _SPREAD = (1 / 3, 1.0, 3.0)
 """Moves are of several sizes around that of the level."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(Struct, frozen=True):
     """What a run is made of: a seed, and which draws were replaced."""
 
     seed: int
@@ -37,8 +37,7 @@ Measure: TypeAlias = Callable[[Sequence[Recipe], Sequence[float]], Sequence[int]
 """Makes runs; for each, how many of the levels it reached, one more when the event happened in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ladder:
+class Ladder(Struct, frozen=True):
     """Levels, ascending, without the event; for each, the share of tasks that a move redraws there; and what moves redraw."""
 
     levels: tuple[float, ...]
@@ -46,8 +45,7 @@ class Ladder:
     kinds: tuple[Which, ...] = (Which.ALL,)
 
 
-@dataclass(frozen=True, slots=True)
-class Repetition:
+class Repetition(Struct, frozen=True):
     """One whole ascent: the estimate, the share of runs that made each step, how many runs it took, and one that got there."""
 
     estimate: float

@@ -8,10 +8,11 @@ in which the event happened, weighted.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.schemas.language.faults import Fault
 from soak.simulation.redraws import Tilt, TiltedRate, Weighed
@@ -28,8 +29,7 @@ _REFINED, _ROUNDS = 64, 3
 _LOW, _HIGH = 1e-9, 0.95
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(Struct, frozen=True):
     """What runs are drawn with: the length of the stretch, where it may begin, the rates in it."""
 
     length: int
@@ -45,8 +45,7 @@ class Proposal:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class Tuned:
+class Tuned(Struct, frozen=True):
     """A proposal, and what the pilot makes of it: the probability (not used) and the relative variance of a run."""
 
     proposal: Proposal

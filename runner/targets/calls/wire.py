@@ -5,10 +5,11 @@ import errno
 import json
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TypeAlias
 
 import httpx
+from msgspec import Struct
 
 from soak.runner.targets.calls.dependencies import Program
 from soak.runner.targets.calls.http import open_http
@@ -35,8 +36,7 @@ _CONNECTING = "connection.connect_tcp.started"
 _LEAST_S = 1e-4
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """Result of a call as seen by the client: its error class (empty: success), and Retry-After in real seconds."""
 
     error: str = ""

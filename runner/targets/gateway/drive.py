@@ -2,8 +2,9 @@
 
 from collections.abc import Generator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from soak.runner.http import Inputs
 from soak.runner.interruption import stop_if_asked
@@ -40,8 +41,7 @@ _TOLD_REAL_S = 0.25
 LOG = "load.log"
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """How a run is made. file: None where nothing is started. directory: of the run. options: how load is made."""
 
     file: LoadedTarget | None

@@ -5,7 +5,8 @@ import signal
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.gateway.watch import Watch
@@ -52,8 +53,7 @@ def why_not(fault: Fault, file: TargetFile | None) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Struck:
+class Struck(Struct, frozen=True):
     """What faults work on."""
 
     context: RunContext

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.targets.pipeline.places import Place
 from soak.schemas.language.faults import TELEMETRY_LOSS, Fault
@@ -33,8 +34,7 @@ class _Effect:
     works_s: dict[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
+class Gone(Struct, frozen=True):
     """Records that never came to any of some places. passed_over_s: when one that was sent after each did, infinite for never.
 
     parts: the processes and sinks by which it can have been lost; of_source: whether it may have been by the source.

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.targets.pipeline.columns import Column
 from soak.runner.targets.pipeline.keys import UNKNOWN, KeyNumbers, Keys
@@ -16,8 +17,7 @@ from soak.schemas.stream.block import Bools, Floats, Ints
 MINUTE_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """Rows of a ledger in scenario time. at_s: when each was written; sent_s: when it was sent, where the ledger says so.
 
     label: of each, -1 for none. like: bits of what each is like (`places`); None: the ledger does not say.
@@ -47,8 +47,7 @@ class Tally:
     newest_s: float = -1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(Struct, frozen=True):
     """What rows of a place came to: new records, by number and time; when those came that it had already; rows of records that
     were not sent, None for no such rows."""
 

@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import psutil
+from msgspec import Struct
 
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.pipeline.blame import Blame
@@ -28,8 +28,7 @@ _UNDER_WAY_S = 1.0
 _ALERTS = {"fired": Kind.REPORTED_ALERT_FIRED, "resolved": Kind.REPORTED_ALERT_RESOLVED}
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
+class Life(Struct, frozen=True):
     """A process from its start on: who it is, and when it started, in scenario time."""
 
     process: ProcessId | None

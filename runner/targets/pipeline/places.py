@@ -1,8 +1,9 @@
 """Where records can be seen on their way, and what is expected to be there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from msgspec import Struct
 
 from soak.schemas.systems.pipeline.settings import SOURCE, Passes, Pipeline
 from soak.schemas.target.model import Ledger, TargetFile
@@ -16,8 +17,7 @@ class PlaceKind(Enum):
     ORDERS = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A ledger in which records are seen. part: the sink, or the process that writes the stream. bit: its own, of a record's."""
 
     name: str

@@ -1,8 +1,9 @@
 """What each type of fault does to a system, how it shows, and how it is undone."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.pipeline.flow import Flow
@@ -20,8 +21,7 @@ from soak.schemas.systems.pipeline.settings import Pipeline
 from soak.schemas.target.model import TargetFile
 
 
-@dataclass(frozen=True, slots=True)
-class Struck:
+class Struck(Struct, frozen=True):
     """What faults work on."""
 
     context: RunContext

@@ -4,13 +4,13 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 import numpy as np
+from msgspec import Struct
 
 from soak.runner.targets.pipeline.keys import Keys
 from soak.schemas.errors import SoakError, quoted
@@ -48,8 +48,7 @@ class LedgerError(SoakError):
     """A ledger is not as the target file says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """Records that were read. Times in seconds since 1970; None: the ledger does not say.
 
     last: where a row stands for all keys from `keys` to there.

@@ -2,15 +2,15 @@
 
 import re
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec import Struct
 
 _MOST_BYTES = 4_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """What was wanted of a line, and when it was read, in seconds since 1970."""
 
     at: float

@@ -2,8 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from msgspec import Struct
 
 from soak.runner.targets.processes.background import Background
 from soak.runner.targets.processes.identity import ProcessId
@@ -26,8 +27,7 @@ class Happening(Enum):
     RED = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """Something that happened to a process of this name, at a time in seconds since 1970. exit: its status, where it is known."""
 
     at: float

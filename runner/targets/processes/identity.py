@@ -2,8 +2,9 @@
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 _PROC = Path("/proc")
 _LISTS_CHILDREN = (_PROC / "self" / "task" / str(os.getpid()) / "children").exists()
@@ -15,8 +16,7 @@ _LONGEST_STAT = 4096
 """More bytes than it can have: 52 numbers and a name of at most 64 bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessId:
+class ProcessId(Struct, frozen=True):
     """One process: its id, and when it started, in clock ticks since the machine did."""
 
     pid: int
@@ -33,8 +33,7 @@ class ProcessId:
         return found is not None and not found.ended and found.id == self
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
+class Stat(Struct, frozen=True):
     """What the kernel knows of a process at an instant.
 
     ended: it is a zombie, or on its way out. stopped: by a signal, until it is continued.

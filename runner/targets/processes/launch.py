@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+from msgspec import Struct
+
 from soak.runner.targets.processes.ending import kill_session, kill_tree
 from soak.runner.targets.processes.identity import ProcessId, stat
 from soak.schemas.errors import OutputError, SoakError, quoted, reason
@@ -21,8 +23,7 @@ _LAST_BYTES = 4096
 _GONE_WITHIN_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(Struct, frozen=True):
     """What a program needs and is not there: the key that names it, what is wrong and what to do."""
 
     key: str

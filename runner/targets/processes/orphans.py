@@ -1,14 +1,14 @@
 """What is left of a group of processes when it should be gone, and who keeps a port."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.runner.targets.processes.identity import ProcessId, Stat, all_processes, command_line
 from soak.runner.targets.processes.ports import listeners
 
 
-@dataclass(frozen=True, slots=True)
-class Orphan:
+class Orphan(Struct, frozen=True):
     """A process that should be gone. ports: those of the group's that it listens on."""
 
     process: ProcessId

@@ -3,9 +3,11 @@
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.runner.targets.processes.launch import Launcher
 from soak.runner.targets.processes.ports import free_ports
@@ -17,8 +19,7 @@ from soak.schemas.target.templates import PORT, expand, names_in
 _EXECUTABLE = 0o755
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """A target file for one run: in `file` all names are replaced but those known later (`{pid}`, `{epoch}`, `{for}`, …).
 
     directory: `{dir}`, of the files of the system and its logs. ports: by name. launcher: starts what the file describes.

@@ -5,9 +5,10 @@ import re
 import shlex
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from soak.runner.targets.processes.brief import answer_of
 from soak.runner.targets.processes.identity import ProcessId
@@ -22,8 +23,7 @@ _MOST_OUTPUT = 1_000_000
 _MOST_LOG = 4_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """What is probed, beside what the probe itself says: its log and where its output begins there, what it notifies.
 
     environment, folder: of commands; None: soak's own. process, port: what must listen there to be green, if it is probed by
@@ -39,8 +39,7 @@ class Subject:
     port: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Probed:
+class Probed(Struct, frozen=True):
     """The result of a probe: whether it is green, in words why not, and the seconds that it took."""
 
     green: bool

@@ -2,8 +2,9 @@
 
 import asyncio
 import ssl
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from soak.schemas.errors import reason
 
@@ -15,8 +16,7 @@ class RequestError(Exception):
     """No answer: in words why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The status code and the body of an answer, at most 4 MB of it."""
 
     status: int

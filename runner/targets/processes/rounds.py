@@ -4,7 +4,9 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.runner.targets.processes.background import Background
 from soak.runner.targets.processes.identity import ProcessId, stat
@@ -17,8 +19,7 @@ _SHARE = 0.8
 DOWN, STARTING, STOPPED, BUSY = "is down", "is starting", "is stopped", "the probe before is still not answered"
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
+class Round(Struct, frozen=True):
     """The probe of one process in one round.
 
     number: of the round, which was due at `number * every_s` after the epoch. at: when it was answered, in seconds since 1970;

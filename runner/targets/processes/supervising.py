@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from soak.runner.targets.processes.background import Background
 from soak.runner.targets.processes.identity import ProcessId
@@ -24,8 +25,7 @@ class When(StrEnum):
     NEVER = "never"
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """How processes are kept alive; all times in real seconds.
 
     backoff_s: from the end that was noticed to restart n in a row, n from 1; the row ends after reset_after_s of being ready.
@@ -61,8 +61,7 @@ class What(StrEnum):
     STOPPED = "stopped"
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """Something that happened, at a time in seconds since 1970.
 
     exit: of an end, what it exited with (below 0: the signal; None: not known). count: restarts of this process so far.

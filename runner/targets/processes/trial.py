@@ -7,8 +7,9 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from soak.runner.targets.offspring import Offspring, offspring_ended
 from soak.runner.targets.processes.actions import Actions
@@ -36,8 +37,7 @@ _RECORDS = 500
 _SLACK_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """A step of a trial: `status` is ok, failed or skipped; detail: figures, or what went wrong."""
 
     name: str

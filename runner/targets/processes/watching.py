@@ -5,8 +5,9 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from soak.runner.targets.processes.background import Background
 from soak.runner.targets.processes.finding import AmbiguousError, find, is_still
@@ -73,8 +74,7 @@ class Sight(StrEnum):
     ENDED = "ended"
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(Struct, frozen=True):
     """A process of this name started, or ended, at a time in seconds since 1970."""
 
     at: float

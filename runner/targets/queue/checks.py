@@ -1,9 +1,11 @@
 """Building blocks of contract checks: settings that keep them short, and assertions."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from soak.contract import Snapshot
 from soak.runner.targets.caller import ContractError
@@ -75,8 +77,7 @@ def _shown(snapshot: Snapshot) -> str:
     return ", ".join(f"{number} {state}" for number, state in counts if number) or "no task"
 
 
-@dataclass(frozen=True, slots=True)
-class Check(Generic[B]):
+class Check(Struct, Generic[B], frozen=True):
     """One promise, its check on a harness, and the length of leases. needs: what a class must promise for it to apply."""
 
     name: str

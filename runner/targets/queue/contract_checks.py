@@ -5,10 +5,11 @@
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from soak.runner.linux import refuse_elsewhere
 from soak.runner.targets.caller import PATIENCE_S, SlowError
@@ -18,8 +19,7 @@ from soak.runner.targets.queue.checks import Check, SkippedError
 from soak.schemas.errors import SoakError, UsageError
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """Result of a check: `status` is ok, failed or skipped; `detail`: expected and actual, or the reason."""
 
     name: str

@@ -1,8 +1,9 @@
 """Settings of the system `calls`: dependencies, and the policies with which a client calls them."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from soak.schemas.language.backoff import Backoff
 from soak.schemas.language.distributions import Distribution
@@ -15,16 +16,14 @@ HOPELESS = frozenset({"permission_denied"})
 """Error classes that are not retried unless a policy names them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Capacity:
+class Capacity(Struct, frozen=True):
     """Concurrent calls, and the length of the waiting queue."""
 
     workers: int
     waiting: int
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(Struct, frozen=True):
     """A token bucket: sustained calls per second, and burst size. The dependency answers 429 beyond it."""
 
     rate_per_s: float
@@ -39,16 +38,14 @@ class Isolation(StrEnum):
     LOCK = "lock"
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(Struct, frozen=True):
     """Records that calls read, change and write back; each call takes one at random."""
 
     records: int
     isolation: Isolation
 
 
-@dataclass(frozen=True, slots=True)
-class HealthCheck:
+class HealthCheck(Struct, frozen=True):
     """Periodic probes; consecutive failures restart the dependency, which takes `restart_s`."""
 
     every_s: float
@@ -56,8 +53,7 @@ class HealthCheck:
     restart_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Rollback:
+class Rollback(Struct, frozen=True):
     """A release is rolled back, which takes `takes_s`, when more than `error_rate` of the calls in `window_s` fail."""
 
     error_rate: float
@@ -66,8 +62,7 @@ class Rollback:
     takes_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Dependency:
+class Dependency(Struct, frozen=True):
     """A dependency; None: no such limit or supervision. `memory_bytes` is its memory limit."""
 
     name: str
@@ -80,15 +75,13 @@ class Dependency:
     rollback: Rollback | None
 
 
-@dataclass(frozen=True, slots=True)
-class Timeout:
+class Timeout(Struct, frozen=True):
     """Everything it wraps ends after `limit_s`."""
 
     limit_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(Struct, frozen=True):
     """Up to `max_attempts` attempts, with a backoff after each but the last. Retry-After of a dependency is honoured."""
 
     max_attempts: int
@@ -96,8 +89,7 @@ class Retry:
     errors: Retryable
 
 
-@dataclass(frozen=True, slots=True)
-class CircuitBreaker:
+class CircuitBreaker(Struct, frozen=True):
     """Opens after consecutive failures; after `open_for_s` lets `half_open_calls` through, and closes if all succeed."""
 
     failures: int
@@ -105,24 +97,21 @@ class CircuitBreaker:
     half_open_calls: int
 
 
-@dataclass(frozen=True, slots=True)
-class Bulkhead:
+class Bulkhead(Struct, frozen=True):
     """Limits concurrent calls; further calls wait `max_wait_s` at most."""
 
     max_concurrent: int
     max_wait_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(Struct, frozen=True):
     """A connection pool; a call holds one connection, and waits for one `max_wait_s` at most."""
 
     size: int
     max_wait_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class RateLimit:
+class RateLimit(Struct, frozen=True):
     """A client-side token bucket; a call waits `max_wait_s` at most."""
 
     rate_per_s: float
@@ -130,15 +119,13 @@ class RateLimit:
     max_wait_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Fallback:
+class Fallback(Struct, frozen=True):
     """Calls another dependency when everything it wraps has failed."""
 
     to: str
 
 
-@dataclass(frozen=True, slots=True)
-class Degrade:
+class Degrade(Struct, frozen=True):
     """When out of memory: work larger than `chunk_bytes` is done in chunks of `chunk_s`; else the share `shrink` of it."""
 
     chunk_bytes: int
@@ -149,8 +136,7 @@ class Degrade:
 Policy: TypeAlias = Timeout | Retry | CircuitBreaker | Bulkhead | Pool | RateLimit | Fallback | Degrade
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryNeed:
+class MemoryNeed(Struct, frozen=True):
     """Memory needed by a number of consecutive tasks; `hold`: it stays allocated until the end of the run."""
 
     size_bytes: int
@@ -158,8 +144,7 @@ class MemoryNeed:
     hold: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Calls:
+class Calls(Struct, frozen=True):
     """A client and its dependencies. The first policy is innermost; each of the others wraps all before it."""
 
     dependencies: tuple[Dependency, ...]

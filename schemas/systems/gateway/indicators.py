@@ -1,8 +1,9 @@
 """The service-level indicators of a gateway."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from soak.schemas.language import slis
 from soak.schemas.language.expression import Unit

@@ -1,7 +1,8 @@
 """Settings of the system `gateway`: what is requested, and the service that a model answers with."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from soak.schemas.language.distributions import Distribution
 from soak.schemas.language.http import Exchange
@@ -22,24 +23,21 @@ class Pools(StrEnum):
     PER_TENANT = "per_tenant"
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """A token bucket: requests per second in the long run, and how many at once. Beyond it a request is throttled."""
 
     rate_per_s: float
     burst: int
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(Struct, frozen=True):
     """A database: how many connections there are, and how long a request holds one."""
 
     connections: int
     latency: Distribution
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Struct, frozen=True):
     """A chain of records for each tenant, which one request at a time extends: `kinds` (empty: all) do.
 
     hold: how long a request holds the lock. gives_up_after_s: a request that waits longer ends with a server error.
@@ -52,23 +50,20 @@ class Chain:
     locked_for_s: float = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Outbox:
+class Outbox(Struct, frozen=True):
     """Rows that requests of `kinds` (empty: all) leave behind, and that are worked off at a rate."""
 
     kinds: tuple[str, ...]
     drain_rate_per_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Fairness:
+class Fairness(Struct, frozen=True):
     """The phase that others are compared with; empty: the first."""
 
     baseline: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Gateway:
+class Gateway(Struct, frozen=True):
     """A gateway. None: no such part.
 
     exchanges: what is sent and expected, in the order of the kinds of work; one without kinds, none where nothing is said.

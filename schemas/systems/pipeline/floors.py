@@ -1,7 +1,8 @@
 """What is not scaled with the speed of a real run: a process needs that long, however fast a scenario is run."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from soak.schemas.systems.pipeline.settings import Pipeline
 
@@ -12,8 +13,7 @@ SETTLES_S = 1.0
 """How long after its end a minute is closed, in scenario time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Floor:
+class Floor(Struct, frozen=True):
     """A time that is longer in a run than the scenario says: what it is, in real seconds, as asked for and as it is."""
 
     what: str

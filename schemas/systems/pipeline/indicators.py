@@ -1,6 +1,6 @@
 """The service-level indicators of a pipeline."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.slis import Aggregate, Better, Sli, catalogue, count, gauge, growth, ratio, times

@@ -1,9 +1,10 @@
 """What the system `pipeline` adds to the scenario language."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from soak.schemas.errors import Where
 from soak.schemas.files import Folders

@@ -1,8 +1,9 @@
 """Settings of the system `pipeline`: processes, their supervisor, sinks, and what faults do to them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from soak.schemas.language.backoff import Backoff
 from soak.schemas.language.distributions import Distribution
@@ -60,8 +61,7 @@ class Figure(StrEnum):
     STRONG_RATIO = "strong_ratio"
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(Struct, frozen=True):
     """A process. writes: empty if it writes nothing. service: of a record. start: from its start to its first healthy probe."""
 
     name: str
@@ -76,8 +76,7 @@ class Process:
     passes: Passes
 
 
-@dataclass(frozen=True, slots=True)
-class Sink:
+class Sink(Struct, frozen=True):
     """A sink of a stream. rows, every_s: of a batch; 1 and 0: each record is written at once."""
 
     name: str
@@ -86,8 +85,7 @@ class Sink:
     every_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     """Health rounds. unhealthy_after: consecutive failed probes after which a process is restarted; None: never."""
 
     every_s: float
@@ -96,8 +94,7 @@ class Health:
     unhealthy_after: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Restart:
+class Restart(Struct, frozen=True):
     """When a process that ended is started again, and when no more."""
 
     when: RestartWhen
@@ -107,8 +104,7 @@ class Restart:
     reset_after_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Supervisor:
+class Supervisor(Struct, frozen=True):
     """What keeps the processes alive. order: in which they are ended, by name; grace_s: between SIGTERM and SIGKILL."""
 
     health: Health
@@ -117,8 +113,7 @@ class Supervisor:
     grace_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Alerts:
+class Alerts(Struct, frozen=True):
     """What the pipeline itself must alert on; None: no such alert is expected.
 
     no_records_s: so long without records. low_consistency, strong_ratio: shares of the records of a minute.
@@ -136,8 +131,7 @@ class Alerts:
         return tuple(rule for rule, value in zip(AlertRule, values, strict=True) if value is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class PipelineFault:
+class PipelineFault(Struct, frozen=True):
     """What a fault does beside striking a process or sink at a time.
 
     during_startup: a kill is followed by one during the start-up that follows. share: that records of its kind are brought to.
@@ -150,8 +144,7 @@ class PipelineFault:
     lasting: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Pipeline:
+class Pipeline(Struct, frozen=True):
     """A group of processes under a supervisor. strong, low_consistency: usual shares of records. faults: by name."""
 
     processes: tuple[Process, ...]

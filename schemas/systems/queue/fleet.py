@@ -1,8 +1,9 @@
 """The workers of a queue over time: by schedule, by a rule, and by faults that strike them at times."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from soak.schemas import units
 from soak.schemas.language.faults import AT_ONCE_S, FaultSpec, Timed
@@ -36,16 +37,14 @@ ALL = 1_000_000
 """As many workers as there are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """From `at_s` on there are `workers`."""
 
     at_s: float
     workers: int
 
 
-@dataclass(frozen=True, slots=True)
-class Scaling:
+class Scaling(Struct, frozen=True):
     """A rule that is looked at at every multiple of `every_s`.
 
     With more than `queue_depth` tasks PENDING, `out_by` workers are added and up after `delay_s`; otherwise up to `in_by` leave
@@ -62,8 +61,7 @@ class Scaling:
     in_by: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Strike:
+class Strike(Struct, frozen=True):
     """What a fault does to workers or attempts.
 
     workers: how many it strikes at once. restart_s: until one that it took away is back. each_s: least time from one worker
@@ -76,8 +74,7 @@ class Strike:
     factor: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Fleet:
+class Fleet(Struct, frozen=True):
     """The workers over time.
 
     strikes: what faults do to workers and attempts, by name. struck: whether any of them strike workers at times.

@@ -1,6 +1,6 @@
 """The service-level indicators of a task orchestrator."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from soak.schemas.language import slis
 from soak.schemas.language.expression import Unit

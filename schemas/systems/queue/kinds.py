@@ -1,16 +1,16 @@
 """Kinds of work in a queue: settings of their own, and queues with workers of their own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from soak.schemas import units
 
 NO_LIMIT_S = float("inf")
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerQueue:
+class WorkerQueue(Struct, frozen=True):
     """A queue with workers of its own: they take its kinds, by their places in the workload, and no others.
 
     rate_per_s: how many tasks are dispatched from it per second, at most (None: any number). prefetch: how many tasks each of

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from soak.schemas import units
 from soak.schemas.errors import Problem

@@ -1,8 +1,9 @@
 """Faults of what a task system stands on: services, the network in between, disks and clocks."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from soak.schemas import units
 from soak.schemas.errors import Problem
@@ -15,8 +16,7 @@ DATABASE = "database"
 """What `database_failover` strikes that names no service."""
 
 
-@dataclass(frozen=True, slots=True)
-class AtService:
+class AtService(Struct, frozen=True):
     """What a fault strikes, and how. service: a name or a role; proxy: a name; empty: neither.
 
     by_s: by how much clocks jump, or bytes are late. drops: whether a network that is cut swallows everything, and refuses

@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from soak.schemas.language.backoff import Backoff
 from soak.schemas.language.model import Scenario
@@ -26,8 +28,7 @@ class Ack(StrEnum):
     EARLY = "early"
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
+class Queue(Struct, frozen=True):
     """The task orchestrator; times in seconds. heartbeat_s: infinite if nothing renews a lease, a visibility timeout."""
 
     workers: int

@@ -1,8 +1,9 @@
 """What they add to the language."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from soak.schemas.language.distributions import Constant
 from soak.schemas.language.faults import FaultSpec, fault_table

@@ -1,9 +1,10 @@
 """Their other rooms."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from soak.reports.room import Room as ReportRoom
 from soak.runner.judge.room import Room as JudgeRoom

@@ -1,11 +1,11 @@
 """Simulations are calibrated: their parameters come back, also where faults take attempts from each other."""
 
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from truth import SCENARIO, estimated, part_of, scenario, simulated
 
 from soak.runner.calibrate.draws import uncertain

@@ -1,9 +1,9 @@
 """Parts of a run: equally long, of whole bursts, and as long as those of the other run."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from soak.runner.compare.parts import FEWEST, PARTS, Parts, parts_as_long, parts_of
 from soak.schemas.language.load import load

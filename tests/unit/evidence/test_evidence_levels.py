@@ -1,12 +1,12 @@
 """Depth of the queue and busy workers by minute: true time averages, whatever is in step with what."""
 
 import csv
-import dataclasses
 import math
 import random
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -262,8 +262,8 @@ def test_calls_in_flight_are_right_again_after_a_loss(tmp_path: Path) -> None:
 def test_a_level_without_samples_is_unknown_from_a_loss_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blind = calls_plan(tmp_path, "  - {name: blind, type: telemetry_loss, at: 10m, for: 2m}")
     language = language_of("calls")
-    levels = {"in_flight": dataclasses.replace(language.minutes.levels["in_flight"], sampled=None)}
-    other = dataclasses.replace(language, minutes=dataclasses.replace(language.minutes, levels=levels))
+    levels = {"in_flight": msgspec.structs.replace(language.minutes.levels["in_flight"], sampled=None)}
+    other = msgspec.structs.replace(language, minutes=msgspec.structs.replace(language.minutes, levels=levels))
     for module in ("levels", "metrics"):
         monkeypatch.setattr(f"soak.runner.evidence.{module}.language_of", lambda name: other)
     found = rows(tmp_path, blind, simulate(blind))
@@ -273,7 +273,7 @@ def test_a_level_without_samples_is_unknown_from_a_loss_on(tmp_path: Path, monke
 def test_a_system_that_names_a_column_twice_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan, language = calls_plan(tmp_path), language_of("calls")
     more = {"queue_depth": Kind.CALL_STARTED}
-    other = dataclasses.replace(language, minutes=dataclasses.replace(language.minutes, more=more))
+    other = msgspec.structs.replace(language, minutes=msgspec.structs.replace(language.minutes, more=more))
     monkeypatch.setattr("soak.runner.evidence.metrics.language_of", lambda name: other)
     with pytest.raises(UsageError, match=r"system calls: metrics\.csv has a second column 'queue_depth' \(rename it"):
         MetricsWriter(None, plan.scenario, [])

@@ -1,7 +1,6 @@
 """The stream's lines against a plain JSON encoding of every row, and back again."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from histories import IDENTITY
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 
 from soak.runner.evidence.lines import LineFormatter
 from soak.runner.evidence.stream import StreamReader, StreamWriter

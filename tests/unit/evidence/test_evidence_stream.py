@@ -101,7 +101,7 @@ def test_a_stream_cut_anywhere(tmp_path_factory: pytest.TempPathFactory, data: s
 GOOD_HEADER: dict[str, Any] = {
     "type": HEADER,
     "schema_version": STREAM_VERSION,
-    **{name: getattr(IDENTITY, name) for name in IDENTITY.__slots__},
+    **{name: getattr(IDENTITY, name) for name in IDENTITY.__struct_fields__},
 }
 
 

@@ -1,6 +1,5 @@
 """Requests to services that misbehave, by the client of checks."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from http_servers import (
     silent,
     trickling,
 )
+from msgspec.structs import replace
 
 from soak.runner.checks.request import sent
 from soak.runner.http import Answer, Outcome, Prepared, Session

@@ -3,12 +3,12 @@
 import json
 import re
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote_plus
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from soak.runner.http import Inputs, Prepared, Session, Table
 from soak.runner.http.draws import integers, uuids

@@ -1,11 +1,10 @@
 """The record of a series in bounded memory."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from soak.runner.judge.course import MOST_PIECES, MOST_STRETCHES, Course
 from soak.runner.judge.samples import Samples

@@ -1,7 +1,7 @@
 """What each fault did and what it cost, by histories whose figures are known, and whatever the blocks."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ from histories import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from soak.runner.evidence.record import to_json
 from soak.runner.judge.attribution_breach import Breaches

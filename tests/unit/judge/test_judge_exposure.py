@@ -3,10 +3,10 @@
 import math
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from soak.runner.judge import faults
 from soak.runner.judge.faults import FaultCounts

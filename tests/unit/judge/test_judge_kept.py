@@ -1,9 +1,8 @@
 """The table of promises: what a run kept, broke, or never put to the test."""
 
-from dataclasses import replace
-
 import pytest
 from histories import foreign, verdict
+from msgspec.structs import replace
 
 from soak.schemas.evidence.verdict import Section
 from soak.schemas.stream.identity import Identity

@@ -1,9 +1,8 @@
 """Whether the programs of a system waited as long as their faster clock says."""
 
-from dataclasses import replace
-
 import pytest
 from histories import foreign, judge, verdict
+from msgspec.structs import replace
 
 from soak.schemas.evidence.verdict import Outcome, Status
 from soak.schemas.stream.identity import Identity

@@ -1,9 +1,8 @@
 """What the execution ledger knows overrules what a system reports of its tasks."""
 
-from dataclasses import replace
-
 import pytest
 from histories import IDENTITY, foreign, judge, verdict
+from msgspec.structs import replace
 
 from soak.schemas.evidence.verdict import LawResult, Status, Verdict
 from soak.schemas.stream.identity import Identity

@@ -1,10 +1,10 @@
 """The indicators of a pipeline, by histories of a few lines: numbers of processes are 0 to 2, of sinks 3 and 4."""
 
 import math
-from dataclasses import replace
 
 import pytest
 from histories import IDENTITY, block_of, judge, objective, observed, scenario, sli, verdict
+from msgspec.structs import replace
 
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge

@@ -3,12 +3,12 @@
 import os
 import pickle
 import zlib
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 from load_server import order_of, plan_of
+from msgspec.structs import replace
 
 from soak.runner.load.order import Order
 from soak.schemas.errors import SoakError

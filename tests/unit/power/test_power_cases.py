@@ -1,11 +1,11 @@
 """Which statement is made of which objective, what `--violation` takes, and how sizes are written."""
 
 import math
-from dataclasses import replace
 
 import msgspec
 import pytest
 from histories import scenario, tenants
+from msgspec.structs import replace
 
 from soak.reports.power import duration_words, probability_words, size_words
 from soak.runner.power.assessment import assess

@@ -6,12 +6,12 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import psutil
 import pytest
+from msgspec.structs import replace
 from predictions import loaded_scenario
 
 from soak.runner.replications import preload, processes, worker

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from soak.runner.predict.rare.estimate import mean_of, mean_of_ascents, t_quantile
 from soak.runner.predict.rare.events import AbortHolds, ObjectiveBroken

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from broken_systems import ThreadSystem
 from calls import PRIMARY, calls_scenario
 from histories import scenario
 from memory_queue import MemoryQueue
+from msgspec.structs import replace
 
 from soak.runner.cli import run_command
 from soak.runner.engine import BrokenOffError, execute, identify

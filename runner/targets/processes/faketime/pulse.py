@@ -4,8 +4,9 @@ import os
 import selectors
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from soak.runner.targets.processes.faketime.clock import FakeClock
 from soak.schemas.units import show_duration
@@ -22,8 +23,7 @@ _LEAST = 5
 """Of fewer waits nothing is said."""
 
 
-@dataclass(frozen=True, slots=True)
-class Beats:
+class Beats(Struct, frozen=True):
     """Waits of a run: how many, the mean and the longest by the fake clock, as shares of what was asked for; busy: see `BUSY`."""
 
     count: int

@@ -4,8 +4,9 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from soak.runner.targets.processes.faketime.clock import FakeClock
 
@@ -19,8 +20,7 @@ REAL_S = 0.5
 _WITHIN_S = 20.0
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Struct, frozen=True):
     """A way to wait: how many times as fast as ours it ran, and how much of the time asked for it took by its own clock."""
 
     way: str

@@ -3,12 +3,14 @@
 `with_workers` makes a process of each worker, `w0`, `w1` …, before names in braces are replaced (`prepared.prepare`).
 """
 
+import dataclasses
 import signal
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from soak.kit import WORKER
 from soak.runner.targets.context import RunContext
@@ -46,7 +48,7 @@ def with_workers(loaded: LoadedTarget, count: int) -> LoadedTarget:
     names = [worker_name(number) for number in range(workers.count or count)]
     processes = tuple(_worker(loaded.file, name) for name in names)
     own = names if any(OWN in names_in(text) for text in texts_of(workers)) else ()
-    return replace(loaded, file=replace(loaded.file, processes=processes, ports=(*loaded.file.ports, *own)))
+    return dataclasses.replace(loaded, file=replace(loaded.file, processes=processes, ports=(*loaded.file.ports, *own)))
 
 
 def _worker(file: TargetFile, name: str) -> Process:

@@ -4,8 +4,9 @@ import secrets
 import selectors
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from soak.contract import Snapshot
 from soak.runner.console import remark
@@ -55,8 +56,7 @@ _LOOK_REAL_S = 0.05
 """How often it is looked whether a process has ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """How a run is made. directory: of the run."""
 
     file: LoadedTarget

@@ -1,7 +1,9 @@
 """Faults of a task system at times: which strike each of them is, and what has to be prepared for it."""
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from soak.runner.targets.processes.faults import Faults
 from soak.runner.targets.processes.strikes import Strike
@@ -75,7 +77,7 @@ def fit_to_be_struck(loaded: LoadedTarget, faults: Iterable[Fault]) -> LoadedTar
     if not full or QueueFault.DISK_FULL in loaded.file.faults:
         return loaded
     services = tuple(_surviving(each) if full & {each.name, each.role} else each for each in loaded.file.services)
-    return replace(loaded, file=replace(loaded.file, services=services))
+    return dataclasses.replace(loaded, file=replace(loaded.file, services=services))
 
 
 def _surviving(program: Program) -> Program:

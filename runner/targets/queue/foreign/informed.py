@@ -1,10 +1,12 @@
 """What every program of a task system finds in its environment: where soak is, and the modules to speak with it."""
 
+import dataclasses
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from soak.schemas.target.load import LoadedTarget
 from soak.schemas.target.model import Program
@@ -28,7 +30,7 @@ def informed(loaded: LoadedTarget, variables: Mapping[str, str], kit: str) -> Lo
         services=tuple(_of_program(each, kit) for each in file.services),
         workers=workers,
     )
-    return replace(loaded, file=changed)
+    return dataclasses.replace(loaded, file=changed)
 
 
 def _of_program(program: Program, kit: str) -> Program:

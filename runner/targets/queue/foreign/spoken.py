@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from soak.runner.interruption import stop_if_asked
 from soak.runner.targets.processes.launch import StartError
 from soak.runner.targets.queue.foreign import messages
@@ -27,8 +29,7 @@ _MOST_WORDS = 100
 _NOT_ASKED = "which nobody waits for (answer each question once)"
 
 
-@dataclass(frozen=True, slots=True)
-class Callbacks:
+class Callbacks(Struct, frozen=True):
     """What is called. submitted: n, answer (accepted, refused, busy, unknown), why. counted: n, counts or None, why.
 
     wrong: what the process did wrong, in words. ended: that it has ended, in words; it is started again.

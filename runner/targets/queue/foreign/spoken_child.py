@@ -7,9 +7,10 @@ import subprocess
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeAlias
+
+from msgspec import Struct
 
 from soak.runner.targets.processes.ending import kill_session, kill_tree
 from soak.runner.targets.processes.identity import ProcessId, stat
@@ -25,8 +26,7 @@ Later: TypeAlias = Callable[[float, Callable[[], None]], object]
 """Calls a function in a number of real seconds, from the loop of the selector."""
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """How a process is started; its standard error is appended to `log`."""
 
     words: Sequence[str]

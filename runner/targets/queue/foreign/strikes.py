@@ -1,8 +1,9 @@
 """What faults work on, and those that strike workers of a task system at a time, or that the target file brings about."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.processes.actions import Actions
@@ -30,8 +31,7 @@ class Clock(Protocol):
         """Set it forward, at once, by so much of its own time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Struck:
+class Struck(Struct, frozen=True):
     """What faults work on. clock: that of the programs, None where they have ours. proxies: by name, those in between."""
 
     context: RunContext

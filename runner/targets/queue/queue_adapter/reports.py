@@ -1,7 +1,9 @@
 """Ends of attempts: reported by a worker, or by the watchdog as an expired lease; recorded with the answer of the queue."""
 
-from dataclasses import dataclass, replace
 from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from soak.contract import BusyError, Claim, Expired, Failed, Retry
 from soak.runner.targets.context import RunContext
@@ -13,8 +15,7 @@ from soak.schemas.systems.queue.settings import GuardrailMode, queue_of
 from soak.simulation.queue.actions import Action
 
 
-@dataclass(frozen=True, slots=True)
-class _Ended:
+class _Ended(Struct, frozen=True):
     """A finished attempt: time, task, worker, and its fault."""
 
     t_s: float

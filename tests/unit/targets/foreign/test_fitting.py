@@ -1,9 +1,10 @@
 """Faults that do not apply to a task system are left out of the scenario as it is run, and it is said why."""
 
-from dataclasses import replace
+import dataclasses
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from soak.runner.targets.make import make_target
 from soak.runner.targets.queue.foreign.fitting import fitted, left_out
@@ -121,7 +122,7 @@ def test_a_service_that_is_misspelled_is_not_left_out(file: TargetFile) -> None:
     loaded = load(SOAK)
     data = loaded.data
     data["faults"] = [{**data["faults"][0], "service": "brokr"}]
-    misspelled = replace(loaded, document=replace(loaded.document, data=data))
+    misspelled = dataclasses.replace(loaded, document=dataclasses.replace(loaded.document, data=data))
     with pytest.raises(ScenarioError, match=r"target mine has no service 'brokr' \(did you mean 'broker'\?\)"):
         fitted(misspelled, file)
 

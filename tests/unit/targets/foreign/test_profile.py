@@ -1,10 +1,11 @@
 """What `soak target check` says of a task system: promises that are kept, broken, not tested, not applicable."""
 
-from dataclasses import replace
+import dataclasses
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from soak.runner.api import simulate_scenario
 from soak.runner.cli import run_command
@@ -75,12 +76,12 @@ def test_what_is_not_tested_says_why(tmp_path: Path) -> None:
     assert not way(loaded, "order").promised
     endless = target(tmp_path, "[exactly_once_effect]")
     assert way(endless, "exactly_once_effect").untested == "nothing says within which time (add {redelivery: 1m})"
-    bare = replace(loaded, file=replace(loaded.file, workers=None))
+    bare = dataclasses.replace(loaded, file=replace(loaded.file, workers=None))
     assert (
         way(bare, "redelivery").untested
         == "its workers are its own, and the target file starts none that could be killed"
     )
-    fast = replace(loaded, file=replace(loaded.file, faketime=60.0))
+    fast = dataclasses.replace(loaded, file=replace(loaded.file, faketime=60.0))
     assert way(fast, "redelivery").untested == ""
 
 

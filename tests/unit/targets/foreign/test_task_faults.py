@@ -1,14 +1,16 @@
 """Faults at times against a tiny task system: what each does, when it is seen, and what is there again when it is over."""
 
+import dataclasses
 import resource
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from servers import until
 from tiny import ask
 from tiny_system import Made, running, target
@@ -249,7 +251,7 @@ def test_a_full_disk_is_no_end_of_a_program_that_does_not_expect_it(
 ) -> None:
     mortal = target()
     service = replace(mortal.file.services[0], command="sleep 60", ready=None)
-    mortal = replace(mortal, file=replace(mortal.file, services=(service,)))
+    mortal = dataclasses.replace(mortal, file=replace(mortal.file, services=(service,)))
     with trying(tmp_path, mortal) as other:
         strike = other.strike("full")
         assert not strike.begin()
@@ -268,7 +270,7 @@ def test_the_clock_jumps_by_its_own_time(tried: Tried) -> None:
 def test_what_the_target_file_says_comes_first(tried: Tried, tmp_path: Path) -> None:
     begin, end = (Action(command=f"sh -c 'echo {word} {{for}} >> {tmp_path}/told'") for word in ("begin", "end"))
     says = {"service_kill": FaultActions(begin, end)}
-    own = replace(tried, struck=replace(tried.struck, file=replace(tried.struck.file, faults=says)))
+    own = dataclasses.replace(tried, struck=replace(tried.struck, file=replace(tried.struck.file, faults=says)))
     strike = own.strike("down")
     until(strike.begin)
     assert strike.shows()
@@ -280,7 +282,7 @@ def test_what_the_target_file_says_comes_first(tried: Tried, tmp_path: Path) -> 
 
 def test_an_outage_of_the_target_file_is_of_its_service(tried: Tried) -> None:
     services = tuple(replace(each, outage="service_hang") for each in tried.struck.file.services)
-    own = replace(tried, struck=replace(tried.struck, file=replace(tried.struck.file, services=services)))
+    own = dataclasses.replace(tried, struck=replace(tried.struck, file=replace(tried.struck.file, services=services)))
     assert isinstance(own.strike("frozen"), ServiceEnds)
 
 

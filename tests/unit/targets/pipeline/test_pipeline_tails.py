@@ -2,10 +2,10 @@
 
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from soak.runner.targets.pipeline.tails import JsonLines, LedgerError, Rows, SqlRows, Tail, tail_of
 from soak.schemas.target.model import Ledger, TimeFormat

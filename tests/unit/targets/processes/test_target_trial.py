@@ -92,7 +92,8 @@ def test_a_file_that_is_wrong_is_refused_before_anything_starts(
 def test_a_database_is_looked_at(tmp_path: Path) -> None:
     import sqlite3
     from contextlib import closing
-    from dataclasses import replace
+
+    from msgspec.structs import replace
 
     path = tmp_path / "a.db"
     (tmp_path / "a.yaml").write_text(
