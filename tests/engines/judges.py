@@ -61,7 +61,9 @@ def without_compiled() -> Iterator[None]:
 
 def is_followed(scenario: Scenario) -> bool:
     """Whether compiled code follows the tasks of a scenario in a simulation."""
-    return all(isinstance(judge_of(scenario, need).lifecycle, compiled.CompiledLifecycle) for need in (LEAN, EVERYTHING))
+    return all(
+        isinstance(judge_of(scenario, need).lifecycle, compiled.CompiledLifecycle) for need in (LEAN, EVERYTHING)
+    )
 
 
 def judge_of(scenario: Scenario, need: Need = LEAN) -> Judge:
@@ -118,7 +120,6 @@ def _unlike(usual: Facts, fast: Facts) -> Iterator[str]:
         one, two = ([each for each in facts.stretches[name] if each.length_s > 0] for facts in (usual, fast))
         if one != two or usual.get(name).exposed != fast.get(name).exposed:
             yield f"stretches {name} up to {usual.until_s}: {one} and {two}"
-
 
     if fast.wanted and (one := _violations(usual)) != (two := _violations(fast)):
         yield f"violations up to {usual.until_s}: {sorted(one ^ two)[:5]}"
