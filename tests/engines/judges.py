@@ -19,7 +19,8 @@ from soak.runner.replications.replication import Job, Replication, _outcome, rep
 from soak.runner.targets.simulation import Simulation
 from soak.schemas.evidence.verdict import End
 from soak.schemas.language.model import Scenario
-from soak.schemas.stream.block import Block, merge
+from soak.schemas.stream.block import COLUMNS, Block, merge
+from soak.schemas.stream.events import COPY
 from soak.schemas.stream.identity import Identity
 from soak.simulation.compiled.library import Unavailable
 from soak.simulation.plan import Plan
@@ -72,28 +73,64 @@ def judge_of(scenario: Scenario, need: Need = LEAN) -> Judge:
     return Judge.of(scenario, plan.vocabulary, identify(scenario, "", plan.seed, Simulation(), abort=True), need)
 
 
-def differences(scenario: Scenario, seed: int, need: Need = LEAN) -> list[str]:
-    """What both judges make of the blocks of a simulation, cut at random places, where it is not the same."""
+def differences(
+    scenario: Scenario, seed: int, need: Need = LEAN, *, spoil: bool = False, noted: set[str] | None = None
+) -> list[str]:
+    """What both judges make of the blocks of a simulation, cut at random places, where it is not the same.
+
+    spoil: events are lost, changed and made twice before. noted: is given what violations there were, with their causes.
+    """
     plan = Plan(scenario, seed)
     whole = merge(list(simulate(plan)))
+    if spoil:
+        whole = spoiled(whole, random.Random(seed))
     identity = identify(scenario, "", seed, Simulation(), abort=True)
     fast = Judge.of(scenario, plan.vocabulary, identity, need)
     with without_compiled():
         usual = Judge.of(scenario, plan.vocabulary, identity)
     # Without checkpoints both have the same parts.
     usual.with_findings = need.findings
+    if need.findings:
+        # Whatever the scenario asks for.
+        usual.records.wanted = fast.records.wanted = frozenset(follow.SERIES)
     found: list[str] = []
     for block in cut(whole, random.Random(seed)):
         told = list(_facts(fast, block))
         with without_compiled():
             for one, two in zip(_facts(usual, block), told, strict=True):
                 found += _unlike(one, two)
+                if noted is not None:
+                    noted |= {f"{each.of}: {each.words[cause]}" for each in one.violations for cause in each.cause}
         found += [f"at {block.until_s}: {each}" for each in _unlike_state(usual, fast)]
         if found or usual.aborted_by:
             break
     if need.findings and not found:
         found += _unlike_verdict(usual, fast, identity)
     return found
+
+
+_CHANGED = ("kind", "task", "attempt", "cause", "label")
+
+
+def spoiled(block: Block, dice: random.Random) -> Block:
+    """The same with some events of tasks lost, changed, of the other task of their key, or there once more."""
+    columns, kept = {name: getattr(block, name).copy() for name in COLUMNS}, np.ones(len(block), dtype=np.bool_)
+    places = np.flatnonzero(block.task >= 0)
+    for each in dice.sample(range(len(places)), len(places) // dice.choice([2, 20])):
+        place, other = places[each], places[min(len(places) - 1, max(0, each + dice.randint(-20, 20)))]
+        match dice.choice([*_CHANGED, "copy", "lost", "again"]):
+            case "lost":
+                kept[place] = False
+            case "copy":
+                columns["task"][place] ^= COPY
+            case "again":
+                for name in COLUMNS[1:]:
+                    columns[name][other] = columns[name][place]
+            case name:
+                # A reader refuses kinds without their value.
+                for changed in (name, "value") if name == "kind" else (name,):
+                    columns[changed][place] = columns[changed][other]
+    return Block(**columns, until_s=block.until_s).take(kept)
 
 
 def cut(block: Block, dice: random.Random) -> Iterator[Block]:
