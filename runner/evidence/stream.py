@@ -121,7 +121,8 @@ class _Header(_Typed):
 
 _TASK = re.compile(r"([0-9]{1,9})(\.2)?")
 _DAY_S = 86_400.0
-_NEEDS_TASK = flags_by_kind(lambda kind, spec: spec.uses("task") and kind is not Kind.FAULT_INJECTED)
+NEEDS_TASK = flags_by_kind(lambda kind, spec: spec.uses("task") and kind is not Kind.FAULT_INJECTED)
+"""By kind: whether an event without a task is refused."""
 _NEEDS_VALUE = flags_by_kind(lambda kind, spec: spec.value is not Value.NONE)
 
 
@@ -280,7 +281,7 @@ class StreamReader:
         if (beyond := block.task >= self._task_limit).any():
             name = task_name(int(block.task[np.argmax(beyond)]))
             self._refuse(beyond, f"task {name} is not one that the scenario can have")
-        self._refuse(_NEEDS_TASK[block.kind] & (block.task < 0), "names no task")
+        self._refuse(NEEDS_TASK[block.kind] & (block.task < 0), "names no task")
         self._refuse(_NEEDS_VALUE[block.kind] & np.isnan(block.value), "does not say how much, when or which")
 
 

@@ -12,8 +12,10 @@ from soak.runner.evidence.record import verdict_files
 from soak.runner.judge import sweep
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
+from soak.runner.judge.lifecycle import Lifecycle
 from soak.runner.judge.need import EVERYTHING, Need
 from soak.runner.judge.queue import compiled, compiled_exposure, follow
+from soak.runner.judge.queue.tracker import QueueTracker
 from soak.runner.judge.samples import Facts, Samples
 from soak.runner.replications.replication import Job, Replication, _outcome, replicate
 from soak.runner.targets.simulation import Simulation
@@ -22,6 +24,7 @@ from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import COLUMNS, Block, merge
 from soak.schemas.stream.events import COPY
 from soak.schemas.stream.identity import Identity
+from soak.simulation.compiled.calls import Library
 from soak.simulation.compiled.library import Unavailable
 from soak.simulation.plan import Plan
 from soak.simulation.run import simulate
@@ -44,13 +47,13 @@ def both(job: Job) -> tuple[Replication, Replication]:
 
 
 @contextmanager
-def without_compiled() -> Iterator[None]:
-    """As on a machine without a compiler, as far as judges are concerned."""
+def without_compiled(*parts: Library) -> Iterator[None]:
+    """As on a machine without a compiler, as far as these parts of judges are concerned; without any, all of them."""
 
     def unavailable() -> NoReturn:
         raise Unavailable("this is a test")
 
-    parts = follow.LIBRARY, compiled_exposure.LIBRARY, sweep.LIBRARY
+    parts = parts or (follow.LIBRARY, compiled_exposure.LIBRARY, sweep.LIBRARY)
     for each in parts:
         each.load = unavailable  # type: ignore[method-assign]
     try:
@@ -86,7 +89,9 @@ def differences(
         whole = spoiled(whole, random.Random(seed))
     identity = identify(scenario, "", seed, Simulation(), abort=True)
     fast = Judge.of(scenario, plan.vocabulary, identity, need)
-    with without_compiled():
+    # What faults could have struck is counted alike only where all of it was seen.
+    parts = (follow.LIBRARY,) if spoil else ()
+    with without_compiled(*parts):
         usual = Judge.of(scenario, plan.vocabulary, identity)
     # Without checkpoints both have the same parts.
     usual.with_findings = need.findings
@@ -96,7 +101,7 @@ def differences(
     found: list[str] = []
     for block in cut(whole, random.Random(seed)):
         told = list(_facts(fast, block))
-        with without_compiled():
+        with without_compiled(*parts):
             for one, two in zip(_facts(usual, block), told, strict=True):
                 found += _unlike(one, two)
                 if noted is not None:
@@ -109,24 +114,26 @@ def differences(
     return found
 
 
-_CHANGED = ("kind", "task", "attempt", "cause", "label")
+_CHANGED = ("kind", "task", "worker", "cause", "label", "value")
 
 
 def spoiled(block: Block, dice: random.Random) -> Block:
     """The same with some events of tasks lost, changed, of the other task of their key, or there once more."""
     columns, kept = {name: getattr(block, name).copy() for name in COLUMNS}, np.ones(len(block), dtype=np.bool_)
     places = np.flatnonzero(block.task >= 0)
-    for each in dice.sample(range(len(places)), len(places) // dice.choice([2, 20])):
+    for each in dice.sample(range(len(places)), len(places) // dice.choice([2, 20, 200])):
         place, other = places[each], places[min(len(places) - 1, max(0, each + dice.randint(-20, 20)))]
-        match dice.choice([*_CHANGED, "copy", "lost", "again"]):
+        match dice.choice([*_CHANGED, "attempt", "copy", "lost", "again"]):
             case "lost":
                 kept[place] = False
             case "copy":
                 columns["task"][place] ^= COPY
+            case "attempt":
+                columns["attempt"][place] += dice.randint(0, 5)
             case "again":
                 for name in COLUMNS[1:]:
                     columns[name][other] = columns[name][place]
-            case name:
+            case name if name != "value" or not np.isnan(columns["value"][other]):
                 # A reader refuses kinds without their value.
                 for changed in (name, "value") if name == "kind" else (name,):
                     columns[changed][place] = columns[changed][other]
@@ -174,6 +181,13 @@ def _violations(facts: Facts) -> set[tuple[object, ...]]:
     }
 
 
+def _running(lifecycle: Lifecycle) -> object:
+    """The executions that are known to run, and whose lease has expired."""
+    assert isinstance(lifecycle.tracker, QueueTracker)
+    duplicates = lifecycle.tracker._duplicates
+    return duplicates._running, duplicates._expired
+
+
 def _unlike_verdict(usual: Judge, fast: Judge, identity: Identity) -> Iterator[str]:
     """What is written at the end: verdict, checkpoints, alerts."""
     end = End.ABORTED if usual.aborted_by else End.INTERRUPTED
@@ -193,7 +207,7 @@ def same(one: Samples, two: Samples) -> bool:
 def _unlike_state(usual: Judge, fast: Judge) -> Iterator[str]:
     """What both know of tasks at the end of a block."""
     one, two = usual.lifecycle, fast.lifecycle
-    asked = {
+    asked: dict[str, tuple[object, object]] = {
         "states": (one.state_counts(), two.state_counts()),
         "accepted": (one.accepted, two.accepted),
         "offered": (one.offered, two.offered),
@@ -207,8 +221,11 @@ def _unlike_state(usual: Judge, fast: Judge) -> Iterator[str]:
         "faults": (usual.faults.results(usual.until_s), fast.faults.results(fast.until_s)),
         "slis": (usual.slis(), fast.slis()),
         "telemetry": (usual.telemetry.longest_gap_s, fast.telemetry.longest_gap_s),
-        **({"slowest": (one.slowest, two.slowest)} if fast.need.findings else {}),
     }
+    if fast.need.findings:
+        asked["slowest"] = one.slowest, two.slowest
+        asked["running"] = _running(one), _running(two)
+        asked["consequences"] = list(one.tracker.consequences(one)), list(two.tracker.consequences(two))
     yield from (f"{name}: {a} and {b}" for name, (a, b) in asked.items() if a != b)
     if not np.allclose(one.littles_law(), two.littles_law(), rtol=1e-9, atol=1e-6):
         yield f"Little's law: {one.littles_law()} and {two.littles_law()}"

@@ -2,6 +2,7 @@
 
 import os
 import random
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -12,9 +13,12 @@ from hypothesis import strategies as st
 
 from engines.generated import scenario_of
 from engines.judges import LEAN, both, cut, differences, is_followed, judge_of, without_compiled
-from soak.runner.judge.need import EVERYTHING, Need
+from soak.runner.evidence.stream import NEEDS_TASK
+from soak.runner.judge.need import EVERYTHING, Need, NotFollowedError
 from soak.runner.judge.queue import compiled, compiled_exposure, follow
+from soak.runner.judge.queue.duplicates import AFTER_DONE, CLAIMED_TWICE, LEASE_EXPIRED, SUBMITTED_TWICE
 from soak.runner.judge.queue.exposure import Attempts
+from soak.runner.judge.samples import Facts
 from soak.runner.judge.sweep import swept
 from soak.runner.replications.replication import Job
 from soak.schemas.language.load import load
@@ -27,6 +31,7 @@ from soak.simulation.plan import Plan
 from soak.simulation.run import simulate
 
 ROOT = Path(__file__).resolve().parents[2]
+SOURCE = Path(follow.__file__).with_name("follow.c")
 SEEDS = range(12)
 SHIPPED = ("72h", "aborts/success-collapse", "aborts/stalled", "failures/lease-contention", "failures/retry-storm")
 
@@ -43,6 +48,65 @@ MISTAKES = {
     "work that waits no longer is the oldest": ("&& f->state[f->states[work.number]] & WAITING", ""),
 }
 """By what is wrong, what of the follower is replaced and by what."""
+
+UNTOLD = {
+    "the slowest must be far slower": ("e->latency_s >= f->slow_s", "e->latency_s >= 1.5 * f->slow_s"),
+    "an end is no sign of an execution": (
+        "if (task->running > 0) task->running--;\n        task->executed = f->block;",
+        "if (task->running > 0) task->running--;",
+    ),
+    "what started runs for good": ("f->ring[key & (f->ring_size - 1)].running > 0)", "1)"),
+    "the other task is the same": ("f->states[e->number ^ 1]", "f->states[e->number]"),
+    "the state of the copy": (
+        "uint8_t state = f->states[e->number & ~(int64_t)1];",
+        "uint8_t state = f->states[e->number];",
+    ),
+    "failures are illegal": ("e->noted |= ILLEGAL;", "e->noted |= NOT_DONE;"),
+    "what recovered did not": ("task->transient > 0 ? NOT_DONE | NOT_RECOVERED : NOT_DONE", "NOT_DONE | NOT_RECOVERED"),
+    "leases of what is DONE are lost": ("task->expired > 0 && !(what & DONE)", "task->expired > 0"),
+    "what was blocked was not": (
+        "if (what & UNBLOCKED && task->over_budget",
+        "if (what & CLOSING && task->over_budget",
+    ),
+    "no mismatch is told": ("        e->noted |= MISMATCHED;\n", ""),
+    "no dead letter is told": ("if (what & DEAD_LETTERED) e->noted |= LETTERED;", ""),
+    "no excess is told": ("if (excess) e->noted |= EXCESS;", ""),
+    "all starts are early": ("if (early) e->noted |= EARLY;", "e->noted |= EARLY;"),
+    "no lost claim is told": ("e->noted |= CLAIM_LOST;", ";"),
+}
+"""The same of what is told of violations."""
+
+VIOLATED = """
+version: 1
+name: violated
+system: queue
+duration: 100m
+drain: 20m
+warmup: 5m
+seed: 3
+workload:
+  arrivals: {rate: 20/min}
+  task: {duration: {distribution: lognormal, median: 8s, p95: 20s}}
+  tenants: [{name: large, share: 75%}, {name: small, share: 25%}]
+phases: [{name: early, at: 0s, for: 30m}, {name: late, at: 30m, for: 70m}]
+queue:
+  workers: 8
+  dispatchers: 3
+  claim_time: 100ms
+  lease: {duration: 30s, heartbeat: 10s}
+  retry: {max_attempts: 5, backoff: [30s, 1m]}
+  max_deliveries: 4
+  guardrail: {soft_tokens: 2000, hard_tokens: 3500}
+faults:
+  - {name: budget, type: guardrail_exceed, rate: 3%}
+  - {name: flaky, type: transient_error, rate: 10%, errors: [network, timeout]}
+  - {name: dead, type: worker_crash, rate: 10%}
+  - {name: hung, type: worker_hang, rate: 2%, hang_for: 2m}
+  - {name: twice, type: duplicate_enqueue, rate: 10%, delay: {distribution: uniform, low: 0s, high: 2m}}
+checkpoints: {every: 10m}
+slos: [success_rate >= 50%, dead_lettered <= 5, "success_rate{tenant=small} >= 50%"]
+alerts: [{name: slow, when: latency_p95 > 1m, window: 10m}]
+"""
 
 BUDGETS = """
 version: 1
@@ -88,6 +152,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("scenarios")
 
 
+@pytest.fixture
+def violated(tmp_path: Path) -> Scenario:
+    """Of whose simulation a spoiled stream has violations of all kinds."""
+    path = tmp_path / "violated.yaml"
+    path.write_text(VIOLATED, encoding="utf-8")
+    return load(path).scenario.judged(simulated=True)
+
+
 @cache
 def shipped(name: str) -> Scenario:
     """A shipped scenario, two hours of it at most."""
@@ -121,6 +193,45 @@ def test_shipped_scenarios_are_explained_alike(name: str) -> None:
     assert not differences(shipped(name), 31, EVERYTHING)
 
 
+@pytest.mark.parametrize("need", [LEAN, EVERYTHING])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_spoiled_streams_are_judged_alike(seed: int, need: Need, folder: Path) -> None:
+    assert not differences(generated(seed, folder), seed, need, spoil=True)
+
+
+def test_violations_of_each_kind_are_told_alike(violated: Scenario) -> None:
+    noted: set[str] = set()
+    assert not [each for seed in range(3) for each in differences(violated, seed, EVERYTHING, spoil=True, noted=noted)]
+    assert {each.partition(":")[0] for each in noted} == {
+        *(
+            "illegal_transitions",
+            "success",
+            "recovery",
+            "lease_recovery",
+            "guardrail_unblocked",
+            "law ledger_agreement",
+        ),
+        *("dead_lettered", "excess_attempts", "backoff_violations", "lease_contentions", "duplicate_block"),
+        "duplicate_executions",
+    }
+    assert {cause for each in noted for of, _, cause in [each.partition(": ")] if of == "duplicate_executions"} == {
+        *(CLAIMED_TWICE, LEASE_EXPIRED, SUBMITTED_TWICE, AFTER_DONE)
+    }
+
+
+def test_a_reader_refuses_what_compiled_code_does_not_follow() -> None:
+    """So that a run of which findings are asked is never given up in its middle."""
+    refused = set()
+    for kind in Kind:
+        lifecycle, block = judge_of(shipped("72h")).lifecycle, make_block([0.0], [kind], until_s=0.0, value=[0.0])
+        try:
+            lifecycle.observe(block, Facts(0.0))
+        except NotFollowedError:
+            refused.add(kind)
+    assert Kind.TASK_DONE in refused
+    assert all(NEEDS_TASK[kind] for kind in refused)
+
+
 def test_many_of_the_random_scenarios_are_followed_by_compiled_code(folder: Path) -> None:
     assert sum(is_followed(generated(seed, folder)) for seed in SEEDS) >= len(SEEDS) // 3
 
@@ -130,16 +241,35 @@ def test_without_a_compiler_the_ordinary_judge_is_used() -> None:
         assert not is_followed(shipped("72h"))
 
 
+@pytest.fixture
+def mistaken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Replaces something in what is compiled."""
+
+    def replaced(old: str, new: str) -> None:
+        text = SOURCE.read_text(encoding="utf-8")
+        assert text.count(old) == 1
+        wrong = tmp_path / SOURCE.name
+        wrong.write_text(text.replace(old, new), encoding="utf-8")
+        monkeypatch.setenv(library.CACHE_VARIABLE, str(tmp_path / "cache"))
+        monkeypatch.setattr(follow.LIBRARY, "source", wrong)
+
+    return replaced
+
+
+@pytest.mark.parametrize("what", list(UNTOLD))
+def test_mistakes_in_what_is_told_are_found(
+    what: str, mistaken: Callable[[str, str], None], violated: Scenario
+) -> None:
+    mistaken(*UNTOLD[what])
+    # Where executions too many are seldom, what runs is carried on from block to block.
+    asked = [(violated, True), (shipped("72h"), False)]
+    assert any(differences(each, seed, EVERYTHING, spoil=spoil) for each, spoil in asked for seed in range(3))
+
+
 @pytest.mark.parametrize("what", list(MISTAKES))
-def test_mistakes_are_found(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mistakes_are_found(what: str, mistaken: Callable[[str, str], None]) -> None:
     """A mistake in what is compiled shows in the comparison."""
-    source, (old, new) = Path(follow.__file__).with_name("follow.c"), MISTAKES[what]
-    text = source.read_text(encoding="utf-8")
-    assert text.count(old) == 1
-    wrong = tmp_path / source.name
-    wrong.write_text(text.replace(old, new), encoding="utf-8")
-    monkeypatch.setenv(library.CACHE_VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setattr(follow.LIBRARY, "source", wrong)
+    mistaken(*MISTAKES[what])
     name = "aborts/success-collapse" if "taken back" in what else "72h"
     assert any(differences(shipped(name), seed) for seed in range(31, 36))
 
