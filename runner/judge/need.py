@@ -10,12 +10,14 @@ class NotFollowedError(Exception):
 class Need(Struct, frozen=True):
     """findings: whether checkpoints are kept, and what explains a verdict. slis: whether every SLI has a value at the end.
 
-    intervals: whether objectives have intervals on which their status does not depend.
+    intervals: whether objectives have intervals on which their status does not depend. compiled: whether compiled code may be
+    used for tasks.
     """
 
     findings: bool = True
     slis: bool = True
     intervals: bool = True
+    compiled: bool = True
 
 
 EVERYTHING = Need()

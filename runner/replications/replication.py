@@ -148,8 +148,7 @@ def _run(job: Job, seed: int) -> tuple[Verdict, Judge]:
     try:
         return judged(need)
     except NotFollowedError:
-        # The ordinary judge: compiled code follows no run of which findings are asked.
-        return judged(replace(need, findings=True))
+        return judged(replace(need, compiled=False))
 
 
 def _outcome(job: Job, verdict: Verdict, judge: Judge, weighed: Weighed | None) -> Replication:

@@ -18,12 +18,13 @@ from soak.runner.judge.need import EVERYTHING, Need, NotFollowedError
 from soak.runner.judge.queue import compiled, compiled_exposure, follow
 from soak.runner.judge.queue.duplicates import AFTER_DONE, CLAIMED_TWICE, LEASE_EXPIRED, SUBMITTED_TWICE
 from soak.runner.judge.queue.exposure import Attempts
+from soak.runner.judge.queue.follow import Follower
 from soak.runner.judge.samples import Facts
 from soak.runner.judge.sweep import swept
 from soak.runner.replications.replication import Job
 from soak.schemas.language.load import load
 from soak.schemas.language.model import Scenario
-from soak.schemas.stream.block import make_block, merge
+from soak.schemas.stream.block import Block, make_block, merge
 from soak.schemas.stream.events import Kind
 from soak.simulation.compiled import library
 from soak.simulation.compiled.library import Unavailable
@@ -217,6 +218,17 @@ def test_violations_of_each_kind_are_told_alike(violated: Scenario) -> None:
     assert {cause for each in noted for of, _, cause in [each.partition(": ")] if of == "duplicate_executions"} == {
         *(CLAIMED_TWICE, LEASE_EXPIRED, SUBMITTED_TWICE, AFTER_DONE)
     }
+
+
+def test_a_replication_that_compiled_code_gives_up_is_judged_by_the_ordinary_judge(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def given_up(follower: Follower, block: Block, **asked: object) -> None:
+        raise NotFollowedError
+
+    monkeypatch.setattr(Follower, "follow", given_up)
+    fast, usual = both(Job(0, 31, shipped("aborts/success-collapse")))
+    assert fast == usual
 
 
 def test_a_reader_refuses_what_compiled_code_does_not_follow() -> None:

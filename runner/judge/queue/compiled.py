@@ -80,7 +80,8 @@ def _bits(names: Sequence[str], **flags: Any) -> Any:
 
 def followed(asked: Asked) -> Lifecycle | None:
     """A compiled follower of what is asked; None where it cannot be had, or does not do all of that."""
-    if asked.identity is None or not asked.stall_floor_s > 0 or not asked.gap_floor_s > 0:
+    # Without the identity of a run its blocks may be anybody's; of others it is known that events of tasks name them.
+    if not asked.need.compiled or asked.identity is None or not asked.stall_floor_s > 0 or not asked.gap_floor_s > 0:
         return None
     tracker = FollowedTracker(asked.scenario, asked.vocabulary, asked.identity)
     if not tracker.is_plain:

@@ -194,8 +194,8 @@ static inline int put(Follow *f, int which, double t, double value, double weigh
 /* Room for what is kept of every task for good. */
 static int lengthened(Follow *f, int64_t size) {
     if (size <= f->size) return OK;
-    int64_t more = f->size ? f->size * 2 : 1024;
-    while (more < size) more *= 2;
+    int64_t more = f->size ? f->size + f->size / 4 : 1024;
+    if (more < size) more = size;
     uint8_t *states = realloc(f->states, (size_t)more);
     if (!states) return NO_MEMORY;
     f->states = states;
