@@ -13,7 +13,7 @@ from soak.schemas.errors import EvidenceError, reason
 from soak.schemas.evidence.verdict import SlowTask
 from soak.schemas.evidence.versions import UNDECODABLE
 from soak.schemas.files import ordinary
-from soak.schemas.stream.storage import COMPRESSED, open_stream
+from soak.schemas.stream.storage import MAGIC, open_stream
 
 EARLIER_S = 1.0
 """Tolerance for rounding errors of differences of times."""
@@ -127,8 +127,8 @@ def _span(task: SlowTask) -> tuple[float, float]:
 def _content(path: Path, tasks: Sequence[SlowTask]) -> bytes | mmap.mmap:
     """A stream, of which only what is looked at is read; of a compressed one its header and the lines about these tasks."""
     try:
-        if not path.name.endswith(COMPRESSED):
-            with ordinary(path).open("rb") as file:
+        with ordinary(path).open("rb") as file:
+            if file.read(len(MAGIC)) != MAGIC:
                 return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
         wanted = re.compile(b"|".join(rb'"task":"%b"' % re.escape(task.task.encode()) for task in tasks))
         with open_stream(path) as lines:

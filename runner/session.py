@@ -70,7 +70,7 @@ def run_scenario(
     if replay is None:
         target = make_target(target_name, speed, patience_s, target_options, engine)
     else:
-        target = _recorded(replay, target_name, speed)
+        target = _recorded(replay, target_name, speed, engine)
     have_load_made(target, options_of(processes, locust_master, expect_workers))
     loaded = load(path, tier=tier, overlays=overlays, settings=settings, conventions=conventions(target))
     verdict, directory = run_loaded(loaded, target, out=out, abort=abort, notify=notify, stop=stop)
@@ -99,11 +99,11 @@ def tell_verdict(loaded: Loaded, verdict: Verdict, directory: Path, *, as_json: 
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
 
 
-def _recorded(path: Path, target_name: str, speed: float | None) -> Target:
+def _recorded(path: Path, target_name: str, speed: float | None, engine: Engine | None) -> Target:
     from soak.runner.targets.recorded import Recorded
 
-    if target_name != SIMULATION or speed is not None:
-        raise UsageError("--replay judges what was recorded, and runs nothing (remove --target and --speed)")
+    if target_name != SIMULATION or speed is not None or engine not in {None, Engine.AUTO}:
+        raise UsageError("--replay judges what was recorded, and runs nothing (remove --target, --speed and --engine)")
     return Recorded(path)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from soak.runner.targets.history import History
-from soak.schemas.errors import ScenarioError, UsageError
+from soak.schemas.errors import ScenarioError, UsageError, printable
 from soak.schemas.language.load import Loaded
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import BrokenSystemError
@@ -33,6 +33,7 @@ class Simulation:
     def __init__(self, engine: Engine | None = None, most_events: int = EVENTS_PER_BLOCK) -> None:
         """engine: None for the one that $SOAK_ENGINE names. most_events: about how many a block may hold."""
         self._engine, self._most_events = engine or default_engine(), most_events
+        self._asked_by = "--engine " if engine else f"{ENGINE_VARIABLE}="
         self.ran: Ran | None = None
         """Which engine ran, or will, once that is known."""
 
@@ -49,7 +50,7 @@ class Simulation:
             self.ran = engine_for(scenario, self._engine)
         except Unavailable as reason:
             raise UsageError(
-                f"--engine {self._engine}: {reason} (write --engine auto: SimPy gives the same run)"
+                f"{self._asked_by}{self._engine}: {reason} (write {self._asked_by}auto: SimPy gives the same run)"
             ) from None
         return self.ran
 
@@ -70,7 +71,7 @@ def default_engine() -> Engine:
     try:
         return Engine(found)
     except ValueError:
-        raise UsageError(f"{ENGINE_VARIABLE}={found} is not an engine (write {', '.join(Engine)})") from None
+        raise UsageError(f"{ENGINE_VARIABLE}={printable(found)} is not an engine (write {', '.join(Engine)})") from None
 
 
 def _repeated(plan: Plan, engine: Engine) -> Generator[Block, None, None]:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 PLAIN, COMPRESSED = ".jsonl", ".jsonl.zst"
 ZSTD = "zstd"
 
-_MAGIC = b"\x28\xb5\x2f\xfd"
+MAGIC = b"\x28\xb5\x2f\xfd"
+"""How what is compressed begins, whatever the file is called."""
 _CHUNK = 1 << 16
 _LONGEST_LINE = 1 << 24
 """Bytes of a line. Ours have some hundreds; a small file of one line could otherwise fill the memory."""
@@ -56,9 +57,9 @@ def open_stream(path: Path) -> BinaryIO:
     """
     file = ordinary(path).open("rb")
     try:
-        begins = file.read(len(_MAGIC))
+        begins = file.read(len(MAGIC))
         file.seek(0)
-        if begins != _MAGIC:
+        if begins != MAGIC:
             return file
         # What io calls a buffered reader reads, iterates and has lines, as a file does.
         return io.BufferedReader(_Decompressed(file, path), _CHUNK)

@@ -33,6 +33,9 @@ FLAGS = ("-std=c11", "-O2", "-fPIC", "-shared", "-fno-fast-math", "-ffp-contract
 BUILT_WITHIN_S = 30.0
 """Seconds a compiler has for one source; it takes less than one."""
 
+_STUCK: set[str] = set()
+"""Compilers that did not end in time: this process does not wait for them again, for another source."""
+
 _DIGEST = 20
 _SCRATCH = "building-"
 _PREFIX = "soak_version_"
@@ -93,12 +96,11 @@ def build(source: Path, folder: Path) -> Path:
             _remove_left_over(folder, Path(scratch))
             built = Path(scratch, "built.so")
             _compile(source, digest, built)
-            path = folder / f"{source.stem}-{digest}-{_hash_of(built.read_bytes())}.so"
-            built.replace(path)
+            whole = built.replace(built.with_name(f"{source.stem}-{digest}-{_hash_of(built.read_bytes())}.so"))
+            _opened(whole)  # what cannot be loaded is not kept
+            return whole.replace(folder / whole.name)
     except OSError as error:
         raise Unavailable(_unwritable(error)) from None
-    _opened(path)
-    return path
 
 
 def _digest_here(source: Path) -> str:
@@ -185,10 +187,9 @@ def _compile(source: Path, digest: str, built: Path) -> None:
         raise Unavailable("there is no C compiler (install gcc or clang)")
     version = f"-DSOAK_VERSION={_PREFIX}{digest}"
     include = f"-I{Path(__file__).parent}"
-    said = built.with_suffix(".err")
     command = [compiler, *FLAGS, version, include, "-o", str(built), str(source), "-lm"]
-    code = _run(command, said)
-    lines = [line for line in said.read_text(errors="replace").splitlines() if line.strip()]
+    code, said = _run(command, built.parent)
+    lines = [line for line in said.splitlines() if line.strip()]
     if code or not built.is_file():
         why = next((line for line in lines if "error" in line), lines[-1] if lines else f"exit code {code}")
         for folder in (source.parent, Path(__file__).parent, built.parent):
@@ -196,27 +197,33 @@ def _compile(source: Path, digest: str, built: Path) -> None:
         raise Unavailable(f"{source.name} cannot be compiled: {printable(why)}")
 
 
-def _run(command: list[str], said: Path) -> int:
-    """The exit code of a compiler, which writes to `said`. No process of it is left behind, whatever ends this one."""
-    environment = {**os.environ, "TMPDIR": str(said.parent), "LC_ALL": "C"}
+def _run(command: list[str], scratch: Path) -> tuple[int, str]:
+    """The exit code of a compiler, and what it said. No process of it is left behind, whatever ends this one."""
+    environment = {**os.environ, "TMPDIR": str(scratch), "LC_ALL": "C"}
+    late = f"the C compiler did not end within {BUILT_WITHIN_S:g} s"
+    if command[0] in _STUCK:
+        raise Unavailable(late)
     try:
-        with said.open("wb") as errors:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-                env=environment,
-                start_new_session=True,
-            )
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,  # no file: the disk may be full, and then that is what it says
+            env=environment,
+            start_new_session=True,
+        )
     except OSError as error:
         raise Unavailable(f"the C compiler cannot be started: {reason(error)}") from None
     try:
-        return process.wait(timeout=BUILT_WITHIN_S)
+        said = process.communicate(timeout=BUILT_WITHIN_S)[1]
+        return process.returncode, said.decode(errors="replace")
     except subprocess.TimeoutExpired:
-        raise Unavailable(f"the C compiler did not end within {BUILT_WITHIN_S:g} s") from None
+        _STUCK.add(command[0])
+        raise Unavailable(late) from None
     finally:
         if process.poll() is None:
             # With the processes that it has started.
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        assert process.stderr
+        process.stderr.close()

@@ -105,6 +105,19 @@ def test_the_engine_of_all_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     code, said = run(tmp_path / "other")
     assert (code, said.splitlines()[-1]) == (2, "SOAK_ENGINE=fast is not an engine (write auto, simpy, compiled)")
     assert not (tmp_path / "other").exists()
+    monkeypatch.setenv("SOAK_ENGINE", "simpy\n\033[1m")
+    assert run(tmp_path / "other")[1].splitlines()[-1].startswith("SOAK_ENGINE=simpy��[1m is not an engine")
+
+
+def test_an_engine_that_cannot_run_it_is_named_as_it_was_asked_for(tmp_path: Path, as_new: pytest.MonkeyPatch) -> None:
+    as_new.setenv("SOAK_CACHE", str(tmp_path / "cache"))
+    as_new.setenv("PATH", str(tmp_path))
+    as_new.setenv("SOAK_ENGINE", "compiled")
+    why = "there is no C compiler (install gcc or clang)"
+    for words, asked in (((), "SOAK_ENGINE="), (("--engine", "compiled"), "--engine ")):
+        code, said = run(tmp_path / "run", *words)
+        remedy = f"write {asked}auto: SimPy gives the same run"
+        assert (code, said.splitlines()[-1]) == (2, f"{asked}compiled: {why} ({remedy})")
 
 
 def test_real_targets_have_no_engine(tmp_path: Path) -> None:

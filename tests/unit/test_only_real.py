@@ -77,6 +77,7 @@ def test_events_need_no_header(simulated: Path, tmp_path: Path) -> None:
     ("options", "content", "code", "words"),
     [
         (["--target", "orchestrator"], "", 2, "--replay judges what was recorded"),
+        (["--engine", "compiled"], "", 2, "--replay judges what was recorded"),
         ([], None, 2, "(give a file of events, as JSON lines)"),
         ([], "nonsense\n", 1, "events.jsonl:1: not an event"),
         ([], '{"t": 1, "type": "task.finished"}\n', 1, "events.jsonl:1: unknown event type 'task.finished'"),

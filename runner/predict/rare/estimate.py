@@ -27,8 +27,11 @@ def mean_of(values: Sequence[float], confidence: float) -> Mean:
     mean = math.fsum(values) / count if count else 0.0
     if count < 2 or mean <= 0:
         return Mean(mean, math.inf, (0.0, 1.0))
-    squares = math.fsum((each - mean) ** 2 for each in values)
-    error = math.sqrt(squares / (count - 1) / count) / mean
+    # Squares of the smallest estimates would be 0.
+    exponent = math.frexp(mean)[1]
+    scaled = math.ldexp(mean, -exponent)
+    squares = math.fsum((math.ldexp(each, -exponent) - scaled) ** 2 for each in values)
+    error = math.sqrt(squares / (count - 1) / count) / scaled
     factor = math.exp(min(700.0, t_quantile(confidence, count - 1) * error))
     return Mean(mean, error, (mean / factor, min(1.0, mean * factor)))
 

@@ -96,8 +96,9 @@ class Tuning:
             weights = np.array([each.ratio if each else 0.0 for each in made])
             if not weights.any():
                 return tuned
-            mean = float(weights.mean())
-            now = Tuned(proposal, mean, float(weights.var()) / mean**2)
+            # Squares of likelihood ratios of a long run would be 0.
+            scaled = np.ldexp(weights, -int(np.frexp(weights.max())[1]))
+            now = Tuned(proposal, float(weights.mean()), float(scaled.var()) / float(scaled.mean()) ** 2)
             if turn == _ROUNDS - 1 or (tuned and now.relative_variance < 1):
                 return now
             tuned, proposal = now, replace(proposal, rates=_by_cross_entropy(proposal.rates, made))

@@ -251,6 +251,10 @@ def test_readers_find_the_same_in_both(runs: Runs) -> None:
     histories = read_histories(plain, tasks)
     assert all(histories.values())
     assert read_histories(compressed, tasks) == histories
+    renamed = compressed.with_name("renamed.jsonl")
+    renamed.write_bytes(compressed.read_bytes())
+    assert read_histories(renamed, tasks) == histories
+    renamed.unlink()
     assert read_ended(compressed).latency_s.tobytes() == read_ended(plain).latency_s.tobytes()
     assert columns(list(EventsReader(compressed, Vocabulary()).blocks())) == columns(
         list(EventsReader(plain, Vocabulary()).blocks())

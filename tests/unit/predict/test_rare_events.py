@@ -173,6 +173,21 @@ def test_rates_are_found_by_cross_entropy() -> None:
     assert tuned.relative_variance < 10
 
 
+def test_likelihood_ratios_may_be_so_small_that_their_squares_are_0() -> None:
+    def tiny(tilted: Sequence[tuple[int, Tilt]]) -> list[Weighed | None]:
+        return [each and replace(each, ratio=each.ratio * 2.0**-600) for each in outcomes(tilted)]
+
+    small, usual = (
+        Tuning(each, (replace(RATES[0], tilted=RATE),), TASKS, np.random.default_rng(4)).best()
+        for each in (tiny, outcomes)
+    )
+    assert small and usual
+    assert (small.proposal, small.guess) == (usual.proposal, usual.guess * 2.0**-600)
+    assert small.relative_variance == usual.relative_variance
+    weights = [0.0, 1.0, 2.0, 4.0]
+    assert mean_of([each * 2.0**-600 for each in weights], 0.95).relative_error == mean_of(weights, 0.95).relative_error
+
+
 def test_redrawn_draws_are_those_of_the_other_seed_for_the_chosen_tasks_only() -> None:
     redraw = Redraw(9, 0.25)
     mixed = Stream(RedrawnSeed(4, (redraw,)), "service").at(2, 1).standard_exponential(BLOCK)

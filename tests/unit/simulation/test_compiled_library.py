@@ -242,10 +242,25 @@ def test_a_compiler_that_fails(source: Path, compiler: Callable[[str], None], sc
     assert told.isprintable()
 
 
-def test_a_compiler_that_makes_no_library(source: Path, compiler: Callable[[str], None], cache: Path) -> None:
+def test_a_compiler_that_makes_no_library(source: Path, compiler: Callable[[str], None]) -> None:
     compiler('while [ "$1" != -o ]; do shift; done; echo hello > "$2"')
-    with pytest.raises(Unavailable, match="cannot be loaded"):
-        library.load(source)
+    assert "cannot be loaded" in why(source)
+
+
+def test_a_compiler_that_has_no_room_for_files_says_so(source: Path, compiler: Callable[[str], None]) -> None:
+    compiler("ulimit -f 0; echo 'error: No space left on device' >&2; exit 1")
+    assert why(source) == "part.c cannot be compiled: error: No space left on device"
+
+
+def test_a_compiler_that_hangs_is_waited_for_once(
+    source: Path, compiler: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(library, "BUILT_WITHIN_S", 0.3)
+    compiler(f"echo started >> {tmp_path}/log; sleep 600")
+    other = source.with_name("other.c")
+    other.write_text(SOURCE)
+    assert why(source) == why(other) == "the C compiler did not end within 0.3 s"
+    assert (tmp_path / "log").read_text() == "started\n"
 
 
 def test_a_source_that_is_wrong_or_not_there(source: Path) -> None:
