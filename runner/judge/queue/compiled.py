@@ -132,7 +132,7 @@ class FollowedTracker(QueueTracker):
         )
 
     def explain(self, block: Block, follower: Follower, noted: Noted, facts: Facts) -> None:
-        """Take in what a block that has been taken in has for explanations."""
+        """Note what of a block that has been followed is for explanations."""
         self._blame.observe(block, facts.series["duplicate_executions"])
         again = noted.pick("AGAIN")
         if self._duplicates.are_asked(facts):
