@@ -2,9 +2,8 @@
 
 import copy
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, TypeAlias
-
-from msgspec.structs import replace
 
 from engines.frame import Data
 from engines.generated import Generated
