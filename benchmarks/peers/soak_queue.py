@@ -7,12 +7,12 @@ Tasks, attempts and latencies are counted afterwards, in an event stream made ag
 import os
 import sys
 import tempfile
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from unittest import mock
 
-from msgspec.structs import replace
 from queue_model import Setting, Tally, cpu_of, main, status_mb
 
 from soak.runner.engine import execute, identify
