@@ -54,9 +54,23 @@ LONG = (
 """Files that take longest, so that none of them is the last to begin."""
 
 
+CLOCKED = frozenset({"foreign", "test_claims_at_once", "test_cluster", "test_elsewhere", "test_nothing_left_behind"})
+"""Others that run real processes against the clock: few, or at times when nothing else runs."""
+
+
+def _lane(path: Path) -> int | None:
+    return next((number for number, names in enumerate(LANES) if names & {path.stem, *path.parts}), None)
+
+
+def against_the_clock(path: Path) -> bool:
+    """Whether the tests of a file run real processes against the clock."""
+    return _lane(path) is not None or bool(CLOCKED & {path.stem, *path.parts})
+
+
 def share(path: Path) -> str:
     """What runs in one process, one test after the other: a lane, or a file, so that what its tests share is made once."""
-    return next((f"lane {number}" for number, names in enumerate(LANES) if names & {path.stem, *path.parts}), path.stem)
+    number = _lane(path)
+    return path.stem if number is None else f"lane {number}"
 
 
 def turn(path: Path) -> int:

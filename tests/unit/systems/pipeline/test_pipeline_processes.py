@@ -126,8 +126,7 @@ def disturb(run: Run) -> None:
         other.execute("ROLLBACK")
     fetch(f"http://127.0.0.1:{run.port('source')}/disconnect", b'{"for": 0.3}')
     Database.status = 500
-    exports = len(run.lines("exports"))
-    until(lambda: len(run.lines("exports")) > exports)
+    until(lambda: any(not each["ok"] for each in run.lines("exports")))
     Database.status = 204
     old = run.pid("broker")
     os.kill(old, signal.SIGKILL)
