@@ -6,13 +6,16 @@ from soak.reports.bounds import bounded
 from soak.reports.data import read_run
 from soak.reports.plots import render_plots
 from soak.reports.room import ask, room_of
+from soak.reports.run_page.ended import Ended
 from soak.reports.run_page.page import render_page
 from soak.reports.summary import render_incident, render_summary
 from soak.schemas.evidence.verdict import Outcome
 
 
-def render(directory: Path, template: Path | None = None) -> dict[str, bytes]:
+def render(directory: Path, template: Path | None = None, ended: Ended | None = None) -> dict[str, bytes]:
     """The files of the report by name; a `template` with .html in its name is for the page, any other for the summary.
+
+    ended: what `read_ended` would find, where that is known already.
 
     Raises EvidenceError for evidence that cannot be read, UsageError for a template.
     """
@@ -27,7 +30,7 @@ def render(directory: Path, template: Path | None = None) -> dict[str, bytes]:
             theirs if template and not for_page else in_markdown, list(plots), None if for_page else template
         ).encode(),
         "report.html": render_page(
-            theirs if for_page else run, directory, plots, template if for_page else None
+            theirs if for_page else run, directory, plots, template if for_page else None, ended
         ).encode(),
     }
     files.update((f"plots/{name}", content) for name, content in plots.items())

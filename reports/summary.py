@@ -8,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import jinja2
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from msgspec import Struct
 
 from soak.reports import tails
@@ -80,16 +80,19 @@ def checkpoint_slis(run: RunData, titles: Mapping[str, str]) -> list[CheckpointS
     return [CheckpointSli(name, titles.get(name, name), slis[name].unit) for name in names if name in slis]
 
 
-def make_environment(*, escaped: bool = False) -> SandboxedEnvironment:
-    """The sandbox in which every template is rendered, with filters that format values. `escaped`: as HTML."""
-    environment = ImmutableSandboxedEnvironment(
+def make_environment(*, escaped: bool = False, sandboxed: bool = False) -> jinja2.Environment:
+    """What templates are rendered in, with filters that format values.
+
+    escaped: as HTML. sandboxed: for a template of somebody else.
+    """
+    environment = (ImmutableSandboxedEnvironment if sandboxed else jinja2.Environment)(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=escaped,
         loader=jinja2.FileSystemLoader([TEMPLATES, BASE]),
-        bytecode_cache=_compiled(),
+        bytecode_cache=_compiled(sandboxed=sandboxed),
     )
     environment.globals["tails"] = tails
     prepare(environment)
@@ -111,14 +114,15 @@ def make_environment(*, escaped: bool = False) -> SandboxedEnvironment:
 
 
 @cache
-def _compiled() -> jinja2.BytecodeCache | None:
-    """Bytecode cache of the templates; compiling them takes as long as drawing a plot."""
+def _compiled(*, sandboxed: bool) -> jinja2.BytecodeCache | None:
+    """Bytecode cache of the templates; compiling them takes as long as drawing a plot, and is done otherwise for a sandbox."""
     place = TEMPLATES / "__pycache__"
     try:
         place.mkdir(exist_ok=True)
     except OSError:
         return None
-    return jinja2.FileSystemBytecodeCache(str(place)) if os.access(place, os.W_OK) else None
+    pattern = "__jinja2_%s.cache" if sandboxed else "__jinja2_plain_%s.cache"
+    return jinja2.FileSystemBytecodeCache(str(place), pattern) if os.access(place, os.W_OK) else None
 
 
 def render_template(source: Path, run: RunData, *, escaped: bool = False, **more: object) -> str:
@@ -127,9 +131,9 @@ def render_template(source: Path, run: RunData, *, escaped: bool = False, **more
     Raises UsageError with the line at which a user's own template fails, EvidenceError where one of ours has no words for what
     the evidence says.
     """
-    environment = make_environment(escaped=escaped)
-    environment.globals["wall_time"] = lambda t_s: wall_time(run, t_s)
     own = source.parent == TEMPLATES
+    environment = make_environment(escaped=escaped, sandboxed=not own)
+    environment.globals["wall_time"] = lambda t_s: wall_time(run, t_s)
     try:
         template = (
             environment.get_template(source.name)

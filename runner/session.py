@@ -250,7 +250,7 @@ def _finish(recording: Recording, verdict: Verdict, judge: Judge, outlets: Outle
         recording.finish(verdict, judge, outlets.finish(judge, verdict))
         recording.directory.write(FILE, write_junit(verdict.scenario, verdict_cases(verdict)))
         try:
-            render_into(recording.directory)
+            render_into(recording.directory, recording.ended())
         except (OSError, UsageError) as error:
             # Plotting needs a writable directory for temporary files, and another package's system may fail to report;
             # the verdict depends on neither.

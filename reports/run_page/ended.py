@@ -47,21 +47,22 @@ class Ended(Struct, frozen=True):
         return Ended(self.due_s[kept], self.ended_s[kept], self.failed[kept], self.all_due_s)
 
 
-def _none() -> Ended:
+def none_ended() -> Ended:
+    """Of a run without tasks."""
     return Ended(np.empty(0), np.empty(0), np.empty(0, np.bool_), np.empty(0))
 
 
 def read_ended(path: Path) -> Ended:
     """The tasks of a stream; none of a missing or very long one. Raises EvidenceError for one that cannot be read."""
     if not path.exists() or path.stat().st_size > MOST_BYTES:
-        return _none()
+        return none_ended()
     # By task, in the order of the stream: pieces of lines are read, for all of it takes several times its size.
     due: dict[bytes, float] = {}
     ended: dict[bytes, float] = {}
     failed: set[bytes] = set()
     try:
         if _is_long(path):
-            return _none()
+            return none_ended()
         for piece in _pieces(path):
             due.update((task, float(at)) for task, at in _DUE.findall(piece))
             for at, how, task in _ENDED.findall(piece):

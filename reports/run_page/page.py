@@ -22,7 +22,7 @@ from soak.reports.run_page import first, tables
 from soak.reports.run_page.broken import broken
 from soak.reports.run_page.causes import accounts
 from soak.reports.run_page.distribution import distribution
-from soak.reports.run_page.ended import read_ended
+from soak.reports.run_page.ended import Ended, read_ended
 from soak.reports.run_page.objective_charts import objective_charts
 from soak.reports.run_page.once import once
 from soak.reports.run_page.over_time import (
@@ -42,11 +42,16 @@ from soak.schemas.stream.storage import stream_file
 TEMPLATE = TEMPLATES / "report.html.j2"
 
 
-def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template: Path | None = None) -> str:
-    """The report of the run in `directory`; `template` may be a user's. Raises UsageError if that fails, EvidenceError."""
+def render_page(
+    run: RunData, directory: Path, plots: dict[str, bytes], template: Path | None = None, ended: Ended | None = None
+) -> str:
+    """The report of the run in `directory`; `template` may be a user's. Raises UsageError if that fails, EvidenceError.
+
+    ended: what the stream says of tasks; None: it is read.
+    """
     system, inline = run.scenario.system, partial(_inlined, plots)
     stream = stream_file(directory, run.scenario.name)
-    ended = None if run.work else read_ended(stream)
+    ended = None if run.work else read_ended(stream) if ended is None else ended
     windows = windows_of(ended, run.verdict.ended_s) if ended else None
     charts = _charts(run, windows)
     encoded = encode(charts.all)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import click
 
+from soak.runner import own_process
 from soak.runner.console import flush, prepare_streams, remark
 from soak.runner.output import Output, output_of_command
 from soak.schemas.errors import SoakError, failure_words
@@ -129,6 +130,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    own_process.claim()
     prepare_streams()
     exit_code = run_command(sys.argv[1:])
     flush()

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from soak.reports.run_page.ended import Ended
 from soak.runner.evidence.directory import (
     ALERTS,
     CHECKPOINTS,
@@ -19,6 +20,7 @@ from soak.runner.evidence.directory import (
     RunDirectory,
 )
 from soak.runner.evidence.documents import account_of, beside
+from soak.runner.evidence.endings import Endings
 from soak.runner.evidence.manifest import finish_manifest, start_manifest
 from soak.runner.evidence.metrics import MetricsWriter
 from soak.runner.evidence.scenario_copy import store_scenario
@@ -31,6 +33,7 @@ from soak.schemas.errors import writing
 from soak.schemas.evidence.manifest import NOTHING_SENT, EngineRan, Manifest, Sent
 from soak.schemas.evidence.verdict import SCHEMA_VERSION, Alerts, Checkpoints, Verdict
 from soak.schemas.language.load import Loaded
+from soak.schemas.language.registry import language_of
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.storage import stream_name
@@ -60,6 +63,9 @@ class Recording:
         except BaseException:
             self._metrics.close()
             raise
+        # Of a resumed run not all blocks come by, and a compressed stream is longer than its file.
+        noted = not (goes_on or plan.scenario.telemetry.compress or language_of(plan.scenario.system).work)
+        self._endings = Endings() if noted else None
 
     @classmethod
     def start(
@@ -111,6 +117,15 @@ class Recording:
         self._stream.append(block)
         self._metrics.append(block, facts)
         self._account.observe(block)
+        if self._endings:
+            self._endings.append(block)
+
+    def ended(self) -> Ended | None:
+        """The tasks of a stream that is complete, for its report; None where that has to read them."""
+        if self._endings is None:
+            return None
+        with writing(self._stream.path):
+            return self._endings.ended(self._stream.path.stat().st_size)
 
     def finish(self, verdict: Verdict, judge: Judge, sent: Sent = NOTHING_SENT) -> None:
         """Write what is known at the end only, including counts of notifications and exports.

@@ -2,17 +2,23 @@
 
 import gc
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from soak.reports.drawing import import_undocumented
 from soak.runner.evidence.directory import INCIDENT, RunDirectory
+from soak.runner.own_process import is_ours
 from soak.schemas.errors import EvidenceError, shown
 
+if TYPE_CHECKING:
+    from soak.reports.run_page.ended import Ended
 
-def render_into(directory: RunDirectory, template: Path | None = None) -> list[str]:
+
+def render_into(directory: RunDirectory, ended: "Ended | None" = None) -> list[str]:
     """Render the report from the files of `directory` into it; returns the names written.
 
-    An existing incident is kept: it may have been filled in.
+    `ended`: what its stream says, of a run that has just ended. An existing incident is kept: it may have been filled in.
     """
-    return _put(directory, _rendered(directory.path, template))
+    return _put(directory, _rendered(directory.path, None, ended))
 
 
 def render_whatever(directory: RunDirectory, template: Path | None = None) -> list[str]:
@@ -36,14 +42,16 @@ UNDRAWABLE = (ArithmeticError, AttributeError, LookupError, MemoryError, Recursi
 """What drawing raises of figures that no run has."""
 
 
-def _rendered(path: Path, template: Path | None) -> dict[str, bytes]:
+def _rendered(path: Path, template: Path | None, ended: "Ended | None" = None) -> dict[str, bytes]:
     """The files of the report; cycles are collected afterwards, as looking for them takes a tenth of the time."""
     watched = gc.isenabled()
     gc.disable()
     try:
+        if is_ours():
+            import_undocumented()
         from soak.reports.render import render
 
-        return render(path, template)
+        return render(path, template, ended)
     finally:
         if watched:
             gc.enable()

@@ -34,7 +34,7 @@ class StreamWriter:
     """Appends blocks to the stream; every block is flushed before the next is accepted."""
 
     def __init__(self, path: Path, identity: Identity, vocabulary: Vocabulary, *, goes_on: bool = False) -> None:
-        self._path = path
+        self.path = path
         self._formatter = LineFormatter(vocabulary)
         self.events = 0
         with writing(path):
@@ -53,18 +53,18 @@ class StreamWriter:
         self.events += len(block)
 
     def _write(self, data: bytes | memoryview) -> None:
-        with writing(self._path):
+        with writing(self.path):
             view = memoryview(data)
             while view:
                 view = view[self._file.write(view) or 0 :]
 
     def _flush(self) -> None:
-        with writing(self._path):
+        with writing(self.path):
             self._file.flush()
 
     def close(self) -> None:
         """Close the file. Raises OutputError if that fails."""
-        with writing(self._path):
+        with writing(self.path):
             self._file.close()
 
     def __enter__(self) -> "StreamWriter":

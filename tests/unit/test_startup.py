@@ -47,7 +47,7 @@ def loaded(tmp_path: Path, *words: str | Path, code: int = 0) -> tuple[set[str],
 def test_help_loads_the_command_line_alone(tmp_path: Path) -> None:
     others, slow, ours = loaded(tmp_path, "--help")
     assert (others, slow) == ({"click"}, set())
-    runner = {"soak.runner", "soak.runner.cli", "soak.runner.console", "soak.runner.output"}
+    runner = {"soak.runner", "soak.runner.cli", "soak.runner.console", "soak.runner.output", "soak.runner.own_process"}
     assert ours <= {*runner, "soak.schemas", "soak.schemas.errors", "soak.schemas.versions_seen"}
 
 
@@ -57,7 +57,9 @@ def test_validate_loads_neither_engine_nor_validator_for_a_scenario_that_is_righ
     assert (others - {"typing_extensions"}, slow) == ({"click", "msgspec", "yaml"}, set())
     rooms = {".".join(name.split(".")[:3]) for name in ours if name.count(".") >= 2}
     runner = {name for name in rooms if name.startswith("soak.runner.")}
-    assert runner == {f"soak.runner.{name}" for name in ("cli", "console", "output", "completing", "cautions")}
+    assert runner == {
+        f"soak.runner.{name}" for name in ("cli", "console", "output", "own_process", "completing", "cautions")
+    }
     assert not [name for name in rooms if name.startswith(("soak.schemas.evidence", "soak.reports", "soak.systems"))]
     assert ours.isdisjoint(f"soak.schemas.target.{name}" for name in ("model", "load", "build", "checks"))
     unused = "http http_checks http_names request_templates check check_build check_checks outlets outlets_build"
@@ -81,3 +83,27 @@ def test_a_simulation_loads_nothing_of_an_extra_nor_of_a_real_run(tmp_path: Path
         "soak.systems soak.contract soak.runner.export soak.runner.notify soak.runner.http soak.runner.checks.checking"
     )
     assert not [name for name in ours if name.startswith(tuple(unused.split()))]
+
+
+DRAWS = """
+import atexit, pathlib, sys
+from soak.runner.cli import main, run_command
+def tell():
+    import matplotlib.artist, matplotlib.axes
+    words = matplotlib.axes.Axes.set.__doc__, matplotlib.artist.kwdoc(matplotlib.axes.Axes)
+    pathlib.Path(told).write_text(" ".join(str(len(each) > 1500) for each in words))
+atexit.register(tell)
+told, whose = sys.argv.pop(1), sys.argv.pop(1)
+main() if whose == "ours" else run_command(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(("whose", "found"), [("ours", "False True"), ("theirs", "True True")])
+def test_only_a_process_of_our_own_does_without_the_tables_in_docstrings(
+    whose: str, found: str, tmp_path: Path
+) -> None:
+    scenario = ["run", ROOT / "scenarios" / "72h.yaml", "--set", "duration=10m", "--out", tmp_path / "run"]
+    subprocess.run(
+        [sys.executable, "-c", DRAWS, tmp_path / "found", whose, *scenario], capture_output=True, check=False
+    )
+    assert (tmp_path / "found").read_text() == found
