@@ -69,6 +69,10 @@ class Budget:
 
 
 def _first(groups: Groups, chosen: Bools, attempt: Ints, known: Ints) -> Ints:
-    """For each row what was known before the block, or the attempt at the first chosen row of its group so far; 0 for none."""
+    """For each row what was known before the block, or the attempt at the first chosen row of its group so far; 0 for none.
+
+    A row without an attempt, which a damaged stream may have, tells nothing: 0 would stand for unknown later on.
+    """
+    chosen = chosen & (attempt > 0)
     first = groups.latest(chosen & (groups.running(chosen.astype(np.int64)) == 1))
     return np.where(known > 0, known, np.where(first >= 0, attempt[first], 0))
