@@ -15,6 +15,7 @@ from soak.runner.console import tell
 from soak.runner.evidence.directory import RunDirectory, refuse_in_run
 from soak.runner.evidence.record import to_json
 from soak.runner.output import open_if_asked, output
+from soak.runner.targets.simulation import default_engine
 from soak.schemas.language.load import Loaded, Sources
 
 R = TypeVar("R")
@@ -61,6 +62,7 @@ def dated_directory(out: Path | None, folder: str, name: str) -> Iterator[RunDir
 
     Raises UsageError or OutputError.
     """
+    default_engine()  # of what cannot be simulated nothing is left
     if out:
         refuse_in_run(out)
     with closing(RunDirectory.create(out, name, under=folder)) as directory:

@@ -36,7 +36,7 @@ _TENTHS = 10
     "--out",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="File to write; of --parquet, the folder. [default: standard output]",
+    help="File to write; of --parquet, the folder. [default: standard output, which is also -]",
 )
 @click.option(
     "--step",
@@ -71,6 +71,7 @@ def command(
       soak export runs/72h-20260101T000000Z --otlp http://127.0.0.1:4318
     """
     to = Receivers(**receivers)
+    out = None if out == Path("-") else out
     if to.given:
         if form or out:
             raise click.UsageError("a run is either written or sent (remove --out and the format, or the receiver)")

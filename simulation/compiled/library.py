@@ -124,8 +124,13 @@ def digest_of(source: Path) -> str:
 def cache_folder() -> Path:
     """Where libraries are kept: $SOAK_CACHE, or the user's folder of caches. Raises Unavailable where there is neither."""
     if own := os.environ.get(CACHE_VARIABLE):
-        # A name without a folder would be looked for where the system keeps its libraries.
-        return Path(own).absolute()
+        try:
+            # A name without a folder would be looked for where the system keeps its libraries.
+            return Path(own).expanduser().absolute()
+        except RuntimeError:
+            raise Unavailable(
+                f"there is no home folder like that of {CACHE_VARIABLE} (name the folder in full)"
+            ) from None
     if base := os.environ.get("XDG_CACHE_HOME"):
         return Path(base, "soak-runner").absolute()
     try:
@@ -168,7 +173,7 @@ def _opened(path: Path) -> ctypes.CDLL:
         library[f"{_PREFIX}{digest}"]
     except (OSError, AttributeError):
         what = "it was built for another machine, or its folder forbids execution"
-        raise Unavailable(f"{path.name} cannot be loaded: {what}") from None
+        raise Unavailable(f"{path.name} cannot be loaded: {what} (set {CACHE_VARIABLE})") from None
     return library
 
 
@@ -192,6 +197,7 @@ def _compile(source: Path, digest: str, built: Path) -> None:
     lines = [line for line in said.splitlines() if line.strip()]
     if code or not built.is_file():
         why = next((line for line in lines if "error" in line), lines[-1] if lines else f"exit code {code}")
+        why = why.replace(f"{built.parent}/:", "the cache folder:")
         for folder in (source.parent, Path(__file__).parent, built.parent):
             why = why.replace(f"{folder}/", "")
         raise Unavailable(f"{source.name} cannot be compiled: {printable(why)}")

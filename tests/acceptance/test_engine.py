@@ -105,6 +105,8 @@ def test_the_engine_of_all_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     code, said = run(tmp_path / "other")
     assert (code, said.splitlines()[-1]) == (2, "SOAK_ENGINE=fast is not an engine (write auto, simpy, compiled)")
     assert not (tmp_path / "other").exists()
+    assert soak("predict", QUEUE, "-n", "2", "--out", tmp_path / "prediction").returncode == 2
+    assert not (tmp_path / "prediction").exists()
     monkeypatch.setenv("SOAK_ENGINE", "simpy\n\033[1m")
     assert run(tmp_path / "other")[1].splitlines()[-1].startswith("SOAK_ENGINE=simpy��[1m is not an engine")
 

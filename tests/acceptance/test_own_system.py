@@ -294,6 +294,9 @@ def test_it_is_watched_and_exported(soak: Commands, simulated: Ran) -> None:
         'soak_events_total{run="run",scenario="relay",target="simulation",type="relay.switched"} 167.0' in exported.out
     )
     assert 'sli="switch_time_p95"' in exported.out
+    named = soak("export", simulated.directory, "--openmetrics", "--out", "-")
+    assert named.out.splitlines()[0] == exported.out.splitlines()[0]
+    assert len(named.out) == len(exported.out)
 
 
 def test_two_runs_of_it_are_compared(soak: Commands, simulated: Ran, tmp_path: Path) -> None:

@@ -104,6 +104,24 @@ def test_a_cache_folder_named_relative_to_here(source: Path, tmp_path: Path, mon
     assert library.load(source).answer() == 42
 
 
+def test_a_cache_folder_named_from_home(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(library.CACHE_VARIABLE, "~/kept")
+    assert library.load(source).answer() == 42
+    assert len(list((tmp_path / "kept").iterdir())) == 1
+
+
+def test_a_cache_folder_in_a_home_that_there_is_not(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(library.CACHE_VARIABLE, "~nobody-of-this-name/kept")
+    with pytest.raises(Unavailable, match="no home folder like that of SOAK_CACHE"):
+        library.load(source)
+
+
+def test_a_compiler_that_cannot_write_where_it_should(source: Path, compiler: Callable[[str], None]) -> None:
+    compiler('echo "cc1: error: cannot write in $TMPDIR/: no space" >&2; exit 1')
+    assert why(source) == "part.c cannot be compiled: cc1: error: cannot write in the cache folder: no space"
+
+
 def test_a_cache_folder_that_is_a_file(source: Path, cache: Path) -> None:
     cache.write_text("")
     assert why(source) == "the cache folder cannot be written: File exists (set SOAK_CACHE)"
@@ -244,7 +262,9 @@ def test_a_compiler_that_fails(source: Path, compiler: Callable[[str], None], sc
 
 def test_a_compiler_that_makes_no_library(source: Path, compiler: Callable[[str], None]) -> None:
     compiler('while [ "$1" != -o ]; do shift; done; echo hello > "$2"')
-    assert "cannot be loaded" in why(source)
+    said = why(source)
+    assert "cannot be loaded" in said
+    assert said.endswith("(set SOAK_CACHE)")
 
 
 def test_a_compiler_that_has_no_room_for_files_says_so(source: Path, compiler: Callable[[str], None]) -> None:
