@@ -21,7 +21,7 @@ from soak.runner.targets.base import FromFile, Patient, Promising, Redelivering,
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import End, Verdict
 from soak.schemas.language.model import Scenario
-from soak.schemas.stream.block import Block, make_block, tick
+from soak.schemas.stream.block import Block, make_block, merge, tick
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import Identity
 from soak.simulation.plan import Plan
@@ -104,6 +104,7 @@ def execute(
     `need`: what is asked of the verdict. `checking`: the checks of a real run. Raises BrokenOffError.
     """
     judge = resumed.judge if resumed else Judge.of(plan.scenario, plan.vocabulary, identity, need)
+    start = _after if sinks or watchers or need.findings else _joined
     plan.checking = checks = checking(judge)
     if identity.stop and target.clock == "simulated":
         end_simulation_early(plan, target, identity, interrupted)
@@ -116,7 +117,7 @@ def execute(
             end_early(plan, judge, identity)
 
     with (
-        contextlib.closing(_watched(judge, _after(_first(resumed), target.run(plan)))) as blocks,
+        contextlib.closing(_watched(judge, start(_first(resumed), target.run(plan)))) as blocks,
         # The teardown comes first: the system is still there.
         closed_after(checks, judge, lambda block: _judged(judge, block, sinks)),
     ):
@@ -161,6 +162,14 @@ def _close(judge: Judge, plan: Plan, end: End, sinks: Sequence[Sink]) -> End:
 def _after(start: Block, blocks: Generator[Block, None, None]) -> Generator[Block, None, None]:
     with contextlib.closing(blocks):
         yield start
+        yield from blocks
+
+
+def _joined(start: Block, blocks: Generator[Block, None, None]) -> Generator[Block, None, None]:
+    """As `_after`, where nobody looks on: with the start in the first block, as each costs something."""
+    with contextlib.closing(blocks):
+        first = next(blocks, None)
+        yield start if first is None else merge([start, first])
         yield from blocks
 
 

@@ -77,7 +77,7 @@ class Judge:
         self.labels = LabelNumbers(scenario)
         self.folds, self.windows = Folds(scenario, self.labels), windows_of(scenario, self.labels)
         self.faults = FaultCounts(scenario, vocabulary)
-        self.deciding = Deciding(scenario, self.labels, vocabulary, self.windows)
+        self.deciding = Deciding(scenario, self.labels, vocabulary, self.windows, bounded=need.intervals)
         self.operators = Operators(vocabulary)
         self.checks = CheckFolds(scenario, self.labels, vocabulary)
         self.alerts = [

@@ -105,13 +105,19 @@ class Deciding:
     """Observes what the judge does, and looks after whole steps. It stops working once the verdict is known."""
 
     def __init__(
-        self, scenario: Scenario, labels: LabelNumbers, vocabulary: Vocabulary, windows: Mapping[int, WindowFold]
+        self,
+        scenario: Scenario,
+        labels: LabelNumbers,
+        vocabulary: Vocabulary,
+        windows: Mapping[int, WindowFold],
+        *,
+        bounded: bool = True,
     ) -> None:
-        """windows: objectives in windows, by their place."""
+        """windows: objectives in windows, by their place. bounded: whether bounds are asked for as well."""
         self._grid = Grid.of(scenario)
         self._waits = Waits(scenario, vocabulary, self._grid)
         self._cases = [
-            _case(each, scenario, labels, self._grid, windows.get(place))
+            _case(each, scenario, labels, self._grid, windows.get(place), bounded)
             for place, each in enumerate(scenario.objectives)
         ]
         measured = sum(isinstance(each.how, Measured) for each in self._cases)
@@ -187,7 +193,12 @@ class Deciding:
 
 
 def _case(
-    objective: Objective, scenario: Scenario, labels: LabelNumbers, grid: Grid, windows: WindowFold | None
+    objective: Objective,
+    scenario: Scenario,
+    labels: LabelNumbers,
+    grid: Grid,
+    windows: WindowFold | None,
+    bounded: bool,
 ) -> _Case:
     comparison, target = objective.comparison, objective.comparison.target
     chosen = labels.selected(comparison.selector)
@@ -207,7 +218,7 @@ def _case(
     elif objective.min_samples <= 1 and (limit := limit_of(comparison, target)):
         how, waits = limit, "only the end decides that it holds: one observation can break it"
     elif is_measured(comparison, target):
-        how, waits = Measured(comparison, target, objective.min_samples, grid), ""
+        how, waits = Measured(comparison, target, objective.min_samples, grid, bounded=bounded), ""
     else:
         waits = "only the end decides: nothing sound can be said before"
     return _Case(objective, selection, latency, how, waits)

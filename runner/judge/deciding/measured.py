@@ -60,9 +60,12 @@ class Measure(Struct, frozen=True):
 class Measured:
     """An objective that many observations decide. How they depend on each other is seen by its own series and by latencies."""
 
-    def __init__(self, comparison: Comparison, target: float, min_samples: int, grid: Grid) -> None:
+    def __init__(
+        self, comparison: Comparison, target: float, min_samples: int, grid: Grid, *, bounded: bool = True
+    ) -> None:
         self._aggregate, self._grid = comparison.sli.aggregate, grid
         self._measure = measure_of(comparison, target)
+        self._bounded = bounded and self._measure.share
         self._tally = Tally(grid, self._measure.of)
         self._usual = grid.usual()
         scale = {Aggregate.QUANTILE: near, Aggregate.MEAN: beside}.get(self._aggregate)
@@ -141,7 +144,7 @@ class Measured:
     def _bounds(
         self, counts: Floats, sums: Floats, excess: Floats, steps: Bools, error: float
     ) -> tuple[float, float] | None:
-        if not self._measure.share:
+        if not self._bounded:
             return None
         worth = self._worth(counts, excess, steps)
         return share_bounds(float(sums.sum()) / worth, float(counts.sum()) / worth, -math.log(error))
