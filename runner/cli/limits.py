@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from soak.runner import own_process
 from soak.runner.cli.options import (
     jobs_option,
     json_option,
@@ -108,6 +109,7 @@ def command(
       soak limits scenarios/72h.yaml --tier pr --vary faults.transient.rate=0%..60%
       soak limits scenarios/72h.yaml --tier pr --vary workload.arrivals.rate --vary queue.workers=1..20
     """
+    own_process.import_numpy()
     from soak.runner.interruption import INTERRUPTED
     from soak.runner.limits.request import Request
     from soak.runner.limits.session import perform

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from soak.runner import own_process
 from soak.runner.cli.options import (
     jobs_option,
     json_option,
@@ -81,6 +82,7 @@ def command(
     Example:
       soak power scenarios/72h.yaml --violation duplicate_executions=0.01% --violation success_rate=96.5%
     """
+    own_process.import_numpy()
     from soak.runner.power.request import Request
     from soak.runner.power.session import perform
 

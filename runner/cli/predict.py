@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from soak.runner import own_process
 from soak.runner.cli.options import (
     jobs_option,
     json_option,
@@ -102,6 +103,7 @@ def command(
       soak predict scenarios/72h.yaml --rare-event success-collapse
       soak predict scenarios/72h.yaml --set queue.workers=3 --precision 2% --require 95%
     """
+    own_process.import_numpy()
     from soak.reports.prediction import summary_lines
     from soak.runner.predict.request import Request
     from soak.runner.predict.session import perform

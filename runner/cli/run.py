@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from soak.runner import completing
+from soak.runner import completing, own_process
 from soak.runner.cli.options import (
     Positive,
     all_settings,
@@ -107,6 +107,7 @@ def command(
       soak run scenarios/72h.yaml --tier pr --set queue.workers=2 --seed 7
       soak run docs/examples/published-run/scenario.yaml --replay docs/examples/published-run/events.jsonl
     """
+    own_process.import_numpy()
     from soak.runner.session import run_scenario
 
     return run_scenario(

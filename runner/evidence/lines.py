@@ -6,7 +6,8 @@ formatted individually, which makes this about ten times as fast as a JSON encod
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeAlias
+from functools import cache
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
@@ -34,12 +35,22 @@ def _table(texts: list[str]) -> npt.NDArray[np.uint32]:
     return np.frombuffer("".join(texts).encode(), dtype=np.uint32)
 
 
-# Every group of four digits three times over: with leading zeros, without them, and without them but for the last digit.
-_PADDED = _table([f"{number:04d}" for number in range(_STEP)])
-_STRIPPED = _table([f"{number:d}".rjust(4, "\0") if number else "\0\0\0\0" for number in range(_STEP)])
-_LAST = _table([f"{number:d}".rjust(4, "\0") for number in range(_STEP)])
-_LEADING = np.concatenate([_PADDED, _STRIPPED])
-_FINAL = np.concatenate([_PADDED, _LAST])
+class _Tables(NamedTuple):
+    """Every group of four digits: with leading zeros, then without them; in `final` but for the last digit."""
+
+    leading: npt.NDArray[np.uint32]
+    final: npt.NDArray[np.uint32]
+
+
+@cache
+def _tables() -> _Tables:
+    """Made when they are first needed: compiled code does without, and they take as long as a block."""
+    padded = _table([f"{number:04d}" for number in range(_STEP)])
+    stripped = _table([f"{number:d}".rjust(4, "\0") if number else "\0\0\0\0" for number in range(_STEP)])
+    last = _table([f"{number:d}".rjust(4, "\0") for number in range(_STEP)])
+    return _Tables(np.concatenate([padded, stripped]), np.concatenate([padded, last]))
+
+
 _DECIMALS = 6
 _HUNDREDTHS = np.frombuffer("".join(f"{number:02d}" for number in range(100)).encode(), dtype=np.uint16)
 
@@ -211,7 +222,7 @@ class _Decimal:
         point = start + _GROUP * self._groups
         first = self._fraction // 100
         yield point, self._shown(np.full(len(first), ord("."), dtype=np.uint8))
-        yield point + 1, self._shown(_PADDED[first])
+        yield point + 1, self._shown(_tables().leading[first])
         yield point + 1 + _GROUP, self._shown(_HUNDREDTHS[self._fraction - first * 100])
 
     def _shown(self, group: Groups) -> Groups:
@@ -228,7 +239,7 @@ def _split(values: Ints | npt.NDArray[np.uint32], groups: int) -> Iterator[tuple
     for index in range(groups - 1, -1, -1):
         higher = rest // _STEP
         digits = rest - higher * _STEP
-        table = _FINAL if index == groups - 1 else _LEADING
+        table = _tables().final if index == groups - 1 else _tables().leading
         yield table[digits + _STEP * (higher == 0)], index * _GROUP
         rest = higher
 

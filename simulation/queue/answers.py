@@ -14,7 +14,7 @@ import numpy as np
 from soak.schemas.language.faults import TELEMETRY_LOSS, Fault
 from soak.schemas.stream.events import Kind, worker_name
 from soak.schemas.stream.vocabulary import NO_CAUSE
-from soak.schemas.systems.queue.faults import ENDS_A_SERVICE, OUTAGES
+from soak.schemas.systems.queue.faults import ENDS_A_SERVICE, OUTAGES, SHOW_AT_ONCE
 from soak.schemas.systems.queue.settings import Queue, queue_of
 from soak.simulation.compiled.calls import Memory
 from soak.simulation.plan import Plan
@@ -22,7 +22,6 @@ from soak.simulation.queue import kernel_types as c
 from soak.simulation.queue.contention import Contention
 from soak.simulation.queue.lease import windows_of
 from soak.simulation.queue.mishaps import outage_cause
-from soak.simulation.queue.model import SHOW_AT_ONCE
 from soak.simulation.queue.waits import waits_of
 from soak.simulation.recorder import Recorder
 from soak.simulation.streams import BLOCK

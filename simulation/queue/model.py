@@ -17,7 +17,7 @@ from soak.schemas.language.faults import TELEMETRY_LOSS, Fault
 from soak.schemas.stream.events import CENSUS, COPY, Kind
 from soak.schemas.stream.states import ACTIVE, TaskState
 from soak.schemas.stream.vocabulary import NO_CAUSE
-from soak.schemas.systems.queue.faults import ENDS_A_SERVICE, OUTAGES, QueueFault
+from soak.schemas.systems.queue.faults import ENDS_A_SERVICE, OUTAGES, SHOW_AT_ONCE, QueueFault
 from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.plan import Plan, Submissions
 from soak.simulation.queue.contention import Contention
@@ -36,9 +36,6 @@ _BEGIN, _RUN, _ENQUEUED = int(RowKind.BEGIN), int(RowKind.RUN), int(Kind.TASK_EN
 _DUPLICATE, _SKIPPED = int(Kind.TASK_DUPLICATE), int(Kind.TASK_SKIPPED)
 _DEPTH, _OLDEST, _BUSY = int(Kind.SAMPLE_QUEUE_DEPTH), int(Kind.SAMPLE_OLDEST_PENDING), int(Kind.SAMPLE_BUSY_WORKERS)
 _PENDING, _IN_PROGRESS, _DONE = int(TaskState.PENDING), int(TaskState.IN_PROGRESS), int(TaskState.DONE)
-
-SHOW_AT_ONCE = frozenset({QueueFault.CONNECTIONS_KILL, QueueFault.CLOCK_JUMP})
-"""What the model has none of: such a fault changes nothing in it."""
 
 
 class QueueModel:

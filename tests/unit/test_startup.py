@@ -1,5 +1,7 @@
 """What the commands that people wait for load, and what they do not: no time is measured here, it depends on the machine."""
 
+import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -79,6 +81,8 @@ def test_a_simulation_loads_nothing_of_an_extra_nor_of_a_real_run(tmp_path: Path
     assert {"numpy", "matplotlib"} <= others
     assert others.isdisjoint({"apprise", "distributed", "httpx", "influxdb_client", "junitparser", "prometheus_client"})
     assert others.isdisjoint({"psutil", "rich", "tenacity"})
+    compiled = json.loads((tmp_path / "run" / "run_manifest.json").read_text())["engine"]["name"] == "compiled"
+    assert ("simpy" in others) is not compiled
     unused = (
         "soak.systems soak.contract soak.runner.export soak.runner.notify soak.runner.http soak.runner.checks.checking"
     )
@@ -107,3 +111,27 @@ def test_only_a_process_of_our_own_does_without_the_tables_in_docstrings(
         [sys.executable, "-c", DRAWS, tmp_path / "found", whose, *scenario], capture_output=True, check=False
     )
     assert (tmp_path / "found").read_text() == found
+
+
+THREADS = """
+import os, sys
+from soak.runner import own_process
+own_process.claim() if sys.argv[1] == "ours" else None
+own_process.import_numpy()
+print("numpy" in sys.modules, os.environ.get("OPENBLAS_NUM_THREADS"), len(os.listdir("/proc/self/task")))
+"""
+
+
+@pytest.mark.parametrize(
+    ("whose", "set_to", "found"),
+    [("ours", None, "True None 1"), ("ours", "1", "False 1 1"), ("theirs", None, "False None 1")],
+)
+def test_threads_that_nobody_needs_are_not_started_and_children_know_nothing_of_it(
+    whose: str, set_to: str | None, found: str
+) -> None:
+    environment = {key: value for key, value in os.environ.items() if key != "OPENBLAS_NUM_THREADS"}
+    environment |= {"OPENBLAS_NUM_THREADS": set_to} if set_to else {}
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS, whose], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == found

@@ -38,6 +38,8 @@ class QueueFault(StrEnum):
 
 ENDS_A_SERVICE = (QueueFault.SERVICE_KILL, QueueFault.SERVICE_RESTART, QueueFault.DATABASE_FAILOVER)
 """Faults by which a service ends."""
+SHOW_AT_ONCE = frozenset({QueueFault.CONNECTIONS_KILL, QueueFault.CLOCK_JUMP})
+"""What a model has none of: such a fault changes nothing in a simulation, and is seen at once."""
 OF_SERVICES = frozenset(
     {
         *ENDS_A_SERVICE,
