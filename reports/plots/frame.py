@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -247,6 +247,11 @@ def _sample(renderer: Any, handle: Any, x: float, y: float, figure: Any) -> None
     elif isinstance(first, LineCollection):
         sample = Line2D([x, x + _HANDLE], [y, y], linewidth=float(np.atleast_1d(first.get_linewidth())[0]))
         sample.set_color(to_hex(np.atleast_2d(first.get_edgecolor())[0]))
+        sample.set_clip_on(False)
+    elif isinstance(first, PathCollection):
+        (marker, *_), size = first.get_paths(), float(np.sqrt(first.get_sizes()[0]))
+        sample = Line2D([x + _HANDLE / 2], [y], marker=marker, markersize=size, markeredgewidth=0)
+        sample.set_color(to_hex(np.atleast_2d(first.get_facecolor())[0]))
         sample.set_clip_on(False)
     else:
         color = first.get_facecolor()

@@ -12,7 +12,7 @@ from matplotlib.textpath import TextPath
 from soak.reports.data import read_run
 from soak.reports.look.charts import Form
 from soak.reports.plots import render_plots, success
-from soak.reports.plots.canvas import figure, mean_per_bucket, per_bucket, to_svg
+from soak.reports.plots.canvas import RED, figure, mean_per_bucket, per_bucket, to_svg
 from soak.reports.plots.frame import fitted, width_of
 from soak.reports.plots.scale import Decades, Shown, span_axis
 from soak.runner.cli import run_command
@@ -104,6 +104,17 @@ def test_long_names_are_cut_and_their_legend_wraps() -> None:
     assert outside(svg) == []
     assert b"www\xe2\x80\xa6" in svg
     assert width_of(fitted("w" * 200, 100.0)) <= 100.0
+
+
+def test_a_legend_shows_the_marker_of_points() -> None:
+    fig, (axes,) = figure(1, 2.0)
+    axes.scatter([1.0], [1.0], marker="*", color=RED)
+    alone = to_svg(fig)
+    fig, (axes,) = figure(1, 2.0)
+    axes.scatter([1.0], [1.0], marker="*", color=RED, label="here")
+    named = to_svg(fig)
+    star = re.compile(rb"<path[^>]* d=\"M[^L\"]*(?:L[^L\"]*){9}z")
+    assert [len(star.findall(each)) for each in (alone, named)] == [1, 2]
 
 
 def test_ticks_are_round_clocks_days_and_decades() -> None:
