@@ -14,6 +14,7 @@ from soak.runner.cli.options import (
     scenario_argument,
     scenario_file,
 )
+from soak.runner.interruption import INTERRUPTED
 
 FOUND, NO_LIMIT = 0, 5
 
@@ -110,7 +111,6 @@ def command(
       soak limits scenarios/72h.yaml --tier pr --vary workload.arrivals.rate --vary queue.workers=1..20
     """
     own_process.import_numpy()
-    from soak.runner.interruption import INTERRUPTED
     from soak.runner.limits.request import Request
     from soak.runner.limits.session import perform
 

@@ -16,6 +16,7 @@ from soak.runner.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from soak.runner.analysis import Analysis
     from soak.schemas.evidence.prediction import Prediction
 
 MET, MISSED, UNDECIDED = 0, 3, 5
@@ -104,13 +105,19 @@ def command(
       soak predict scenarios/72h.yaml --set queue.workers=3 --precision 2% --require 95%
     """
     own_process.import_numpy()
-    from soak.reports.prediction import summary_lines
     from soak.runner.predict.request import Request
     from soak.runner.predict.session import perform
 
     shares = share("--precision", precision, 0.5), share("--require", required, 1.0)
     chosen = scenario_file(scenario, tier, overlays, settings, duration, seed)
     analysis = perform(Request(chosen, replications, *shares, jobs, dask, out, rare, rare_events, effort))
+    return _told(analysis, as_json=as_json)
+
+
+def _told(analysis: "Analysis[Prediction]", *, as_json: bool) -> int:
+    """Print the result; returns the exit code."""
+    from soak.reports.prediction import summary_lines
+
     analysis.tell(summary_lines(analysis.result), as_json=as_json)
     return _exit_code(analysis.result)
 
