@@ -60,7 +60,8 @@ def _head(report: PowerReport, missed: list[tuple[ObjectivePower, Violation]]) -
         status, tone, lead = "NO STATEMENT", Tone.DOUBT, "Nothing can be said of any objective."
     elif missed:
         status, tone = _SHORT, Tone.BAD if asked else Tone.DOUBT
-        lead = f"{length} does not detect {len(missed)} of {len(found)} {kind}s with a probability of {power}."
+        which = f"{len(missed)} of {len(found)} {'violations named' if asked else 'default violations'}"
+        lead = f"{length} does not detect {f'the {kind}' if len(found) == 1 else which} with a probability of {power}."
     else:
         status, tone = _ENOUGH, Tone.OK
         lead = f"{length} detects every {kind} with a probability of at least {power}."

@@ -156,6 +156,7 @@ def test_power() -> None:
     assert found["How each was computed"][1][3] == "1.25"
     assert found["False alarms"][1][0] == f"{EVIL}\npage"
     assert "soak run scenario.yaml --duration 2h<" in page("power")
+    assert "1h does not detect the violation named with a probability of 95%." in page("power")
 
 
 def test_what_if() -> None:
