@@ -200,7 +200,7 @@ def _content(folder: Path, name: str) -> bytes:
 
 def _state_without(folder: Path, name: str) -> RunState:
     """What a folder is that lacks a file."""
-    if name == MANIFEST and not any((folder / each).exists() for each in (VERDICT, SCENARIO)):
+    if name == MANIFEST and not has_signs({each.name for each in folder.iterdir()}):
         return RunState.FOREIGN
     return RunState.DAMAGED
 

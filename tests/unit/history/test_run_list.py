@@ -147,6 +147,18 @@ def test_other_folders_are_foreign_and_hidden_ones_left_out(tmp_path: Path) -> N
     assert only(tmp_path).path == "photos"
 
 
+def test_an_analysis_is_foreign_and_a_run_without_its_manifest_damaged(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path / "one")
+    (folder / "scenario.yaml").write_text("")
+    (folder / "soak_72h.jsonl").write_text("")
+    (folder / "run_manifest.json").unlink()
+    assert only(tmp_path).state is RunState.DAMAGED
+    (folder / "verdict.json").unlink()
+    assert only(tmp_path).state is RunState.DAMAGED
+    (folder / "soak_72h.jsonl").rename(folder / "replications.csv")
+    assert only(tmp_path).state is RunState.FOREIGN
+
+
 def test_links_in_circles_end(tmp_path: Path) -> None:
     run_folder(tmp_path / "a" / "one")
     (tmp_path / "a" / "round").symlink_to(tmp_path)
