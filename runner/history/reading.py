@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -200,9 +201,10 @@ def _content(folder: Path, name: str) -> bytes:
 
 def _state_without(folder: Path, name: str) -> RunState:
     """What a folder is that lacks a file."""
-    if name == MANIFEST and not has_signs({each.name for each in folder.iterdir()}):
-        return RunState.FOREIGN
-    return RunState.DAMAGED
+    names = set[str]()
+    with suppress(OSError):  # a folder may be entered and not listed
+        names = {each.name for each in folder.iterdir()}
+    return RunState.FOREIGN if name == MANIFEST and not has_signs(names) else RunState.DAMAGED
 
 
 def _words_without(folder: Path, name: str) -> str:
