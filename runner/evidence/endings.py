@@ -16,20 +16,29 @@ class Endings:
     def __init__(self) -> None:
         self._due: list[tuple[Ints, Floats]] = []
         self._ended: list[tuple[Ints, Floats, Ints]] = []
+        self._is_long = False
+
+    def forget_if_long(self, stream_bytes: int) -> None:
+        """Note nothing more, and forget the rest, where the stream is too long to be read."""
+        if stream_bytes > MOST_BYTES and not self._is_long:
+            self._is_long = True
+            self._due, self._ended = [], []
 
     def append(self, block: Block) -> None:
         """Note a block."""
+        if self._is_long:
+            return
         due = np.flatnonzero(block.kind == Kind.TASK_ENQUEUED)
         ended = np.flatnonzero(_ENDS[block.kind])
         self._due.append((block.task[due], block.value[due]))
         self._ended.append((block.task[ended], block.t[ended], block.kind[ended]))
 
-    def ended(self, stream_bytes: int) -> Ended:
+    def ended(self) -> Ended:
         """The tasks of the stream; none of one that is too long to be read.
 
         Of a task due twice the last time counts, of two ends the first.
         """
-        if not self._due or stream_bytes > MOST_BYTES:
+        if not self._due:
             return none_ended()
         due, due_s = (np.concatenate(each) for each in zip(*self._due, strict=True))
         task, ended_s, kind = (np.concatenate(each) for each in zip(*self._ended, strict=True))

@@ -119,13 +119,15 @@ class Recording:
         self._account.observe(block)
         if self._endings:
             self._endings.append(block)
+            self._endings.forget_if_long(self._stream_bytes())
 
     def ended(self) -> Ended | None:
         """The tasks of a stream that is complete, for its report; None where that has to read them."""
-        if self._endings is None:
-            return None
+        return self._endings.ended() if self._endings else None
+
+    def _stream_bytes(self) -> int:
         with writing(self._stream.path):
-            return self._endings.ended(self._stream.path.stat().st_size)
+            return self._stream.path.stat().st_size
 
     def finish(self, verdict: Verdict, judge: Judge, sent: Sent = NOTHING_SENT) -> None:
         """Write what is known at the end only, including counts of notifications and exports.
