@@ -50,6 +50,13 @@ def test_the_workflow_does_what_ci_run_does_and_tries_every_python() -> None:
         assert job["timeout-minutes"] <= 60, "a job that hangs ends"
 
 
+@pytest.mark.parametrize("script", ["run", "newest"])
+def test_the_tests_that_scripts_name_are_there(script: str) -> None:
+    named = re.findall(r"tests/[\w/*.]+", (ROOT / ".ci" / script).read_text())
+    assert len(named) > 5
+    assert [name for name in named if not any(ROOT.glob(name))] == []
+
+
 def test_nox_tries_every_python_that_is_claimed() -> None:
     sessions = {
         node.name: [
