@@ -11,7 +11,7 @@ from soak.schemas.language.view import View
 from soak.schemas.units import show_duration
 
 MAX_RUN_S = 366 * 86_400.0
-MAX_ARRIVALS = 200_000_000
+MAX_ARRIVALS = 120_000_000
 MAX_SAMPLES = 2_000_000
 MAX_STATUS_ROWS = 1_000
 
