@@ -54,7 +54,20 @@ LONG = (
 """Files that take longest, so that none of them is the last to begin."""
 
 
-CLOCKED = frozenset({"foreign", "test_claims_at_once", "test_cluster", "test_elsewhere", "test_nothing_left_behind"})
+CLOCKED = frozenset(
+    {
+        "foreign",
+        "test_claims_at_once",
+        "test_cluster",
+        "test_delivery_examples",
+        "test_early",
+        "test_elsewhere",
+        "test_nothing_left_behind",
+        "test_real_fleet",
+        "test_receivers",
+        "test_resumed_users",
+    }
+)
 """Others that run real processes against the clock: few, or at times when nothing else runs."""
 
 
