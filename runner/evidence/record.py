@@ -63,8 +63,9 @@ class Recording:
         except BaseException:
             self._metrics.close()
             raise
-        # Of a resumed run not all blocks come by, and a compressed stream is longer than its file.
-        noted = not (goes_on or plan.scenario.telemetry.compress or language_of(plan.scenario.system).work)
+        # A real run has a block each moment, for days: its memory must not grow. A compressed stream is longer than its file.
+        simulated = identity.clock == "simulated" and not goes_on
+        noted = simulated and not (plan.scenario.telemetry.compress or language_of(plan.scenario.system).work)
         self._endings = Endings() if noted else None
 
     @classmethod

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from soak.reports.run_page import ended as ended_module
 from soak.reports.run_page.ended import Ended, read_ended
 from soak.runner.engine import identify
 from soak.runner.evidence import endings as endings_module
 from soak.runner.evidence.endings import Endings
+from soak.runner.evidence.record import Recording
 from soak.runner.evidence.stream import StreamWriter
 from soak.runner.targets.simulation import Simulation
 from soak.schemas.language.load import load
@@ -95,3 +97,19 @@ def test_without_any_end(tmp_path: Path) -> None:
     noted, read = both(plan, [block], tmp_path / "stream.jsonl")
     assert_same(noted, read)
     assert np.array_equal(noted.all_due_s, [1.0])
+
+
+@pytest.mark.parametrize(
+    ("clock", "settings", "noted"),
+    [
+        ("simulated", (), True),
+        ("real", (), False),
+        ("simulated", ("telemetry.compress=zstd",), False),
+    ],
+)
+def test_only_a_simulation_notes_them(clock: str, settings: tuple[str, ...], noted: bool, tmp_path: Path) -> None:
+    loaded = load(ROOT / "scenarios" / "72h.yaml", settings=("duration=3h", *settings))
+    plan = Plan(loaded.scenario)
+    identity = replace(identify(plan.scenario, loaded.sha256, plan.seed, Simulation(), abort=True), clock=clock)
+    with Recording.start(tmp_path / "run", loaded, identity, plan) as recording:
+        assert (recording.ended() is not None) is noted
